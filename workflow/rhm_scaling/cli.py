@@ -1,0 +1,176 @@
+"""The command line: every rule of the workflow calls it, and so can a person.
+
+Heavy imports stay inside the stages that need them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import importlib
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from .provenance import UserError, fingerprint, write_text
+
+
+def _pairs(values: Sequence[str]) -> dict[str, Path]:
+    """``role=path`` arguments."""
+    return {role: Path(path) for role, _, path in (value.partition("=") for value in values)}
+
+
+def _logger(path: Path | None) -> Callable[[str], None]:
+    """Appends a time-stamped line to the log as it comes, so that progress can be followed."""
+    if path is None:
+        return lambda line: None
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def log(line: str) -> None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+
+    return log
+
+
+def _same_code(planned: str, *modules: str) -> None:
+    """Refuse to mix results when the sources were edited after the run was planned."""
+    if fingerprint(*modules) != planned:
+        raise UserError(
+            f"the source of {modules[0]} changed after this run was planned; start the run again"
+        )
+
+
+def _make(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
+    """Make one heavy product from its specification."""
+    specification = json.loads(arguments.specification)
+    module = f"stages.{specification['kind']}"
+    by_name: list[str] = []
+    options: dict[str, Any] = {}
+    if specification["kind"] == "models":
+        by_name = [f"models.{specification['architecture']['kind']}"]
+        options = {"device": _torch(arguments.device, arguments.threads), "log": log}
+    _same_code(specification["code"], module, *by_name)
+    outputs = _pairs(arguments.outputs)
+    make = importlib.import_module(f".{module}", __package__).make
+    make(specification, _pairs(arguments.inputs), outputs, **options)
+    write_text(outputs["specification"], json.dumps(specification, indent=1) + "\n")
+
+
+def _torch(device: str, threads: int) -> str:
+    """Set PyTorch's threads and choose the device."""
+    import torch
+
+    torch.set_num_threads(threads)
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("device: cuda asked for, but PyTorch finds no GPU here; set device: cpu")
+    return device
+
+
+def _stage(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
+    """Make the tables or figures of one light stage of a study."""
+    folder: Path = arguments.folder
+    stage = json.loads((folder / "stages" / f"{arguments.name}.json").read_text(encoding="utf-8"))
+    _same_code(stage["code"], f"stages.{arguments.name}")
+    importlib.import_module(f".stages.{arguments.name}", __package__).make(stage, folder, Path())
+
+
+def _show(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
+    """Print the table of exponents of a finished study."""
+    import pandas as pd
+
+    from .config import load_study
+    from .summary import exponent_table
+
+    folder = Path("results") / load_study(arguments.study).name
+    fits = pd.read_csv(folder / "fits.csv")
+    table = exponent_table(fits).drop(columns="window")
+    print(table.to_string(index=False))
+    if diverged := int(fits["diverged"].sum()):
+        print(f"{diverged} replicas diverged; they are marked in {folder}/runs.csv")
+    print(f"report: {folder}/report.html   tables: {folder}/*.csv   figures: {folder}/figures/")
+
+
+def _name(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
+    """Check a study and print its name."""
+    from .config import load_study
+
+    print(load_study(arguments.study).name)
+
+
+def _docs(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
+    """Write what is generated from the configuration models under ``config/``."""
+    from . import reference
+
+    for path, text in reference.generated(Path("config")).items():
+        write_text(path, text)
+        print(path)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rhm_scaling", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+
+    make = commands.add_parser("make", help=_make.__doc__)
+    make.add_argument("specification", help="JSON, as recorded beside the product")
+    make.add_argument("--inputs", nargs="*", default=[], metavar="ROLE=PATH")
+    make.add_argument("--outputs", nargs="+", required=True, metavar="ROLE=PATH")
+    make.add_argument("--device", choices=["cpu", "cuda", "auto"], default="cpu")
+    make.add_argument("--threads", type=int, default=1)
+    make.set_defaults(run=_make)
+
+    stage = commands.add_parser("stage", help=_stage.__doc__)
+    stage.add_argument("name")
+    stage.add_argument("folder", type=Path, help="results/<study>")
+    stage.set_defaults(run=_stage)
+
+    show = commands.add_parser("show", help=_show.__doc__)
+    show.add_argument("study", type=Path, help="the study's YAML file")
+    show.set_defaults(run=_show)
+
+    name = commands.add_parser("name", help=_name.__doc__)
+    name.add_argument("study", type=Path, help="the study's YAML file")
+    name.set_defaults(run=_name)
+
+    docs = commands.add_parser("docs", help=_docs.__doc__)
+    docs.set_defaults(run=_docs)
+
+    for command in (make, stage, show, name, docs):
+        command.add_argument("--log", type=Path, help="file to which plain lines are appended")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 if it succeeded. A user's mistake ends in one line, not a traceback."""
+    arguments = _parser().parse_args(argv)
+    log = _logger(arguments.log)
+    try:
+        arguments.run(arguments, log)
+    except UserError as error:
+        return _fail(str(error), log)
+    except MemoryError:
+        return _fail("out of memory; use smaller blocks (block: in the study) or sizes", log)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOENT):
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        return _fail(f"{os.strerror(error.errno)}{where}; mend that and run again", log)
+    except Exception:
+        log(traceback.format_exc())
+        raise
+    return 0
+
+
+def _fail(message: str, log: Callable[[str], None]) -> int:
+    print(f"rhm_scaling: {message}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # the disk may be the trouble
+        log(message)
+    return 1

@@ -1,0 +1,438 @@
+"""The one definition of a study: typed models, their validation, JSON schema and reference.
+
+A study is one YAML file, read alone. Every problem is reported as one line that names the key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+
+from .grammar import Parameters
+from .provenance import UserError
+from .tasks import TASKS, Task
+from .theory import Learner
+
+PositiveInt = Annotated[int, Field(ge=1)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    if len(set(values)) < len(values):
+        raise ValueError("holds a value twice; remove the repeat")
+    return values
+
+
+Sweep = Annotated[
+    list[PositiveInt],
+    Field(min_length=1),
+    BeforeValidator(_as_list, json_schema_input_type=PositiveInt | list[PositiveInt]),
+]
+PerLevel = Annotated[
+    Annotated[PositiveInt, Tag("one for all")]
+    | Annotated[dict[PositiveInt, PositiveInt], Tag("by level")],
+    Discriminator(lambda value: "by level" if isinstance(value, dict) else "one for all"),
+]
+
+
+class Model(BaseModel):
+    """Base of all parts of a study: no unknown keys, no silent conversions, immutable."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
+    )
+
+
+class GrammarConfig(Model):
+    """A random hierarchy model: a probabilistic grammar on a regular tree."""
+
+    v: Annotated[int, Field(ge=2)]
+    """Vocabulary size of each level below the root."""
+    n: PositiveInt | None = None
+    """Number of root symbols (class labels); `v` if not given."""
+    s: Annotated[int, Field(ge=2)] = 2
+    """Branching: every symbol expands into `s` symbols of the level below."""
+    L: PositiveInt
+    """Depth; a sentence has `s**L` tokens."""
+    m: PerLevel
+    """Production rules per symbol: one number for all levels, or a number for each level `1..L`
+    (level `L` is the root). Needs `v*m <= v**s` below the root and `n*m <= v**s` at the root."""
+    zipf: dict[PositiveInt, PositiveFloat] = {}
+    """Zipf exponent `a` by level: rule `k` has probability proportional to `k**-(1+a)`. Levels not
+    named have uniform rules."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> GrammarConfig:
+        if self.s**self.L > 2**16:
+            raise ValueError(f"L: sentences of s**L = {self.s}**{self.L} tokens; take L smaller")
+        self.parameters()
+        return self
+
+    def parameters(self) -> Parameters:
+        """The grammar's parameters."""
+        return Parameters.make(v=self.v, n=self.n, s=self.s, L=self.L, m=self.m, zipf=self.zipf)
+
+
+class SgdConfig(Model):
+    """Stochastic gradient descent with momentum."""
+
+    kind: Literal["sgd"]
+    """Always `sgd`."""
+    lr: PositiveFloat = 0.5
+    """Learning rate; in a `cnn` it is multiplied by the width (mean-field parametrization)."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Momentum."""
+    warmup_steps: PositiveInt = 1
+    """Steps over which the rate rises linearly to `lr`; 1 for none."""
+
+
+class AdamConfig(Model):
+    """Adam with its usual moments (0.9, 0.999)."""
+
+    kind: Literal["adam"]
+    """Always `adam`."""
+    lr: PositiveFloat = 1e-3
+    """Learning rate."""
+    warmup_steps: PositiveInt = 100
+    """Steps over which the rate rises linearly to `lr`; 1 for none."""
+
+
+OptimizerConfig = Annotated[SgdConfig | AdamConfig, Field(discriminator="kind")]
+
+
+class TrainingConfig(Model):
+    """When a network is evaluated and when it stops; each replica stops by itself."""
+
+    batch_size: PositiveInt = 128
+    """Sentences in a batch of one replica."""
+    max_steps: PositiveInt = 20000
+    """Cap on the steps."""
+    min_steps: PositiveInt = 500
+    """Patience does not end a replica before this step."""
+    patience: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 3.0
+    """A replica stops once the step reaches this multiple of its best step, that is, when the
+    validation loss has not improved over that stretch of log-steps."""
+    train_loss: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.001
+    """A replica stops once its training loss (nats, mean since the last evaluation) falls below."""
+    evaluations_per_octave: PositiveInt = 4
+    """Evaluations on the validation set per doubling of the step."""
+
+
+class _Architecture(Model):
+    """What all architectures have in common."""
+
+    tasks: ClassVar[tuple[Task, ...]] = TASKS
+    learner: ClassVar[Learner]
+
+    width: Sweep
+    """Channels of every hidden layer: a number, or a list to sweep."""
+    training: TrainingConfig = TrainingConfig()
+    """When to evaluate and to stop."""
+
+    def depths(self, L: int) -> list[int]:
+        """Depths to train on a grammar of depth `L`."""
+        return [L]
+
+
+class CnnConfig(_Architecture):
+    """Hierarchical convolutional network: patch size and stride `s`, one layer a level."""
+
+    tasks: ClassVar[tuple[Task, ...]] = ("classification", "last_token")
+    learner: ClassVar[Learner] = "cnn"
+
+    kind: Literal["cnn"]
+    """Always `cnn`."""
+    optimizer: OptimizerConfig = SgdConfig(kind="sgd")
+    """How weights are changed."""
+
+
+class _AttentionBased(_Architecture):
+    """What transformers and attention-only networks have in common."""
+
+    learner: ClassVar[Learner] = "transformer"
+
+    depth: Sweep | None = None
+    """Blocks: a number, or a list to sweep; the grammar's `L` if not given."""
+    heads: PositiveInt = 2
+    """Attention heads; must divide the width."""
+    optimizer: OptimizerConfig = AdamConfig(kind="adam")
+    """How weights are changed."""
+
+    @model_validator(mode="after")
+    def _divisible(self) -> _AttentionBased:
+        for width in self.width:
+            if width % self.heads:
+                raise ValueError(
+                    f"heads: {self.heads} does not divide the width {width}; "
+                    "take a width that is a multiple of it"
+                )
+        return self
+
+    def depths(self, L: int) -> list[int]:
+        """Depths to train on a grammar of depth `L`."""
+        return [L] if self.depth is None else self.depth
+
+
+class TransformerConfig(_AttentionBased):
+    """Pre-norm transformer with learned positions."""
+
+    kind: Literal["transformer"]
+    """Always `transformer`."""
+
+
+class AttentionConfig(_AttentionBased):
+    """Attention-only network: a transformer without perceptrons."""
+
+    kind: Literal["attention"]
+    """Always `attention`."""
+
+
+ArchitectureConfig = Annotated[
+    CnnConfig | TransformerConfig | AttentionConfig, Field(discriminator="kind")
+]
+
+
+class ReplicasConfig(Model):
+    """Replicas of every point: rule draws x samples x initialisations."""
+
+    rule_draws: PositiveInt = 4
+    """Grammars drawn from the same parameters; intervals resample them first."""
+    samples: PositiveInt = 1
+    """Training, validation and test sets drawn from each grammar."""
+    initialisations: PositiveInt = 1
+    """Initial weights and batch orders tried on each sample."""
+
+
+class BlockConfig(Model):
+    """Fixed tile of replicas that is trained as one batched computation and kept as one product.
+
+    Replicas grown by whole blocks train only the new blocks. Results do not depend on it.
+    """
+
+    rule_draws: PositiveInt = 4
+    """Rule draws in a block."""
+    samples: PositiveInt = 1
+    """Samples in a block."""
+    initialisations: PositiveInt = 1
+    """Initialisations in a block."""
+
+
+class ExperimentConfig(Model):
+    """Learning curves of one figure: one task, every grammar with every architecture."""
+
+    title: Annotated[str, Field(max_length=100)] | None = None
+    """Heading of its figures; the experiment's name if not given."""
+    task: Task
+    """`classification` (sentence to root symbol), `last_token`, or `autoregressive`."""
+    grammars: Annotated[list[Name], Field(min_length=1)]
+    """Names of grammars defined above."""
+    architectures: Annotated[list[Name], Field(min_length=1)]
+    """Names of architectures defined above."""
+    train_sizes: Annotated[list[PositiveInt], Field(min_length=1)]
+    """Numbers of training sentences `P`."""
+    validation_size: PositiveInt = 2048
+    """Sentences on which the best step is chosen."""
+    test_size: PositiveInt = 8192
+    """Sentences on which losses and errors are reported."""
+    replicas: ReplicasConfig = ReplicasConfig()
+    """How many replicas of every point."""
+
+    @model_validator(mode="after")
+    def _no_repeats(self) -> ExperimentConfig:
+        for key in ("grammars", "architectures", "train_sizes"):
+            try:
+                _distinct(getattr(self, key))
+            except ValueError as error:
+                raise ValueError(f"{key}: {error}") from error
+        return self
+
+
+class Study(Model):
+    """A study: grammars, architectures, and the experiments that combine them."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    """Names the folder under `results/`: lower-case letters, digits, `-` and `_`; neither `store`
+    nor `logs`."""
+    title: Annotated[str, Field(max_length=200)] | None = None
+    """Heading of the report; the name if not given."""
+    grammars: Annotated[dict[Name, GrammarConfig], Field(min_length=1)]
+    """Grammars by name."""
+    architectures: Annotated[dict[Name, ArchitectureConfig], Field(min_length=1)]
+    """Architectures by name; `kind` says which."""
+    experiments: Annotated[dict[Name, ExperimentConfig], Field(min_length=1)]
+    """Experiments by name."""
+    block: BlockConfig = BlockConfig()
+    """How replicas are packed into jobs."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Study:
+        if self.name in ("store", "logs"):
+            raise ValueError(f"name: results/{self.name}/ has another use; take another name")
+        seen: dict[tuple[str, str, str], str] = {}
+        for name, experiment in self.experiments.items():
+            here = f"experiments.{name}"
+            for kind in ("grammars", "architectures"):
+                for used in getattr(experiment, kind):
+                    if used not in getattr(self, kind):
+                        known = ", ".join(getattr(self, kind))
+                        raise ValueError(f"{here}.{kind}: no {used!r} defined; known: {known}")
+            for architecture in experiment.architectures:
+                able = self.architectures[architecture].tasks
+                if experiment.task not in able:
+                    raise ValueError(
+                        f"{here}.architectures: {architecture!r} cannot do the task "
+                        f"{experiment.task}; it can do {' and '.join(able)}"
+                    )
+                for grammar in experiment.grammars:
+                    curve = (grammar, experiment.task, architecture)
+                    if curve in seen:
+                        raise ValueError(
+                            f"{here}: grammar {grammar!r} with architecture {architecture!r} and "
+                            f"this task is already in experiments.{seen[curve]}; merge the two"
+                        )
+                    seen[curve] = name
+        return self
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses repeated keys and reads `1e-3` as the number it looks like."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    loader.flatten_mapping(node)
+    found: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        try:
+            if key in found:
+                line = key_node.start_mark.line + 1
+                raise UserError(f"{key}: is given twice (line {line}); remove one")
+        except TypeError as error:
+            raise UserError(f"{key}: cannot be a key; use a name or a number") from error
+        found[key] = loader.construct_object(value_node, deep=True)
+    return found
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def parse_study(text: str, source: str) -> Study:
+    """A validated study from YAML text.
+
+    Raises
+    ------
+    UserError
+        One line for each problem: the source, the key, and what to do.
+    """
+    try:
+        value = yaml.load(text, _Loader)  # noqa: S506 (a subclass of the safe loader)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{source}: not valid YAML: {reason}") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{source}: must hold keys such as name, grammars and experiments")
+    try:
+        return Study.model_validate(value)
+    except ValidationError as error:
+        problems = [f"{source}: {problem}" for problem in _problems(error)]
+        raise UserError("\n".join(problems)) from error
+
+
+def load_study(path: Path) -> Study:
+    """`parse_study` of a file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); give study=FILE") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
+    return parse_study(text, str(path))
+
+
+_TAGS = {"one for all", "by level", "[key]", "cnn", "transformer", "attention", "sgd", "adam"}
+
+
+def _problems(error: ValidationError) -> Iterator[str]:
+    """One line a problem: the dotted key, what is wrong, what to do."""
+    for problem in error.errors(include_url=False):
+        where = [str(part) for part in problem["loc"]]
+        # pydantic adds the tag of a union's member after the key: it is no key of the study
+        keys = [k for i, k in enumerate(where) if not (i and k in _TAGS and _is_tag(where, i))]
+        kind, given = problem["type"], " ".join(repr(problem["input"]).split())
+        given = given if len(given) <= 60 else given[:57] + "..."
+        if kind == "value_error":  # raised by the validators above; starts with the key it is about
+            message = str(problem["ctx"]["error"])
+            first, separator, _ = message.partition(": ")
+            inner = separator and re.fullmatch(r"[\w.-]+", first)
+            yield ".".join(keys) + ("." if keys and inner else ": " if keys else "") + message
+            continue
+        if kind == "extra_forbidden":
+            known = sorted(_all_keys())
+            close = difflib.get_close_matches(keys[-1], known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else "config/README.md lists the keys"
+            message = f"unknown key; {hint}"
+        elif kind == "missing":
+            message = "is missing; add it (config/README.md says what it holds)"
+        elif kind in ("union_tag_not_found", "union_tag_invalid"):
+            expected = problem["ctx"].get("expected_tags", "one of the kinds in config/README.md")
+            message = f"needs kind: {expected}"
+        elif kind == "string_pattern_mismatch":
+            message = f"use lower-case letters, digits, - and _ only, not {given}"
+        else:
+            message = f"{problem['msg'][0].lower()}{problem['msg'][1:]}, not {given}"
+        yield f"{'.'.join(keys)}: {message}"
+
+
+def _is_tag(where: list[str], index: int) -> bool:
+    """Whether part `index` of a location is a union's tag, not a key or a user's name."""
+    before = where[index - 1]
+    return before in ("m", "optimizer") or where[index] == "[key]" or index == 2
+
+
+def _models() -> list[type[Model]]:
+    return [
+        Study,
+        GrammarConfig,
+        CnnConfig,
+        TransformerConfig,
+        AttentionConfig,
+        SgdConfig,
+        AdamConfig,
+        TrainingConfig,
+        ExperimentConfig,
+        ReplicasConfig,
+        BlockConfig,
+    ]
+
+
+def _all_keys() -> set[str]:
+    return {key for model in _models() for key in model.model_fields}

@@ -1,0 +1,80 @@
+"""Learning curves: tidy rows of replicas in, one row a size out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import special  # scipy.stats would take a second to import
+
+CURVE_KEY = ["grammar", "task", "architecture", "width", "depth"]
+REPLICA_KEY = ["rule_seed", "sample_seed", "init_seed"]
+CONFIDENCE = 0.95
+
+
+def usable(runs: pd.DataFrame) -> pd.DataFrame:
+    """The rows that enter averages: diverged replicas are counted, never averaged."""
+    return runs[runs["status"] == "ok"]
+
+
+def student_factor(clusters: int) -> float:
+    """Half-width of a two-sided interval in standard errors, for a mean of `clusters` values."""
+    return float(special.stdtrit(clusters - 1, 0.5 + CONFIDENCE / 2)) if clusters > 1 else np.nan
+
+
+def cluster_means(rows: pd.DataFrame, measure: str) -> NDArray[np.float64]:
+    """Mean of a measure for each rule draw; for a single draw, the replicas themselves.
+
+    Rule draws differ more than replicas of one draw, so they are the independent units; with a
+    single draw the interval describes that grammar alone.
+    """
+    values = rows.groupby("rule_seed")[measure].mean()
+    return (values if len(values) > 1 else rows[measure]).to_numpy(dtype=float)
+
+
+def mean_and_interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Mean and its Student interval, formed on the logarithm so that it stays above zero."""
+    if not len(values):
+        return np.nan, np.nan, np.nan
+    mean = float(values.mean())
+    if len(values) < 2 or mean <= 0:
+        return mean, np.nan, np.nan
+    error = values.std(ddof=1) / np.sqrt(len(values)) / mean
+    factor = float(np.exp(student_factor(len(values)) * error))
+    return mean, mean / factor, mean * factor
+
+
+def learning_curve(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """One row a training size, for the replicas of one curve.
+
+    Columns: train_size, measure, replicas, rule_draws, diverged, mean, low, high (interval of the
+    mean over rule draws), test_loss, bayes_loss (means), overlap.
+    """
+    rows = []
+    for size, group in runs.groupby("train_size"):
+        good = usable(group)
+        mean, low, high = mean_and_interval(cluster_means(good, measure))
+        rows.append(
+            {
+                "train_size": size,
+                "measure": measure,
+                "replicas": len(good),
+                "rule_draws": good["rule_seed"].nunique(),
+                "diverged": len(group) - len(good),
+                "mean": mean,
+                "low": low,
+                "high": high,
+                "test_loss": good["test_loss"].mean(),
+                "bayes_loss": good["bayes_loss"].mean(),
+                "overlap": good["overlap"].mean(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def replica_matrix(runs: pd.DataFrame, measure: str, sizes: Sequence[int]) -> pd.DataFrame:
+    """A row a replica (indexed by its seeds), a column a size; NaN where it diverged."""
+    table = usable(runs).pivot_table(index=REPLICA_KEY, columns="train_size", values=measure)
+    return table.reindex(columns=list(sizes))

@@ -1,0 +1,29 @@
+"""Attention-only network: a transformer without perceptrons."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .layers import Attention, AttentionStack, LayerNorm, Pack
+
+
+class Block(nn.Module):
+    """``x + attention(norm(x))``."""
+
+    def __init__(self, pack: Pack) -> None:
+        super().__init__()
+        self.norm = LayerNorm(pack)
+        self.attention = Attention(pack)
+
+    def forward(self, x: Tensor, last_only: bool) -> Tensor:
+        """``(R, B, T, w)`` to the same, or to ``(R, B, 1, w)``."""
+        attended: Tensor = self.attention(self.norm(x), last_only)
+        return (x[:, :, -1:] if last_only else x) + attended
+
+
+class Network(AttentionStack):
+    """Multi-head attention layers alone, as in arXiv:2406.00048."""
+
+    def block(self) -> nn.Module:
+        """Attention."""
+        return Block(self)

@@ -1,0 +1,183 @@
+"""What all architectures share: the replica axis, batched linear maps, token encoding.
+
+Letters of tensor shapes: ``R`` replicas, ``B`` batch, ``T`` positions, ``w`` width, ``v`` tokens,
+``C`` outputs. Every linear map is one batched matrix product over the replica axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..tasks import Task
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Everything that decides the shapes of a network.
+
+    Attributes
+    ----------
+    v, s, L
+        Of the grammar; inputs have ``s**L`` positions with values ``0..v`` (``v``: masked).
+    outputs
+        Number of classes ``C``.
+    task
+        ``autoregressive`` networks answer at every position, the others once.
+    width, depth, heads
+        Of the network; `heads` matters to attention alone.
+    """
+
+    v: int
+    s: int
+    L: int
+    outputs: int
+    task: Task
+    width: int
+    depth: int
+    heads: int = 1
+
+
+class Pack(nn.Module):
+    """Replicas of one network, trained side by side.
+
+    ``forward`` maps masked tokens ``(R, B, T)`` to logits ``(R, B, C)``, or ``(R, B, T, C)`` for
+    the autoregressive task. Replicas do not interact.
+    """
+
+    def __init__(self, shape: Shape, generators: Sequence[torch.Generator]) -> None:
+        super().__init__()
+        self.shape = shape
+        self._generators = list(generators)
+
+    def normal(self, *shape: int, std: float = 1.0) -> nn.Parameter:
+        """A Gaussian parameter ``(R, *shape)``; each replica draws from its own generator."""
+        drawn = [torch.randn(shape, generator=generator) for generator in self._generators]
+        return nn.Parameter(std * torch.stack(drawn))
+
+    def constant(self, value: float, *shape: int) -> nn.Parameter:
+        """A parameter ``(R, *shape)`` that starts at `value`."""
+        return nn.Parameter(torch.full((len(self._generators), *shape), value))
+
+    def keep(self, replicas: Tensor) -> None:
+        """Drop all replicas but the given indices along ``R``; parameters become new ones."""
+        for module in self.modules():
+            for name, parameter in list(module.named_parameters(recurse=False)):
+                setattr(module, name, nn.Parameter(parameter.detach()[replicas]))
+
+    @property
+    def rate_scale(self) -> float:
+        """What the configured learning rate is multiplied with (its scaling with the width)."""
+        return 1.0
+
+    @property
+    def parameter_count(self) -> int:
+        """Trainable numbers of one replica."""
+        return sum(parameter[0].numel() for parameter in self.parameters())
+
+
+def one_hot(tokens: Tensor, v: int) -> Tensor:
+    """Tokens ``(...)`` as one-hot vectors ``(..., v)``; the mask ``v`` becomes zeros."""
+    table = torch.eye(v + 1, v, device=tokens.device)
+    return functional.embedding(tokens.long(), table)
+
+
+def linear(x: Tensor, weight: Tensor) -> Tensor:
+    """``(R, ..., i)`` times ``(R, i, o)``: one batched product, ``(R, ..., o)``."""
+    flat = torch.bmm(x.reshape(x.shape[0], -1, x.shape[-1]), weight)
+    return flat.view(*x.shape[:-1], weight.shape[-1])
+
+
+class LayerNorm(nn.Module):
+    """Layer normalisation over the last axis, with gain and bias for each replica ``(R, w)``."""
+
+    def __init__(self, pack: Pack) -> None:
+        super().__init__()
+        self.gain = pack.constant(1.0, pack.shape.width)
+        self.bias = pack.constant(0.0, pack.shape.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(R, B, T, w)`` to the same."""
+        normed = functional.layer_norm(x, x.shape[-1:])
+        return normed * self.gain[:, None, None] + self.bias[:, None, None]
+
+
+class Attention(nn.Module):
+    """Multi-head softmax attention, as plain batched products (short sequences favour them)."""
+
+    def __init__(self, pack: Pack) -> None:
+        super().__init__()
+        width = pack.shape.width
+        self.heads = pack.shape.heads
+        self.causal = pack.shape.task == "autoregressive"
+        std = width**-0.5
+        self.query = pack.normal(width, width, std=std)
+        self.key = pack.normal(width, width, std=std)
+        self.value = pack.normal(width, width, std=std)
+        self.out = pack.normal(width, width, std=std)
+
+    def _split(self, x: Tensor) -> Tensor:
+        R, B, T, w = x.shape
+        split = x.view(R * B, T, self.heads, w // self.heads).transpose(1, 2)
+        return split.reshape(R * B * self.heads, T, w // self.heads)
+
+    def forward(self, x: Tensor, last_only: bool = False) -> Tensor:
+        """``(R, B, T, w)`` to the same, or to ``(R, B, 1, w)`` for the last position alone."""
+        R, B, T, w = x.shape
+        queries = x[:, :, -1:] if last_only else x
+        query = self._split(linear(queries, self.query)) * (w // self.heads) ** -0.5
+        key, value = self._split(linear(x, self.key)), self._split(linear(x, self.value))
+        scores = torch.bmm(query, key.transpose(1, 2))
+        if self.causal:
+            future = torch.ones(T, T, dtype=torch.bool, device=x.device).triu(1)
+            scores = scores.masked_fill(future, -torch.inf)
+        mixed = torch.bmm(scores.softmax(-1), value)
+        joined = mixed.view(R * B, self.heads, -1, w // self.heads).transpose(1, 2)
+        return linear(joined.reshape(R, B, -1, w), self.out)
+
+
+class Embedding(nn.Module):
+    """Tokens and learned positions; a masked token is known by its position alone."""
+
+    def __init__(self, pack: Pack) -> None:
+        super().__init__()
+        shape = pack.shape
+        self.v = shape.v
+        self.token = pack.normal(shape.v, shape.width)
+        self.position = pack.normal(shape.s**shape.L, shape.width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """``(R, B, T)`` to ``(R, B, T, w)``."""
+        return linear(one_hot(tokens, self.v), self.token) + self.position[:, None]
+
+
+class AttentionStack(Pack):
+    """Embedding, ``depth`` blocks with a residual stream, normalisation and a linear readout.
+
+    Single-target tasks are read at the last position, so the last block computes only that one;
+    attention is causal in the autoregressive task and sees everything in the others.
+    """
+
+    def __init__(self, shape: Shape, generators: Sequence[torch.Generator]) -> None:
+        super().__init__(shape, generators)
+        self.embedding = Embedding(self)
+        self.blocks = nn.ModuleList(self.block() for _ in range(shape.depth))
+        self.norm = LayerNorm(self)
+        self.readout = self.normal(shape.width, shape.outputs, std=shape.width**-0.5)
+
+    def block(self) -> nn.Module:
+        """One block; called as ``block(x, last_only)`` on ``(R, B, T, w)``."""
+        raise TypeError("an attention stack is built from the blocks of an architecture")
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Masked tokens ``(R, B, T)`` to logits ``(R, B, C)`` or ``(R, B, T, C)``."""
+        once = self.shape.task != "autoregressive"
+        x = self.embedding(tokens)
+        for index, block in enumerate(self.blocks):
+            x = block(x, last_only=once and index == len(self.blocks) - 1)
+        logits = linear(self.norm(x), self.readout)
+        return logits[:, :, -1] if once else logits

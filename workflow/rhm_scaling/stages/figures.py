@@ -1,0 +1,55 @@
+"""Figures (PDF and PNG) of every experiment, and the table of exponents for the report."""
+
+from __future__ import annotations
+
+import html
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..figures import learning_curves, local_exponents, style
+from ..provenance import write_aside, write_text
+from ..summary import exponent_table
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}: exponents</title><style>
+body {{ font-family: sans-serif; margin: 2em; }}
+table {{ border-collapse: collapse; }}
+th, td {{ padding: 0.3em 0.8em; text-align: right; border-bottom: 1px solid #ccc; }}
+th:first-child, td:first-child, td:last-child, th:last-child {{ text-align: left; }}
+</style></head><body><h1>{title}</h1><p>Predicted and fitted exponents; every curve falls as
+<i>P</i> to minus its exponent.</p>{table}</body></html>
+"""
+
+
+def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+    """Draw everything under ``figures/``."""
+    style()
+    # identical tables make identical files: no time stamps inside
+    curves = pd.read_csv(folder / "curves.csv")
+    fits = pd.read_csv(folder / "fits.csv")
+    local = pd.read_csv(folder / "local_exponents.csv")
+    theory = pd.read_csv(folder / "theory.csv")
+    for experiment, title in stage["titles"].items():
+        members = [curve for curve in stage["curves"] if curve["experiment"] == experiment]
+        keys = pd.DataFrame(members).drop(columns="experiment")
+        mine = curves.merge(keys)
+        mine["learner"] = mine["architecture"].map(stage["learners"])
+        known = theory[theory["grammar"].isin(keys["grammar"])]
+        known = known[known["task"] == keys["task"].iloc[0]]
+        _save(learning_curves(mine, fits, known, title), folder, f"learning_curves-{experiment}")
+        _save(local_exponents(mine, local, fits, title), folder, f"local_exponents-{experiment}")
+    table = exponent_table(fits).to_html(index=False, border=0)
+    page = _PAGE.format(title=html.escape(stage["title"]), table=table)
+    write_text(folder / "figures" / "exponents.html", page)
+
+
+def _save(figure: Figure, folder: Path, name: str) -> None:
+    for suffix, metadata in {"pdf": {"CreationDate": None}, "png": {"Software": None}}.items():
+        path = folder / "figures" / f"{name}.{suffix}"
+        write_aside(path, partial(figure.savefig, metadata=metadata))
+    plt.close(figure)

@@ -1,0 +1,35 @@
+"""Reading the files of the store; a damaged one is named, with what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..grammar import Grammar
+from ..provenance import UserError
+
+
+def read_grammar(path: Path) -> Grammar:
+    """The grammar in a JSON file."""
+    return Grammar.from_json(path.read_text(encoding="utf-8"), str(path))
+
+
+def read_sentences(path: Path) -> NDArray[np.void]:
+    """Sentences, read only as far as they are used (memory-mapped)."""
+    try:
+        sentences: NDArray[np.void] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise UserError(f"{path}: damaged ({error}); delete it and run again") from error
+    return sentences
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of an ``.npz`` file."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (ValueError, EOFError, OSError) as error:
+        raise UserError(f"{path}: damaged ({error}); delete it and run again") from error

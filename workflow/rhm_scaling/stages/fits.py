@@ -1,0 +1,78 @@
+"""``fits.csv`` and ``local_exponents.csv``: exponents, intervals, predictions beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..curves import CONFIDENCE, replica_matrix
+from ..fitting import (
+    BOOTSTRAPS,
+    fit_power_law,
+    fit_with_interval,
+    fitting_window,
+    local_exponents,
+)
+from ..provenance import seed_from, write_text
+from ..tasks import MEASURE
+
+
+def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+    """Fit every curve of the study."""
+    runs = pd.read_csv(folder / "runs.csv")
+    curves = pd.read_csv(folder / "curves.csv")
+    theory = pd.read_csv(folder / "theory.csv")
+    rows, local = [], []
+    for curve in stage["curves"]:
+        key = {name: value for name, value in curve.items() if name != "experiment"}
+        table = curves[(curves[list(key)] == pd.Series(key)).all(axis=1)]
+        mine = runs[(runs[list(key)] == pd.Series(key)).all(axis=1)]
+        window = fitting_window(table)
+        all_sizes = table["train_size"].tolist()
+        sizes = table["train_size"].to_numpy(dtype=float)
+        replicas = replica_matrix(mine, MEASURE[key["task"]], all_sizes)
+        seed = seed_from("bootstrap", key)
+        inside = window.inside
+        best, low, high = fit_with_interval(sizes[inside], replicas.loc[:, inside], seed)
+        predicted = fit_power_law(sizes[inside], table["predicted"].to_numpy()[inside])
+        asymptotic = theory[
+            (theory["quantity"] == "exponent")
+            & (theory["grammar"] == key["grammar"])
+            & (theory["task"] == key["task"])
+            & (
+                theory["learner"].isna()
+                | (theory["learner"] == stage["learners"][key["architecture"]])
+            )
+        ]["value"]
+        rows.append(
+            {
+                "study": stage["study"],
+                **key,
+                "measure": MEASURE[key["task"]],
+                "predicted_asymptotic": asymptotic.iloc[0] if len(asymptotic) else np.nan,
+                "predicted_same_fit": predicted.exponent,
+                "exponent": best.exponent,
+                "low": low,
+                "high": high,
+                "confidence": CONFIDENCE,
+                "amplitude": best.amplitude,
+                "converged": best.converged,
+                "points": int(inside.sum()),
+                "window_low": sizes[inside].min() if inside.any() else np.nan,
+                "window_high": sizes[inside].max() if inside.any() else np.nan,
+                "window_reason": window.reason,
+                "rule_draws": mine["rule_seed"].nunique(),
+                "replicas": len(replicas),
+                "diverged": int((mine["status"] == "diverged").sum()),
+                "bootstraps": BOOTSTRAPS,
+            }
+        )
+        slopes = local_exponents(sizes, replicas, seed)
+        for position, (name, value) in enumerate({"study": stage["study"], **key}.items()):
+            slopes.insert(position, name, value)
+        local.append(slopes)
+    write_text(folder / "fits.csv", pd.DataFrame(rows).to_csv(index=False))
+    write_text(folder / "local_exponents.csv", pd.concat(local).to_csv(index=False))

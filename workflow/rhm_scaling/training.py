@@ -1,0 +1,337 @@
+"""One training loop for every task and architecture: a pack of replicas, each on its own terms.
+
+Every replica has its own data, batch order, best step and stopping time; the pack shares only the
+arithmetic. A replica's result does not depend on which others are trained beside it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from .models.layers import Pack
+from .tasks import Task, inputs_and_targets
+
+StopReason = Literal["patience", "train_loss", "max_steps", "diverged"]
+_EVALUATION_EXAMPLES = 2048  # a replica and forward pass when evaluating
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a network is trained; `config/README.md` explains each value."""
+
+    optimizer: Literal["sgd", "adam"]
+    lr: float
+    momentum: float
+    warmup_steps: int
+    batch_size: int
+    max_steps: int
+    min_steps: int
+    patience: float
+    train_loss: float
+    evaluations_per_octave: int
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs and targets of a pack; replicas that share a data set hold it once.
+
+    Attributes
+    ----------
+    inputs
+        Masked tokens of the distinct data sets, ``(U, N, T)``.
+    targets
+        ``(U, N)``, or ``(U, N, T)`` for the autoregressive task.
+    source
+        Which data set each replica uses, ``(R,)``.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    source: Tensor
+
+    @classmethod
+    def make(
+        cls, task: Task, datasets: Sequence[NDArray[np.void]], source: Sequence[int], v: int
+    ) -> Examples:
+        """Examples of `task` from structured arrays of sentences, all of one size."""
+        pairs = [inputs_and_targets(task, sentences, v) for sentences in datasets]
+        inputs, targets = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*pairs))
+        return cls(inputs, targets, torch.tensor(source))
+
+    @property
+    def size(self) -> int:
+        """Sentences in each data set, ``N``."""
+        return self.inputs.shape[1]
+
+    def to(self, device: torch.device) -> Examples:
+        """The same on another device."""
+        return Examples(*(t.to(device) for t in (self.inputs, self.targets, self.source)))
+
+    def keep(self, replicas: Tensor) -> Examples:
+        """The examples of some of the replicas."""
+        return Examples(self.inputs, self.targets, self.source[replicas])
+
+    def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs ``(R, B, T)`` and targets ``(R, B[, T])`` at `rows`, ``(R, B)``."""
+        source = self.source[:, None]
+        return self.inputs[source, rows], self.targets[source, rows]
+
+    def parts(self) -> Iterator[tuple[slice, Tensor, Tensor]]:
+        """All examples of every replica in order, a slice of the sentences at a time."""
+        for start in range(0, self.size, _EVALUATION_EXAMPLES):
+            part = slice(start, min(start + _EVALUATION_EXAMPLES, self.size))
+            yield part, self.inputs[self.source, part], self.targets[self.source, part]
+
+
+@dataclass
+class Outcome:
+    """What became of each replica, in the order of the pack.
+
+    Attributes
+    ----------
+    weights
+        Parameters at each replica's best step, ``(R, ...)`` by name.
+    best_step, steps, validation_loss, seconds
+        The step of least validation loss, the steps made, that loss (NaN if never finite), and
+        the replica's share of the wall time.
+    stop_reason
+        Which rule ended it; ``diverged`` if a loss was not finite.
+    history
+        One row an evaluation: replica, step, train_loss, validation_loss, validation_error.
+    """
+
+    weights: dict[str, Tensor]
+    best_step: list[int]
+    steps: list[int]
+    validation_loss: list[float]
+    seconds: list[float]
+    stop_reason: list[StopReason]
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def evaluation_steps(settings: Settings) -> list[int]:
+    """Zero, then log-spaced steps up to and including the cap."""
+    octaves = math.log2(settings.max_steps)
+    points = range(math.floor(octaves * settings.evaluations_per_octave) + 1)
+    spaced = {round(2 ** (i / settings.evaluations_per_octave)) for i in points}
+    return sorted({0, *spaced, settings.max_steps})
+
+
+def batch_order(seed: int, size: int, start: int, stop: int) -> NDArray[np.int64]:
+    """Entries ``start..stop-1`` of an endless chain of random permutations of ``0..size-1``.
+
+    Each permutation has its own counter-based generator, so any stretch can be had directly.
+    """
+    first, last = start // size, -(-stop // size)
+    chain = []
+    for epoch in range(first, last):
+        generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, epoch]))
+        chain.append(generator.permutation(size))
+    return np.concatenate(chain)[start - first * size : stop - first * size]
+
+
+def example_losses(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross entropy in nats, shape of `targets`; `logits` have one axis more."""
+    flat = functional.cross_entropy(
+        logits.reshape(-1, logits.shape[-1]), targets.reshape(-1), reduction="none"
+    )
+    return flat.view(targets.shape)
+
+
+@torch.no_grad()
+def evaluate(
+    network: Pack, examples: Examples, posterior: Tensor | None = None
+) -> dict[str, NDArray[np.float64]]:
+    """Mean loss and error of each replica over all examples, in double precision.
+
+    Parameters
+    ----------
+    posterior
+        Exact posteriors of the data sets, ``(U, N, C)``, for tasks with one target.
+
+    Returns
+    -------
+    dict
+        ``loss`` and ``error``, each ``(R,)``, and with `posterior` also ``cross_entropy``, from
+        the exact posterior to the network's: its excess over the posterior's entropy is the mean
+        Kullback-Leibler divergence.
+    """
+    names = ["loss", "error"] + ([] if posterior is None else ["cross_entropy"])
+    sums = {name: torch.zeros(len(examples.source), dtype=torch.float64) for name in names}
+    for part, inputs, targets in examples.parts():
+        logits = network(inputs)
+        found = {
+            "loss": example_losses(logits, targets),
+            "error": logits.argmax(-1) != targets,
+        }
+        if posterior is not None:
+            exact = posterior[examples.source, part]
+            found["cross_entropy"] = -(exact * logits.double().log_softmax(-1)).sum(-1)
+        for name, values in found.items():
+            # summed by numpy, row by row: the same order whatever the number of replicas
+            rows = values.double().flatten(1).cpu().numpy()
+            sums[name] += torch.tensor([row.sum() for row in rows])
+    answers = examples.targets[0].numel()
+    return {name: (total / answers).numpy() for name, total in sums.items()}
+
+
+def _optimizer(network: Pack, settings: Settings) -> torch.optim.Optimizer:
+    rate = settings.lr * network.rate_scale
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(network.parameters(), rate, momentum=settings.momentum)
+    return torch.optim.Adam(network.parameters(), rate)
+
+
+def _compact(
+    network: Pack, optimizer: torch.optim.Optimizer, replicas: Tensor, settings: Settings
+) -> torch.optim.Optimizer:
+    """Cut the pack and the optimizer's state down to `replicas`, so that the rest costs nothing."""
+    before = list(network.parameters())
+    network.keep(replicas)
+    compacted = _optimizer(network, settings)
+    for old, new in zip(before, network.parameters()):
+        for name, value in optimizer.state[old].items():
+            by_replica = isinstance(value, Tensor) and value.dim() == old.dim()
+            compacted.state[new][name] = value[replicas] if by_replica else value
+    return compacted
+
+
+class _Batches:
+    """Row numbers of the coming batches of each replica, drawn in stretches of about an epoch."""
+
+    def __init__(self, seeds: Sequence[int], size: int, batch_size: int) -> None:
+        self.seeds, self.size, self.batch_size = list(seeds), size, batch_size
+        self.stretch = max(64, size // batch_size)
+        self.first, self.rows = 0, np.empty((0, 0, batch_size), dtype=np.int64)
+
+    def at(self, step: int, replicas: Sequence[int]) -> Tensor:
+        """Rows ``(R, B)`` of step `step` for the given replicas; steps must not decrease."""
+        if step - self.first >= self.rows.shape[1]:
+            start, stop = step * self.batch_size, (step + self.stretch) * self.batch_size
+            order = [batch_order(seed, self.size, start, stop) for seed in self.seeds]
+            self.rows = np.stack(order).reshape(len(self.seeds), self.stretch, self.batch_size)
+            self.first = step
+        return torch.from_numpy(self.rows[list(replicas), step - self.first])
+
+
+def train(
+    network: Pack,
+    train_set: Examples,
+    validation_set: Examples,
+    order_seeds: Sequence[int],
+    settings: Settings,
+    progress: Callable[[int, int, float], None] = lambda step, active, loss: None,
+) -> Outcome:
+    """Train a pack; each replica stops by itself on its own validation loss.
+
+    Rules, checked at each evaluation in this order: a loss is not finite (``diverged``); the mean
+    training loss since the last evaluation is below ``train_loss``; the step has reached
+    ``max(min_steps, patience * best step)``; the step has reached ``max_steps``. A stopped
+    replica leaves the pack and costs nothing more.
+
+    Parameters
+    ----------
+    network
+        The pack, changed in place (its surviving replicas are meaningless afterwards; the chosen
+        weights are in the outcome).
+    order_seeds
+        Seed of each replica's batch order.
+    progress
+        Called at each evaluation with the step, the number of active replicas and their mean
+        validation loss.
+    """
+    device = next(network.parameters()).device
+    total = len(order_seeds)
+    outcome = Outcome(
+        weights={name: value.detach().clone() for name, value in network.named_parameters()},
+        best_step=[0] * total,
+        steps=[0] * total,
+        validation_loss=[math.nan] * total,
+        seconds=[0.0] * total,
+        stop_reason=["max_steps"] * total,
+    )
+    optimizer = _optimizer(network, settings)
+    rate = optimizer.param_groups[0]["lr"]
+    batches = _Batches(order_seeds, train_set.size, settings.batch_size)
+    active = list(range(total))
+    running, since = torch.zeros(total, dtype=torch.float64, device=device), 0
+    step, clock = 0, time.perf_counter()
+    for goal in evaluation_steps(settings):
+        while step < goal:
+            optimizer.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / settings.warmup_steps)
+            inputs, targets = train_set.batch(batches.at(step, active).to(device))
+            losses = example_losses(network(inputs), targets).flatten(1).mean(1)
+            optimizer.zero_grad(set_to_none=True)
+            losses.sum().backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            running += losses.detach()
+            step, since = step + 1, since + 1
+        found = evaluate(network, validation_set)
+        train_loss = (running / since).tolist() if since else [math.nan] * len(active)
+        now = time.perf_counter()
+        improved, staying = [], []
+        for row, replica in enumerate(active):
+            loss = float(found["loss"][row])
+            outcome.seconds[replica] += (now - clock) / len(active)
+            outcome.steps[replica] = step
+            outcome.history.append(
+                {
+                    "replica": replica,
+                    "step": step,
+                    "train_loss": train_loss[row],
+                    "validation_loss": loss,
+                    "validation_error": float(found["error"][row]),
+                }
+            )
+            finite = math.isfinite(loss) and (step == 0 or math.isfinite(train_loss[row]))
+            if finite and not loss >= outcome.validation_loss[replica]:
+                outcome.validation_loss[replica] = loss
+                outcome.best_step[replica] = step
+                improved.append(row)
+            reason = _stop(finite, step, train_loss[row], outcome.best_step[replica], settings)
+            if reason:
+                outcome.stop_reason[replica] = reason
+            else:
+                staying.append(row)
+        _remember(outcome, network, active, improved)
+        progress(step, len(active), float(np.mean(found["loss"])))
+        if not staying:
+            break
+        if len(staying) < len(active):
+            kept = torch.tensor(staying, device=device)
+            optimizer = _compact(network, optimizer, kept, settings)
+            train_set, validation_set = train_set.keep(kept), validation_set.keep(kept)
+            active = [active[row] for row in staying]
+        running = torch.zeros(len(active), dtype=torch.float64, device=device)
+        since, clock = 0, now
+    return outcome
+
+
+def _stop(
+    finite: bool, step: int, train_loss: float, best_step: int, settings: Settings
+) -> StopReason | None:
+    """The rule that ends a replica at this step, if any."""
+    if not finite:
+        return "diverged"
+    if train_loss < settings.train_loss:
+        return "train_loss"
+    if step >= max(settings.min_steps, settings.patience * best_step):
+        return "patience"
+    return "max_steps" if step >= settings.max_steps else None
+
+
+def _remember(outcome: Outcome, network: Pack, active: list[int], rows: list[int]) -> None:
+    """Copy the weights of the improved `rows` of the active pack to their replicas' places."""
+    replicas = [active[row] for row in rows]
+    for name, parameter in network.named_parameters():
+        outcome.weights[name][replicas] = parameter.detach()[rows]

@@ -1,0 +1,25 @@
+"""Sentences: training, validation and test streams of every rule draw and sample seed.
+
+Reads a grammar. Writes ``results/store/sentences/<parameters>/...-<identity>.npy``.
+"""
+
+
+rule sample_sentences:
+    input:
+        sources("sentences"),
+    output:
+        product="results/store/sentences/{name}.npy",
+        specification="results/store/sentences/{name}.specification.json",
+    log:
+        "results/logs/sentences/{name}.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        specification=specification("sentences"),
+        roles=roles("sentences"),
+    message:
+        "Sampling the sentences {wildcards.name}"
+    shell:
+        "python -m rhm_scaling make {params.specification:q} --log {log:q}"
+        " --inputs {params.roles:q}"
+        " --outputs product={output.product:q} specification={output.specification:q}"

@@ -1,0 +1,47 @@
+"""Figures and the table of exponents, for the paper (PDF) and the report (PNG, HTML).
+
+Reads the study's tables. Writes ``results/<study>/figures/``.
+"""
+
+
+rule draw_figures:
+    input:
+        stage("figures"),
+        table("curves"),
+        table("fits"),
+        table("local_exponents"),
+        table("theory"),
+    output:
+        report(
+            expand(
+                FOLDER / "figures" / "learning_curves-{experiment}.png",
+                experiment=PLAN.study.experiments,
+            ),
+            caption="../report/learning_curves.rst",
+            category="Learning curves",
+        ),
+        report(
+            expand(
+                FOLDER / "figures" / "local_exponents-{experiment}.png",
+                experiment=PLAN.study.experiments,
+            ),
+            caption="../report/local_exponents.rst",
+            category="Local exponents",
+        ),
+        report(
+            FOLDER / "figures" / "exponents.html",
+            caption="../report/exponents.rst",
+            category="Exponents",
+            labels={"table": "predicted and fitted exponents"},
+        ),
+        [path for path in FIGURES if path.suffix == ".pdf"],
+    log:
+        FOLDER / "logs" / "figures.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        folder=FOLDER,
+    message:
+        "Drawing the figures"
+    shell:
+        "python -m rhm_scaling stage figures {params.folder:q} --log {log:q}"

@@ -1,0 +1,33 @@
+"""Training: one job a block of replicas of one cell.
+
+Reads sentences and exact posteriors. Writes, below
+``results/store/models/<parameters>/<task>/<architecture>/P<size>/<replicas>-<identity>/``, the
+replicas' rows, their training histories and their weights.
+"""
+
+
+rule train_block:
+    input:
+        sources("models"),
+    output:
+        runs="results/store/models/{name}/runs.csv",
+        history="results/store/models/{name}/history.csv",
+        weights="results/store/models/{name}/weights.safetensors",
+        specification="results/store/models/{name}/specification.json",
+    log:
+        "results/logs/models/{name}.log",
+    conda:
+        "../../envs/environment.yaml"
+    threads: THREADS
+    params:
+        specification=specification("models"),
+        roles=roles("models"),
+        device=DEVICE,
+    message:
+        "Training the block {wildcards.name}"
+    shell:
+        "python -m rhm_scaling make {params.specification:q} --log {log:q}"
+        " --device {params.device} --threads {threads}"
+        " --inputs {params.roles:q}"
+        " --outputs runs={output.runs:q} history={output.history:q}"
+        " weights={output.weights:q} specification={output.specification:q}"

@@ -39,6 +39,7 @@ localrules:
 rule all:
     input:
         FOLDER / "study.json",
+        PLAN.paths("models"),
         table("runs"),
         table("fits"),
         FIGURES,

@@ -9,10 +9,11 @@ import difflib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -30,7 +31,7 @@ from .theory import Learner
 
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
 def _as_list(value: Any) -> Any:
@@ -43,9 +44,10 @@ def _distinct(values: list[Any]) -> list[Any]:
     return values
 
 
+Sizes = Annotated[list[PositiveInt], Field(min_length=1), AfterValidator(_distinct)]
+Names = Annotated[list[Name], Field(min_length=1), AfterValidator(_distinct)]
 Sweep = Annotated[
-    list[PositiveInt],
-    Field(min_length=1),
+    Sizes,
     BeforeValidator(_as_list, json_schema_input_type=PositiveInt | list[PositiveInt]),
 ]
 PerLevel = Annotated[
@@ -244,11 +246,11 @@ class ExperimentConfig(Model):
     """Heading of its figures; the experiment's name if not given."""
     task: Task
     """`classification` (sentence to root symbol), `last_token`, or `autoregressive`."""
-    grammars: Annotated[list[Name], Field(min_length=1)]
+    grammars: Names
     """Names of grammars defined above."""
-    architectures: Annotated[list[Name], Field(min_length=1)]
+    architectures: Names
     """Names of architectures defined above."""
-    train_sizes: Annotated[list[PositiveInt], Field(min_length=1)]
+    train_sizes: Sizes
     """Numbers of training sentences `P`."""
     validation_size: PositiveInt = 2048
     """Sentences on which the best step is chosen."""
@@ -256,15 +258,6 @@ class ExperimentConfig(Model):
     """Sentences on which losses and errors are reported."""
     replicas: ReplicasConfig = ReplicasConfig()
     """How many replicas of every point."""
-
-    @model_validator(mode="after")
-    def _no_repeats(self) -> ExperimentConfig:
-        for key in ("grammars", "architectures", "train_sizes"):
-            try:
-                _distinct(getattr(self, key))
-            except ValueError as error:
-                raise ValueError(f"{key}: {error}") from error
-        return self
 
 
 class Study(Model):
@@ -333,9 +326,9 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
         try:
             if key in found:
                 line = key_node.start_mark.line + 1
-                raise UserError(f"{key}: is given twice (line {line}); remove one")
+                raise UserError(f"{key!a}: is given twice (line {line}); remove one")
         except TypeError as error:
-            raise UserError(f"{key}: cannot be a key; use a name or a number") from error
+            raise UserError(f"{key!a}: cannot be a key; use a name or a number") from error
         found[key] = loader.construct_object(value_node, deep=True)
     return found
 
@@ -387,7 +380,9 @@ def _problems(error: ValidationError) -> Iterator[str]:
         where = [str(part) for part in problem["loc"]]
         # pydantic adds the tag of a union's member after the key: it is no key of the study
         keys = [k for i, k in enumerate(where) if not (i and k in _TAGS and _is_tag(where, i))]
-        kind, given = problem["type"], " ".join(repr(problem["input"]).split())
+        # a key may hold anything; the message must stay one readable line
+        keys = [key if re.fullmatch(r"[\w.-]+", key) else ascii(key) for key in keys]
+        kind, given = problem["type"], ascii(problem["input"])
         given = given if len(given) <= 60 else given[:57] + "..."
         if kind == "value_error":  # raised by the validators above; starts with the key it is about
             message = str(problem["ctx"]["error"])
@@ -406,7 +401,7 @@ def _problems(error: ValidationError) -> Iterator[str]:
             expected = problem["ctx"].get("expected_tags", "one of the kinds in config/README.md")
             message = f"needs kind: {expected}"
         elif kind == "string_pattern_mismatch":
-            message = f"use lower-case letters, digits, - and _ only, not {given}"
+            message = f"use letters, digits, - and _ only (lower case in name:), not {given}"
         else:
             message = f"{problem['msg'][0].lower()}{problem['msg'][1:]}, not {given}"
         yield f"{'.'.join(keys)}: {message}"
@@ -436,3 +431,9 @@ def _models() -> list[type[Model]]:
 
 def _all_keys() -> set[str]:
     return {key for model in _models() for key in model.model_fields}
+
+
+def kinds() -> tuple[str, ...]:
+    """Names of all architectures."""
+    union = get_args(get_args(ArchitectureConfig)[0])
+    return tuple(get_args(model.model_fields["kind"].annotation)[0] for model in union)

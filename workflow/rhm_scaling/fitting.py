@@ -54,8 +54,11 @@ def fit_power_law(sizes: Array, values: Array, starts: tuple[float, ...] = START
     def residuals(parameters: Array) -> Array:
         return np.asarray(parameters[0] - parameters[1] * (x - centre) - y)
 
+    slopes = np.stack([np.ones_like(x), centre - x], axis=1)
     found = [
-        optimize.least_squares(residuals, (y.mean(), start), loss="huber", f_scale=HUBER)
+        optimize.least_squares(
+            residuals, (y.mean(), start), jac=lambda _: slopes, loss="huber", f_scale=HUBER
+        )
         for start in starts
     ]
     best = min(found, key=lambda solution: float(solution.cost))

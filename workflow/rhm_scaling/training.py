@@ -6,6 +6,7 @@ arithmetic. A replica's result does not depend on which others are trained besid
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,8 @@ from .models.layers import Pack
 from .tasks import Task, inputs_and_targets
 
 StopReason = Literal["patience", "train_loss", "max_steps", "diverged"]
-_EVALUATION_EXAMPLES = 2048  # a replica and forward pass when evaluating
+_FIRST_EVALUATION = 8  # earlier evaluations would cost more than they tell
+_EVALUATION_EXAMPLES = 256  # a replica and forward pass when evaluating; small enough for caches
 
 
 @dataclass(frozen=True)
@@ -120,11 +122,13 @@ class Outcome:
 
 
 def evaluation_steps(settings: Settings) -> list[int]:
-    """Zero, then log-spaced steps up to and including the cap."""
-    octaves = math.log2(settings.max_steps)
-    points = range(math.floor(octaves * settings.evaluations_per_octave) + 1)
-    spaced = {round(2 ** (i / settings.evaluations_per_octave)) for i in points}
-    return sorted({0, *spaced, settings.max_steps})
+    """Zero, then log-spaced steps from `_FIRST_EVALUATION` up to and including the cap."""
+    spaced = (
+        round(_FIRST_EVALUATION * 2 ** (i / settings.evaluations_per_octave))
+        for i in itertools.count()
+    )
+    below = itertools.takewhile(lambda step: step < settings.max_steps, spaced)
+    return sorted({0, *below, settings.max_steps})
 
 
 def batch_order(seed: int, size: int, start: int, stop: int) -> NDArray[np.int64]:

@@ -12,22 +12,24 @@ rule draw_figures:
         table("local_exponents"),
         table("theory"),
     output:
-        report(
-            expand(
-                FOLDER / "figures" / "learning_curves-{experiment}.png",
-                experiment=PLAN.study.experiments,
-            ),
-            caption="../report/learning_curves.rst",
-            category="Learning curves",
-        ),
-        report(
-            expand(
-                FOLDER / "figures" / "local_exponents-{experiment}.png",
-                experiment=PLAN.study.experiments,
-            ),
-            caption="../report/local_exponents.rst",
-            category="Local exponents",
-        ),
+        [
+            report(
+                FOLDER / "figures" / f"learning_curves-{experiment}.png",
+                caption="../report/learning_curves.rst",
+                category="Learning curves",
+                labels={"experiment": experiment},
+            )
+            for experiment in PLAN.study.experiments
+        ],
+        [
+            report(
+                FOLDER / "figures" / f"local_exponents-{experiment}.png",
+                caption="../report/local_exponents.rst",
+                category="Local exponents",
+                labels={"experiment": experiment},
+            )
+            for experiment in PLAN.study.experiments
+        ],
         report(
             FOLDER / "figures" / "exponents.html",
             caption="../report/exponents.rst",

@@ -6,14 +6,16 @@ Letters of tensor shapes: ``R`` replicas, ``B`` batch, ``T`` positions, ``w`` wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..tasks import Task
+from ..grammar import Parameters
+from ..tasks import Task, outputs
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,20 @@ class Shape:
     width: int
     depth: int
     heads: int = 1
+
+    @classmethod
+    def of(cls, parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Shape:
+        """The shape for a grammar and task; `architecture` holds width, depth and heads."""
+        return cls(
+            v=parameters.v,
+            s=parameters.s,
+            L=parameters.L,
+            outputs=outputs(task, parameters),
+            task=task,
+            width=architecture["width"],
+            depth=architecture["depth"],
+            heads=architecture["heads"],
+        )
 
 
 class Pack(nn.Module):
@@ -93,17 +109,15 @@ def linear(x: Tensor, weight: Tensor) -> Tensor:
 
 
 class LayerNorm(nn.Module):
-    """Layer normalisation over the last axis, with gain and bias for each replica ``(R, w)``."""
+    """Layer normalisation over the last axis, with a gain ``(R, w)`` and no bias."""
 
     def __init__(self, pack: Pack) -> None:
         super().__init__()
         self.gain = pack.constant(1.0, pack.shape.width)
-        self.bias = pack.constant(0.0, pack.shape.width)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(R, B, T, w)`` to the same."""
-        normed = functional.layer_norm(x, x.shape[-1:])
-        return normed * self.gain[:, None, None] + self.bias[:, None, None]
+        return functional.layer_norm(x, x.shape[-1:]) * self.gain[:, None, None]
 
 
 class Attention(nn.Module):
@@ -116,13 +130,12 @@ class Attention(nn.Module):
         self.causal = pack.shape.task == "autoregressive"
         std = width**-0.5
         self.query = pack.normal(width, width, std=std)
-        self.key = pack.normal(width, width, std=std)
-        self.value = pack.normal(width, width, std=std)
+        self.key_value = pack.normal(width, 2 * width, std=std)
         self.out = pack.normal(width, width, std=std)
 
     def _split(self, x: Tensor) -> Tensor:
         R, B, T, w = x.shape
-        split = x.view(R * B, T, self.heads, w // self.heads).transpose(1, 2)
+        split = x.reshape(R * B, T, self.heads, w // self.heads).transpose(1, 2)
         return split.reshape(R * B * self.heads, T, w // self.heads)
 
     def forward(self, x: Tensor, last_only: bool = False) -> Tensor:
@@ -130,7 +143,7 @@ class Attention(nn.Module):
         R, B, T, w = x.shape
         queries = x[:, :, -1:] if last_only else x
         query = self._split(linear(queries, self.query)) * (w // self.heads) ** -0.5
-        key, value = self._split(linear(x, self.key)), self._split(linear(x, self.value))
+        key, value = (self._split(half) for half in linear(x, self.key_value).chunk(2, dim=-1))
         scores = torch.bmm(query, key.transpose(1, 2))
         if self.causal:
             future = torch.ones(T, T, dtype=torch.bool, device=x.device).triu(1)

@@ -9,7 +9,7 @@ from .layers import Attention, AttentionStack, LayerNorm, Pack, linear
 
 
 class Block(nn.Module):
-    """``x + attention(norm(x))``, then ``x + mlp(norm(x))`` with four times the width and ReLU."""
+    """``x + attention(norm(x))``, then ``x + mlp(norm(x))``: ReLU, four times the width."""
 
     def __init__(self, pack: Pack) -> None:
         super().__init__()
@@ -17,15 +17,14 @@ class Block(nn.Module):
         self.attention_norm, self.mlp_norm = LayerNorm(pack), LayerNorm(pack)
         self.attention = Attention(pack)
         self.up = pack.normal(width, 4 * width, std=(2 / width) ** 0.5)
-        self.up_bias = pack.constant(0.0, 4 * width)
         self.down = pack.normal(4 * width, width, std=(4 * width) ** -0.5)
 
     def forward(self, x: Tensor, last_only: bool) -> Tensor:
         """``(R, B, T, w)`` to the same, or to ``(R, B, 1, w)``."""
         attended = self.attention(self.attention_norm(x), last_only)
         x = (x[:, :, -1:] if last_only else x) + attended
-        hidden = linear(self.mlp_norm(x), self.up) + self.up_bias[:, None, None]
-        return x + linear(torch.relu(hidden), self.down)
+        hidden = torch.relu(linear(self.mlp_norm(x), self.up))
+        return x + linear(hidden, self.down)
 
 
 class Network(AttentionStack):

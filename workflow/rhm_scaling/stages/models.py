@@ -19,7 +19,6 @@ from ..models import build
 from ..models.layers import Shape
 from ..provenance import seed_from, write_aside
 from ..sampling import overlap
-from ..tasks import outputs as task_outputs
 from ..training import Examples, Settings, evaluate, train
 from .files import read_arrays, read_sentences
 
@@ -60,16 +59,7 @@ def make(
         what = [parameters.specification(), task, architecture, size]
         return [seed_from(purpose, what, *replica) for replica in replicas]
 
-    shape = Shape(
-        v=parameters.v,
-        s=parameters.s,
-        L=parameters.L,
-        outputs=task_outputs(task, parameters),
-        task=task,
-        width=architecture["width"],
-        depth=architecture["depth"],
-        heads=architecture["heads"],
-    )
+    shape = Shape.of(parameters, task, architecture)
     network = build(architecture["kind"], shape, seeds("initial weights")).to(device)
     count = network.parameter_count
     name = f"{architecture['kind']} {task} P={size}"

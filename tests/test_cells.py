@@ -1,0 +1,149 @@
+"""Identities: what made a product decides its address, and nothing else does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from rhm_scaling.cells import Plan, capacity
+from rhm_scaling.config import parse_study
+from rhm_scaling.provenance import UserError, write_text
+
+STUDY = {
+    "name": "base",
+    "grammars": {"g": {"v": 4, "s": 2, "L": 2, "m": 2}},
+    "architectures": {
+        "cnn": {"kind": "cnn", "width": 16},
+        "tf": {"kind": "transformer", "width": 8},
+    },
+    "experiments": {
+        "e": {
+            "task": "last_token",
+            "grammars": ["g"],
+            "architectures": ["cnn", "tf"],
+            "train_sizes": [8, 16],
+            "replicas": {"rule_draws": 2},
+        }
+    },
+    "block": {"rule_draws": 2},
+}
+
+
+def plan(change: dict[str, object] | None = None, study: dict | None = None) -> Plan:
+    value = yaml.safe_load(yaml.safe_dump(study or STUDY))
+    for path, new in (change or {}).items():
+        *parents, last = path.split(".")
+        inner = value
+        for key in parents:
+            inner = inner.setdefault(key, {})
+        inner[last] = new
+    return Plan(parse_study(yaml.safe_dump(value), "s.yaml"))
+
+
+def names(plan: Plan, kind: str = "models") -> set[str]:
+    return set(plan.products[kind])
+
+
+BASE = plan()
+
+
+def test_order_names_and_headings_do_not_enter() -> None:
+    backwards = {
+        key: dict(reversed(value.items())) if isinstance(value, dict) else value
+        for key, value in reversed(STUDY.items())
+    }
+    assert names(plan(study=backwards)) == names(BASE)
+    headings = {"name": "other", "title": "New", "experiments.e.title": "Newer"}
+    assert names(plan(headings)) == names(BASE)
+    assert names(plan({"experiments.e.train_sizes": [16, 8]})) == names(BASE)
+    renamed = plan({"grammars": {"h": STUDY["grammars"]["g"]}, "experiments.e.grammars": ["h"]})
+    assert names(renamed) == names(BASE)
+    assert names(plan({"grammars.g.n": 4, "grammars.g.m": {1: 2, 2: 2}})) == names(BASE)
+
+
+ALL = {
+    "grammars.g.v": 5,
+    "grammars.g.n": 3,
+    "grammars.g.s": 3,
+    "grammars.g.L": 3,
+    "grammars.g.m": 3,
+    "grammars.g.zipf": {1: 1.0},
+    "experiments.e.task": "classification",
+    "experiments.e.validation_size": 100,
+    "experiments.e.test_size": 100,
+}
+CNN_ONLY = {
+    "architectures.cnn.width": 17,
+    "architectures.cnn.optimizer": {"kind": "sgd", "lr": 0.4},
+    "architectures.cnn.training": {"patience": 4.0},
+} | {
+    f"architectures.cnn.{part}.{key}": value
+    for part, values in {
+        "optimizer": {"momentum": 0.8, "warmup_steps": 3},
+        "training": {
+            "batch_size": 64,
+            "max_steps": 10,
+            "min_steps": 10,
+            "train_loss": 0.1,
+            "evaluations_per_octave": 2,
+        },
+    }.items()
+    for key, value in values.items()
+}
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_every_field_of_the_data_changes_every_block(path: str) -> None:
+    assert not names(plan({path: ALL[path]})) & names(BASE)
+
+
+@pytest.mark.parametrize("path", CNN_ONLY)
+def test_every_field_of_an_architecture_changes_its_blocks_alone(path: str) -> None:
+    change = {path: CNN_ONLY[path]}
+    if "optimizer." in path:
+        change["architectures.cnn.optimizer.kind"] = "sgd"
+    changed = names(plan(change))
+    cnn = {name for name in names(BASE) if "/cnn-" in name}
+    assert names(BASE) - changed == cnn
+    assert len(changed - names(BASE)) == len(cnn)
+
+
+def test_growing_makes_only_new_blocks() -> None:
+    more = plan({"experiments.e.train_sizes": [8, 16, 32]})
+    assert names(BASE) < names(more)
+    assert len(names(more) - names(BASE)) == 2
+    for axis in ("rule_draws", "samples", "initialisations"):
+        grown = plan({f"experiments.e.replicas.{axis}": 4 if axis == "rule_draws" else 2})
+        assert names(BASE) < names(grown)
+        assert len(names(grown)) == 2 * len(names(BASE))
+    assert names(BASE, "sentences") == names(more, "sentences")  # prefixes of the same files
+
+
+def test_a_training_set_is_a_prefix_of_a_file_that_does_not_depend_on_other_sizes() -> None:
+    assert [capacity(size) for size in (1, 16384, 16385, 10**7)] == [16384, 16384, 65536, 2**24]
+
+
+def test_replicas_are_covered_once() -> None:
+    replicas = {"rule_draws": 5, "samples": 2, "initialisations": 3}
+    block = {"rule_draws": 2, "samples": 1, "initialisations": 2}
+    found = plan({"experiments.e.replicas": replicas, "block": block})
+    seen: dict[tuple, int] = {}
+    for curve, product in found.blocks:
+        for replica in product.specification["replicas"]:
+            key = (curve, product.specification["train_size"], *replica)
+            seen[key] = seen.get(key, 0) + 1
+    assert set(seen.values()) == {1}
+    assert len(seen) == 2 * 2 * 30
+
+
+def test_the_store_refuses_another_product_of_the_same_name(tmp_path: Path) -> None:
+    BASE.check_store(tmp_path)
+    product = next(iter(BASE.products["models"].values()))
+    path = tmp_path / product.files["specification"]
+    write_text(path, product.json)
+    BASE.check_store(tmp_path)
+    for text in (product.json.replace("cnn", "tf", 1), "{"):
+        write_text(path, text)
+        with pytest.raises(UserError, match="does not describe the product.*delete"):
+            BASE.check_store(tmp_path)

@@ -1,0 +1,190 @@
+"""Studies: every mistake is one line that names the key, before any job."""
+
+import copy
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rhm_scaling import reference
+from rhm_scaling.config import Study, load_study, parse_study
+from rhm_scaling.provenance import UserError
+
+ROOT = Path(__file__).parents[1]
+STUDIES = sorted((ROOT / "config" / "studies").glob("*.yaml"))
+GOOD = """
+name: good
+grammars:
+  g: {v: 4, s: 2, L: 2, m: 2}
+  z: {v: 8, n: 4, s: 2, L: 2, m: {1: 4, 2: 2}, zipf: {1: 1.0}}
+architectures:
+  cnn: {kind: cnn, width: 16}
+  big: {kind: transformer, width: [8, 16], heads: 2, optimizer: {kind: adam, lr: 1e-3}}
+experiments:
+  last: {task: last_token, grammars: [g], architectures: [cnn, big], train_sizes: [8, 16]}
+"""
+
+
+def problem(old: str, new: str) -> str:
+    assert old in GOOD
+    with pytest.raises(UserError) as caught:
+        parse_study(GOOD.replace(old, new, 1), "s.yaml")
+    return str(caught.value)
+
+
+def test_a_good_study() -> None:
+    study = parse_study(GOOD, "s.yaml")
+    assert study.architectures["big"].width == [8, 16]
+    assert study.architectures["cnn"].width == [16]
+    assert study.architectures["big"].optimizer.lr == 1e-3
+    assert study.grammars["z"].parameters().zipf == (1.0, None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("v: 4", "v: four", "grammars.g.v: input should be a valid integer, not 'four'"),
+        ("v: 4", "v: 4.0", "grammars.g.v: "),
+        ("v: 4", "v: true", "grammars.g.v: "),
+        ("v: 4, ", "", "grammars.g.v: is missing; add it"),
+        ("v: 4", "v: 1", "grammars.g.v: input should be greater than or equal to 2, not 1"),
+        ("m: 2}", "m: 5}", "grammars.g.m: level 1 needs v*m = 4*5 = 20 distinct tuples, but v**s"),
+        ("m: 2}", "m: 5}", "take m at most 4"),
+        ("n: 4", "n: 40", "grammars.z.m: level 2 needs n*m = 40*2"),
+        ("2: 2}", "3: 2}", "grammars.z.m: needs one number for each of the levels 1..2"),
+        ("zipf: {1: 1.0}", "zipf: {1: 0}", "grammars.z.zipf.1: "),
+        ("zipf: {1: 1.0}", "zipf: {3: 1.0}", "grammars.z.zipf: levels go from 1 to 2"),
+        ("L: 2, m: 2}", "L: 40, m: 2}", "grammars.g.L: "),
+        ("width: 16", "widht: 16", "architectures.cnn.widht: unknown key; did you mean 'width'?"),
+        ("width: 16", "width: 0", "architectures.cnn.width.0: "),
+        ("width: 16", "width: []", "architectures.cnn.width: "),
+        ("width: 16", "width: [4, 4]", "architectures.cnn.width: holds a value twice"),
+        ("heads: 2", "heads: 3", "architectures.big.heads: 3 does not divide the width 8"),
+        ("kind: cnn", "kind: rnn", "architectures.cnn: needs kind: 'cnn', 'transformer'"),
+        ("lr: 1e-3", "lr: 0", "architectures.big.optimizer.lr: "),
+        ("lr: 1e-3", "lr: .nan", "architectures.big.optimizer.lr: "),
+        ("train_sizes: [8, 16]", "train_sizes: [8, 0]", "experiments.last.train_sizes.1: "),
+        ("train_sizes: [8, 16]", "train_sizes: []", "experiments.last.train_sizes: "),
+        ("train_sizes: [8, 16]", "train_sizes: [8, 8]", "experiments.last.train_sizes: holds"),
+        (
+            "grammars: [g]",
+            "grammars: [q]",
+            "experiments.last.grammars: no 'q' defined; known: g, z",
+        ),
+        ("task: last_token", "task: guess", "experiments.last.task: "),
+        (
+            "task: last_token",
+            "task: autoregressive",
+            "experiments.last.architectures: 'cnn' cannot do the task autoregressive; it can do",
+        ),
+        ("name: good", "name: ../up", "name: use letters, digits"),
+        ("name: good", "name: store", "name: results/store/ has another use"),
+        ("name: good", "name: good\nname: twice", "'name': is given twice (line 3); remove one"),
+        ("name: good", "name: !!python/name:os.system", "not valid YAML"),
+        ("name: good", "name: [", "not valid YAML"),
+        ("experiments:", "experiments: {}\nextra:", "extra: unknown key"),
+    ],
+)
+def test_each_mistake_names_its_key(old: str, new: str, line: str) -> None:
+    lines = problem(old, new).splitlines()
+    assert all(text.startswith("s.yaml: ") for text in lines)
+    assert any(line in text for text in lines), lines
+    assert len(lines) <= 2
+
+
+def test_the_same_curve_twice_is_refused() -> None:
+    again = GOOD + GOOD.splitlines()[-1].replace("last:", "more:") + "\n"
+    with pytest.raises(UserError, match=r"experiments\.more: .* already in experiments\.last"):
+        parse_study(again, "s.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words", "\x00", "a: &a [*a]"])
+def test_what_is_no_study(text: str) -> None:
+    with pytest.raises(UserError, match=r"^s\.yaml: "):
+        parse_study(text, "s.yaml")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.yaml: cannot be read"):
+        load_study(tmp_path / "none.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"name: \xe9\n")
+    with pytest.raises(UserError, match=r"latin\.yaml: is not UTF-8"):
+        load_study(tmp_path / "latin.yaml")
+
+
+def places(value: object, path: tuple = ()) -> list[tuple]:
+    found = [path]
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    if isinstance(value, (dict, list)):
+        for key, below in items:
+            deeper = places(below, (*path, key)) if isinstance(below, (dict, list)) else []
+            found += [(*path, key), *deeper]
+    return found
+
+
+JUNK = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 10**20),
+    st.floats(),
+    st.text(max_size=12),
+    st.sampled_from(["$(touch x)", "<script>", "../../etc", "cnn", "last_token", {}, [], [[]]]),
+    st.dictionaries(st.one_of(st.text(max_size=5), st.integers(-2, 3)), st.integers(), max_size=2),
+)
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_mutated_studies_are_accepted_or_refused_in_lines_that_name_a_key(
+    data: st.DataObject,
+) -> None:
+    value = yaml.safe_load(GOOD.replace("1e-3", "0.001"))
+    for _ in range(data.draw(st.integers(1, 2))):
+        path = data.draw(st.sampled_from([place for place in places(value) if place]))
+        parent = value
+        for key in path[:-1]:
+            parent = parent[key]
+        if data.draw(st.booleans()):
+            parent[path[-1]] = copy.deepcopy(data.draw(JUNK))
+        elif isinstance(parent, dict):
+            parent[data.draw(st.text(max_size=8))] = parent.pop(path[-1])
+        else:
+            parent.pop(path[-1])
+    text = yaml.safe_dump(value, allow_unicode=True)
+    try:
+        study = parse_study(text, "s.yaml")
+    except UserError as error:
+        for line in str(error).splitlines():
+            assert line.startswith("s.yaml: ")
+            assert len(line) < 400
+    else:
+        assert isinstance(study, Study)
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_shipped_studies_are_valid_for_models_and_editors(path: Path) -> None:
+    study = load_study(path)
+    assert study.name == path.stem
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("# yaml-language-server: $schema=../schema.json\n")
+    schema = json.loads((ROOT / "config" / "schema.json").read_text(encoding="utf-8"))
+    # JSON knows no integer keys: compare what an editor sees
+    as_json = json.loads(json.dumps(yaml.safe_load(text.replace("3e-3", "0.003"))))
+    jsonschema.validate(as_json, schema)
+    as_json["grammars"]["broken"] = {"v": "four"}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(as_json, schema)
+
+
+def test_generated_files_are_up_to_date() -> None:
+    for path, text in reference.generated(ROOT / "config").items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name}: run make docs"
+
+
+def test_every_key_is_explained() -> None:
+    for model in reference.SECTIONS:
+        for key, field in model.model_fields.items():
+            assert field.description, f"{model.__name__}.{key}"

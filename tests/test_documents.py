@@ -1,0 +1,28 @@
+"""Documents that describe the code, held against the code."""
+
+import re
+from pathlib import Path
+
+from rhm_scaling.stages import runs, theory_table
+
+ROOT = Path(__file__).parents[1]
+
+
+def documented(table: str) -> list[str]:
+    """Columns in the order of the table's section of results/README.md."""
+    text = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    section = text.split(f"### `{table}`", 1)[1].split("\n### ", 1)[0]
+    cells = re.findall(r"^\| (.+?) \|", section, flags=re.MULTILINE)
+    return [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+
+
+def test_columns_of_runs_and_theory_are_documented() -> None:
+    assert documented("runs.csv") == runs.COLUMNS
+    assert documented("theory.csv") == theory_table.COLUMNS
+
+
+def test_documents_speak_of_files_that_exist() -> None:
+    for document in ("README.md", "CONTRIBUTING.md"):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(((?!https?:)[^)#]+)\)", text):
+            assert (ROOT / target).exists(), f"{document}: {target}"

@@ -1,0 +1,396 @@
+"""The whole pipeline through Snakemake, on a study of seconds, in a copy of the project."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from rhm_scaling.cells import Plan, Product
+from rhm_scaling.config import load_study
+from rhm_scaling.provenance import UserError
+from rhm_scaling.results import load_network
+from rhm_scaling.tasks import inputs_and_targets
+from rhm_scaling.training import Examples, evaluate
+from test_documents import documented
+
+ROOT = Path(__file__).parents[1]
+TINY = "config/studies/tiny.yaml"
+LIGHT = {"gather_runs", "tabulate_theory", "aggregate_curves", "fit_curves", "draw_figures", "all"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Project:
+    """A copy of the project in which studies are run."""
+
+    folder: Path
+
+    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+        # nothing on the path or in the environment: a plain call has to do
+        environment = {**os.environ, "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def planned(self, *arguments: str, study: str = TINY) -> dict[str, int]:
+        """Number of jobs by rule in a dry run."""
+        done = self.snakemake("-n", *arguments, "--config", f"study={study}")
+        text = done.stdout + done.stderr
+        if "Nothing to be done" in text:
+            return {}
+        table = text.split("Job stats:")[1].split("total")[0]
+        return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+
+    def edited(self, name: str, *changes: tuple[str, str]) -> str:
+        """A changed copy of the tiny study."""
+        text = (self.folder / TINY).read_text(encoding="utf-8")
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new, 1)
+        path = self.folder / "config" / "studies" / f"{name}.yaml"
+        path.write_text(text, encoding="utf-8")
+        return str(path.relative_to(self.folder))
+
+    def table(self, name: str) -> pd.DataFrame:
+        return pd.read_csv(self.folder / "results" / "tiny" / f"{name}.csv")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("Snakefile", "workflow", "config", "envs"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, folder / name)
+    made = Project(folder)
+    report = ["--report", "results/tiny/report.html", "--report-after-run"]
+    made.snakemake("--config", f"study={TINY}", *report)
+    return made
+
+
+def test_tables_have_the_documented_columns_and_all_rows(project: Project) -> None:
+    for name in ("runs", "theory", "curves", "fits", "local_exponents"):
+        assert list(project.table(name).columns) == documented(f"{name}.csv")
+    runs = project.table("runs")
+    assert len(runs) == 2 * (2 * 4 + 3 * 3 + 3)
+    assert not runs.duplicated(["grammar", "task", "architecture", "train_size", "rule_seed"]).any()
+    assert len(project.table("curves")) == len(runs) / 2
+    assert len(project.table("fits")) == 6
+    assert (runs["status"] == "ok").all()
+
+
+def test_losses_stand_above_what_is_exact(project: Project) -> None:
+    runs = project.table("runs")
+    single = runs[runs["task"] != "autoregressive"]
+    assert (single["test_excess"] >= 0).all()
+    # excess and loss are measured differently; they agree within the noise of the labels
+    gap = single["test_loss"] - single["bayes_loss"] - single["test_excess"]
+    assert gap.abs().max() < 0.5
+    classified = runs[runs["task"] == "classification"]
+    assert (classified["bayes_loss"] < 1e-9).all()
+    learnt = runs[(runs["task"] == "last_token") & (runs["architecture"] == "cnn")]
+    by_size = learnt.groupby("train_size")["test_excess"].mean()
+    assert by_size.iloc[-1] < by_size.iloc[0] / 2
+    assert runs["overlap"].between(0, 1).all()
+    assert runs.groupby(["grammar", "rule_seed"])["overlap"].max().min() > 0.5
+
+
+def test_theory_table(project: Project) -> None:
+    theory = project.table("theory")
+    entropies = theory[(theory["quantity"] == "entropy") & (theory["task"] == "last_token")]
+    for _, draw in entropies.groupby("rule_seed"):
+        assert list(draw["level"]) == [0, 1, 2]
+        assert (np.diff(draw["value"]) < 0).all()
+    exponent = theory[(theory["quantity"] == "exponent") & (theory["grammar"] == "zipf")]
+    assert list(exponent["value"]) == [0.5]
+    floor = theory[theory["quantity"] == "entropy_rate"]["value"].item()
+    exact = project.table("runs").query("task == 'autoregressive'")["bayes_loss"]
+    np.testing.assert_allclose(exact, floor, rtol=0.05)
+
+
+def test_again_there_is_nothing_to_do(project: Project) -> None:
+    assert project.planned() == {}
+
+
+def test_touched_files_and_a_lost_memory_train_nothing(project: Project) -> None:
+    memory = project.folder / ".snakemake"
+    memory.rename(project.folder / "away")
+    try:
+        for path in project.folder.rglob("*"):
+            path.touch()
+        assert set(project.planned()) <= LIGHT
+    finally:
+        shutil.rmtree(memory, ignore_errors=True)
+        (project.folder / "away").rename(memory)
+    project.snakemake("--config", f"study={TINY}")  # settle time stamps for the other tests
+
+
+def test_a_renamed_study_trains_nothing(project: Project) -> None:
+    study = project.edited("renamed", ("name: tiny", "name: renamed"))
+    assert project.planned(study=study) == dict.fromkeys(LIGHT, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "expected"),
+    [
+        ("size", ("[16, 32, 64, 128]", "[16, 32, 64, 128, 256]"), {"train_block": 2}),
+        ("rate", ("width: 16\n", "width: 16\n    optimizer: {kind: sgd, lr: 0.3}\n"), {"train_block": 11}),
+        (
+            "replicas",
+            ("replicas: {rule_draws: 2}\n  last:", "replicas: {rule_draws: 4}\n  last:"),
+            # 2 grammars x 2 more draws, of which 3 sets, exact and theory; 2 x 4 sizes
+            {
+                "draw_grammar": 4,
+                "sample_sentences": 12,
+                "predict_exactly": 4,
+                "solve_grammar": 4,
+                "train_block": 8,
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_a_change_runs_what_depends_on_it(
+    project: Project, name: str, change: tuple[str, str], expected: dict[str, int]
+) -> None:
+    study = project.edited(name, ("name: tiny", f"name: {name}"), change)
+    jobs = project.planned(study=study)
+    assert {rule: count for rule, count in jobs.items() if rule not in LIGHT} == expected
+
+
+def test_a_deleted_block_is_made_again_the_same(project: Project) -> None:
+    before = {name: project.table(name) for name in ("runs", "curves", "fits")}
+    product = before["runs"].query("architecture == 'transformer'")["product"].iloc[0]
+    folder = project.folder / "results" / "store" / "models" / product
+    weights = (folder / "weights.safetensors").read_bytes()
+    shutil.rmtree(folder)
+    jobs = project.planned()
+    assert {rule: n for rule, n in jobs.items() if rule not in LIGHT} == {"train_block": 1}
+    project.snakemake("--config", f"study={TINY}")
+    assert (folder / "weights.safetensors").read_bytes() == weights
+    for name, table in before.items():
+        again = project.table(name)
+        ignored = ["seconds"] if name == "runs" else []
+        pd.testing.assert_frame_equal(
+            again.drop(columns=ignored), table.drop(columns=ignored), check_exact=True
+        )
+
+
+@pytest.mark.parametrize(
+    "target", ["grammars", "datasets", "theory", "models", "curves", "fits", "figures"]
+)
+def test_named_targets(project: Project, target: str) -> None:
+    study = project.edited("named", ("name: tiny", "name: named"))
+    makes = {
+        "theory": {"tabulate_theory"},
+        "curves": {"gather_runs", "tabulate_theory", "aggregate_curves"},
+        "fits": LIGHT - {"all", "draw_figures"},
+        "figures": LIGHT - {"all"},
+    }
+    assert set(project.planned(target, study=study)) - {target} == makes.get(target, set())
+
+
+def test_single_files_and_until(project: Project) -> None:
+    study = project.edited("single", ("name: tiny", "name: single"))
+    assert set(project.planned("results/single/theory.csv", study=study)) == {"tabulate_theory"}
+    assert set(project.planned("--until", "gather_runs", study=study)) == {"gather_runs"}
+    product = project.table("runs")["product"].iloc[0]
+    assert project.planned(f"results/store/models/{product}/runs.csv") == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("m: 2}", "m: 9}", "grammars.small.m: level 1 needs v*m = 6*9 = 54"),
+        ("task: autoregressive", "task: autoregresive", "experiments.every.task: "),
+        ("grammars:", "grammar:", "grammar: unknown key; did you mean 'grammars'?"),
+        ("name: tiny", "name: $(touch gotcha)", "name: use letters"),
+    ],
+)
+def test_a_mistake_is_a_line_before_any_job(
+    project: Project, old: str, new: str, line: str
+) -> None:
+    done = project.snakemake(
+        "--config", f"study={project.edited('wrong', (old, new))}", check=False
+    )
+    assert done.returncode != 0
+    text = done.stdout + done.stderr
+    assert line in text
+    assert "Traceback" not in text
+    assert "Job stats" not in text
+    assert not (project.folder / "gotcha").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "line"),
+    [
+        ("study=none.yaml", "none.yaml: cannot be read"),
+        ("device=tpu", "config/config.yaml: device: "),
+        ("threads=0", "config/config.yaml: threads: "),
+        ("stdy=x.yaml", "config/config.yaml: stdy: "),
+    ],
+)
+def test_a_mistaken_setting_is_a_line_too(project: Project, setting: str, line: str) -> None:
+    done = project.snakemake("-n", "--config", setting, check=False)
+    assert done.returncode != 0
+    assert line in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def make_by_hand(project: Project, product: Product, *arguments: str) -> tuple[int, list[str]]:
+    """Exit status and error lines of the command that a rule calls."""
+    outputs = [f"{role}=by-hand/{Path(path).name}" for role, path in product.files.items()]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "rhm_scaling",
+            "make",
+            product.json,
+            "--outputs",
+            *outputs,
+            *arguments,
+        ],
+        cwd=project.folder,
+        env={**os.environ, "PYTHONPATH": str(project.folder / "workflow")},
+        capture_output=True,
+        text=True,
+    )
+    return done.returncode, done.stderr.splitlines()
+
+
+@pytest.fixture
+def block(project: Project) -> Product:
+    return Plan(load_study(project.folder / TINY)).blocks[0][1]
+
+
+@pytest.mark.parametrize("role", ["grammar", "train", "exact"])
+def test_a_damaged_input_is_named(project: Project, block: Product, role: str) -> None:
+    product = next(p for r, p in block.inputs.items() if r.endswith("-train"))
+    if role != "grammar":  # a grammar is read to sample, the others to train
+        product = block
+    sources = dict(product.sources)
+    damaged = next(name for name in sources if name.endswith(role))
+    whole = (project.folder / sources[damaged]).read_bytes()
+    path = project.folder / f"damaged{Path(sources[damaged]).suffix}"
+    path.write_bytes(whole[: len(whole) // 2])
+    sources[damaged] = path.name
+    status, lines = make_by_hand(
+        project, product, "--inputs", *(f"{name}={path}" for name, path in sources.items())
+    )
+    assert status == 1
+    assert len(lines) == 1
+    assert re.match(rf"rhm_scaling: {path.name}: .*delete (it|the file) and run again", lines[0])
+    assert not (project.folder / "by-hand" / "specification.json").exists()
+
+
+def test_a_source_edited_under_way_stops_the_job(project: Project, block: Product) -> None:
+    planned = dataclasses.replace(block, specification={**block.specification, "code": "0" * 12})
+    status, lines = make_by_hand(project, planned)
+    assert status == 1
+    assert len(lines) == 1
+    assert "changed after this run was planned; start the run again" in lines[0]
+
+
+def test_a_trained_network_can_be_loaded(project: Project) -> None:
+    runs = project.table("runs").query("task == 'last_token'")
+    study = json.loads((project.folder / "results/tiny/study.json").read_text(encoding="utf-8"))
+    for _, row in runs.groupby("architecture").tail(1).iterrows():
+        cell = {key: row[key] for key in ("task", "architecture", "train_size", "rule_seed")}
+        network = load_network("tiny", project.folder, **cell)
+        (name,) = (
+            name
+            for name in study["products"]["sentences"]
+            if name.startswith(f"v6-n6-s2-L2-m2/r{row['rule_seed']:03d}-s000-test-")
+        )
+        data = np.load(project.folder / "results" / "store" / "sentences" / f"{name}.npy")
+        found = evaluate(network, Examples.make("last_token", [data], [0], v=6))
+        assert found["loss"][0] == pytest.approx(row["test_loss"], abs=1e-12)
+        inputs, _ = inputs_and_targets("last_token", data, v=6)
+        assert network(torch.from_numpy(inputs)[None]).shape == (1, len(data), 6)
+
+
+def test_loading_says_what_is_missing(project: Project) -> None:
+    with pytest.raises(UserError, match=r"replicas of tiny match .*; name also .*train_size"):
+        load_network("tiny", project.folder, task="last_token", architecture="cnn")
+    with pytest.raises(UserError, match=r"^0 replicas of tiny match"):
+        load_network("tiny", project.folder, task="guessing")
+    with pytest.raises(UserError, match=r"^size: not a column"):
+        load_network("tiny", project.folder, size=3)
+    with pytest.raises(UserError, match="no such study here"):
+        load_network("none", project.folder)
+
+
+def test_figures_are_there_in_both_formats(project: Project) -> None:
+    folder = project.folder / "results" / "tiny" / "figures"
+    names = collections.Counter(path.suffix for path in folder.iterdir())
+    assert names == {".pdf": 6, ".png": 6, ".html": 1}
+    assert all(path.stat().st_size > 1000 for path in folder.iterdir())
+
+
+# Opens each category of the report as a reader does and notes what is shown.
+PROBE = """<script>
+window.addEventListener("load", async () => {
+  const notes = [], pause = () => new Promise(done => setTimeout(done, 700));
+  const press = (name) => [...document.querySelectorAll("nav a")]
+    .find(link => link.textContent.trim() === name).click();
+  try {
+    await pause();
+    for (const category of ["Learning curves", "Local exponents", "Exponents"]) {
+      press(category);
+      await pause();
+      const rows = document.querySelectorAll("nav tbody tr").length;
+      document.querySelector('nav tbody a[iconname="eye"]').click();
+      await pause();
+      const image = [...document.querySelectorAll("#app img")].find(i => i.naturalWidth > 500);
+      const frame = document.querySelector("#app iframe");
+      const inner = frame && await (await fetch(frame.src)).text();
+      notes.push([category, rows, image ? image.naturalWidth : 0, inner || ""]);
+      press("Results");
+      await pause();
+    }
+  } catch (error) { notes.push(["error", 0, 0, String(error)]); }
+  const shown = document.createElement("pre");
+  shown.id = "probe";
+  shown.textContent = JSON.stringify(notes);
+  document.body.append(shown);
+});
+</script>"""
+
+
+def test_the_report_shows_figures_and_exponents(project: Project, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        pytest.skip("no Chromium here: install it to check the report")
+    text = (project.folder / "results" / "tiny" / "report.html").read_text(encoding="utf-8")
+    page = tmp_path / "report.html"
+    page.write_text(PROBE.join(text.rsplit("</body>", 1)), encoding="utf-8")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    options += ["--disable-component-update", "--disable-sync", "--no-first-run"]
+    options += [f"--user-data-dir={tmp_path}/profile", "--virtual-time-budget=20000"]
+    done = subprocess.run(
+        [browser, *options, "--dump-dom", page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    found = re.search(r'<pre id="probe">(.*?)</pre>', done.stdout, re.DOTALL)
+    assert found, done.stderr[-2000:]
+    notes = {category: rest for category, *rest in json.loads(unescape(found.group(1)))}
+    assert notes["Learning curves"][0] == 3
+    assert notes["Learning curves"][1] > 500
+    assert notes["Local exponents"][0] == 3
+    assert notes["Local exponents"][1] > 500
+    assert "zipf classification cnn" in notes["Exponents"][2]

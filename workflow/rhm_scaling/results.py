@@ -1,0 +1,80 @@
+"""Loading what a study made: for notebooks, no Snakemake needed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from safetensors import SafetensorError, safe_open
+
+from .grammar import Parameters
+from .models import build
+from .models.layers import Pack, Shape
+from .provenance import UserError
+
+
+def load_runs(study: str, root: Path = Path()) -> pd.DataFrame:
+    """``runs.csv`` of a study: a row a replica. `root` is the folder that holds ``results/``.
+
+    Raises
+    ------
+    UserError
+        If the study has not been run there.
+    """
+    path = root / "results" / study / "runs.csv"
+    if not path.is_file():
+        raise UserError(f"{path}: no such study here; run it, or give its root")
+    return pd.read_csv(path)
+
+
+def load_network(study: str, root: Path = Path(), **cell: Any) -> Pack:
+    """The trained network of one replica, at its best step, as a pack of one.
+
+    Parameters
+    ----------
+    study
+        Its name.
+    root
+        The folder that holds ``results/``.
+    cell
+        Columns of ``runs.csv`` that single out one row, such as ``grammar``, ``architecture``,
+        ``task``, ``train_size``, ``rule_seed``.
+
+    Raises
+    ------
+    UserError
+        If no row or several rows match, or the weights are damaged.
+
+    Examples
+    --------
+    >>> network = load_network("laptop", task="last_token", architecture="cnn",
+    ...                        train_size=1024, rule_seed=0)  # doctest: +SKIP
+    """
+    runs = load_runs(study, root)
+    if unknown := sorted(set(cell) - set(runs.columns)):
+        raise UserError(f"{unknown[0]}: not a column of runs.csv")
+    rows = runs[(runs[list(cell)] == pd.Series(cell, dtype=object)).all(axis=1)]
+    if len(rows) != 1:
+        varying = [c for c in runs.columns[:12] if rows[c].nunique() > 1]
+        hint = f"; name also {', '.join(varying)}" if varying else ""
+        raise UserError(f"{len(rows)} replicas of {study} match {cell}{hint}")
+    row = rows.iloc[0]
+    folder = root / "results" / "store" / "models" / row["product"]
+    specification = json.loads((folder / "specification.json").read_text(encoding="utf-8"))
+    replica = [int(row[key]) for key in ("rule_seed", "sample_seed", "init_seed")]
+    index = specification["replicas"].index(replica)
+    path = folder / "weights.safetensors"
+    try:
+        with safe_open(path, "pt") as file:
+            names = file.keys()
+            weights = {name: file.get_slice(name)[index : index + 1] for name in names}
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: damaged ({error}); delete it and run again") from error
+    architecture = specification["architecture"]
+    parameters = Parameters.from_specification(specification["grammar"])
+    shape = Shape.of(parameters, specification["task"], architecture)
+    network = build(architecture["kind"], shape, [0])
+    network.load_state_dict(weights)
+    return network.eval()

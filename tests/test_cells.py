@@ -109,6 +109,14 @@ def test_every_field_of_an_architecture_changes_its_blocks_alone(path: str) -> N
     assert len(changed - names(BASE)) == len(cnn)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("heads", 4), ("depth", 3), ("width", 16), ("optimizer", {"kind": "sgd"})]
+)
+def test_every_field_of_a_transformer_changes_its_blocks_alone(key: str, value: object) -> None:
+    changed = names(plan({f"architectures.tf.{key}": value}))
+    assert names(BASE) - changed == {name for name in names(BASE) if "/transformer-" in name}
+
+
 def test_growing_makes_only_new_blocks() -> None:
     more = plan({"experiments.e.train_sizes": [8, 16, 32]})
     assert names(BASE) < names(more)
@@ -145,5 +153,5 @@ def test_the_store_refuses_another_product_of_the_same_name(tmp_path: Path) -> N
     BASE.check_store(tmp_path)
     for text in (product.json.replace("cnn", "tf", 1), "{"):
         write_text(path, text)
-        with pytest.raises(UserError, match="does not describe the product.*delete"):
+        with pytest.raises(UserError, match=r"does not describe the product.*delete"):
             BASE.check_store(tmp_path)

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from rhm_scaling.stages import runs, theory_table
 
@@ -19,6 +20,16 @@ def documented(table: str) -> list[str]:
 def test_columns_of_runs_and_theory_are_documented() -> None:
     assert documented("runs.csv") == runs.COLUMNS
     assert documented("theory.csv") == theory_table.COLUMNS
+
+
+def test_the_notebook_of_the_readme_runs() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    # the last statement needs the results of the default study
+    exec(code.split("network = load_network(")[0], names)  # noqa: S102
+    assert len(names["entropies"]) == 4
+    assert names["outcome"].validation_loss[0] < names["entropies"][1]
 
 
 def test_documents_speak_of_files_that_exist() -> None:

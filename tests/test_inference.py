@@ -93,6 +93,10 @@ def test_errors_by_rank_against_brute_force() -> None:
         made_by = grammar.rules_of(1)[:, ranks[row, patch]]
         assert (made_by == patches[row, patch]).all(axis=-1).any()
     errors = inference.classification_errors_by_rank(grammar, tokens)
+    for known_ranks, error in enumerate(errors):
+        known = np.repeat(ranks < known_ranks, 2, axis=1)
+        posterior = inference.root_posterior(grammar, tokens, known)
+        assert error == pytest.approx(1 - posterior.max(axis=1).mean(), abs=1e-12)
     assert errors[0] == pytest.approx(1 - 1 / 3)
     assert errors[-1] == pytest.approx(0, abs=1e-12)
     assert (np.diff(errors) <= 0).all()
@@ -118,7 +122,7 @@ def test_impossible_sentences_are_named() -> None:
     bad = good.copy()
     legal = {tuple(rule) for rule in grammar.rules_of(1).reshape(-1, 2).tolist()}
     bad[1, 2:] = next((a, b) for a in range(4) for b in range(4) if (a, b) not in legal)
-    with pytest.raises(ValueError, match="sentence 1 is not of this grammar.*level-1.*node 1"):
+    with pytest.raises(ValueError, match=r"sentence 1 is not of this grammar.*level-1.*node 1"):
         inference.root_posterior(grammar, bad)
     with pytest.raises(ValueError, match=r"tokens must lie in 0\.\.3"):
         inference.root_posterior(grammar, good + 4)

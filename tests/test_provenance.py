@@ -94,7 +94,7 @@ def test_a_helper_imported_inside_a_function_counts(edit: Edit) -> None:
 
 
 def test_an_unknown_module_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no module 'stages.nothing'"):
+    with pytest.raises(ValueError, match=r"no module 'stages\.nothing'"):
         provenance.fingerprint("stages.nothing")
 
 

@@ -37,6 +37,7 @@ class Project:
     folder: Path
 
     def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake as a user would."""
         command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
         # nothing on the path or in the environment: a plain call has to do
         environment = {**os.environ, "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -66,6 +67,7 @@ class Project:
         return str(path.relative_to(self.folder))
 
     def table(self, name: str) -> pd.DataFrame:
+        """One of the tables of the tiny study."""
         return pd.read_csv(self.folder / "results" / "tiny" / f"{name}.csv")
 
 
@@ -143,11 +145,14 @@ def test_a_renamed_study_trains_nothing(project: Project) -> None:
     assert project.planned(study=study) == dict.fromkeys(LIGHT, 1)
 
 
+RATE = "width: 16\n    optimizer: {kind: sgd, lr: 0.3}\n"
+
+
 @pytest.mark.parametrize(
     ("name", "change", "expected"),
     [
         ("size", ("[16, 32, 64, 128]", "[16, 32, 64, 128, 256]"), {"train_block": 2}),
-        ("rate", ("width: 16\n", "width: 16\n    optimizer: {kind: sgd, lr: 0.3}\n"), {"train_block": 11}),
+        ("rate", ("width: 16\n", RATE), {"train_block": 11}),
         (
             "replicas",
             ("replicas: {rule_draws: 2}\n  last:", "replicas: {rule_draws: 4}\n  last:"),

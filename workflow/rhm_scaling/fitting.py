@@ -51,13 +51,17 @@ def fit_power_law(sizes: Array, values: Array, starts: tuple[float, ...] = START
     x, y = np.log(sizes[good]), np.log(values[good])
     centre = x.mean()  # decorrelates the two parameters
 
-    def residuals(parameters: Array) -> Array:
-        return np.asarray(parameters[0] - parameters[1] * (x - centre) - y)
+    design = np.stack([np.ones_like(x), centre - x], axis=1)
 
-    slopes = np.stack([np.ones_like(x), centre - x], axis=1)
+    def residuals(parameters: Array) -> Array:
+        return np.asarray(design @ parameters - y)
+
+    def jacobian(parameters: Array) -> Array:
+        return design
+
     found = [
         optimize.least_squares(
-            residuals, (y.mean(), start), jac=lambda _: slopes, loss="huber", f_scale=HUBER
+            residuals, (y.mean(), start), jac=jacobian, loss="huber", f_scale=HUBER
         )
         for start in starts
     ]

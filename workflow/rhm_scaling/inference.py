@@ -92,11 +92,16 @@ def root_posterior(
     known = np.ones(tokens.shape, dtype=bool) if known is None else known
     posterior = np.empty((len(tokens), grammar.parameters.n))
     for block in _blocks(grammar, len(tokens)):
-        messages = _leaves(grammar, tokens[block], known[block])
-        for level in range(1, grammar.parameters.L + 1):
-            messages, _ = _up(grammar, level, messages)
-        posterior[block] = messages[:, 0] / messages[:, 0].sum(axis=1, keepdims=True)
+        leaves = _leaves(grammar, tokens[block], known[block])
+        posterior[block] = _root_from(grammar, 0, leaves)
     return posterior
+
+
+def _root_from(grammar: Grammar, below: int, messages: Array) -> Array:
+    """Posterior of the root, ``(N, n)``, from the messages of level `below`."""
+    for level in range(below + 1, grammar.parameters.L + 1):
+        messages, _ = _up(grammar, level, messages)
+    return np.asarray(messages[:, 0] / messages[:, 0].sum(axis=1, keepdims=True))
 
 
 def sentence_log_probability(grammar: Grammar, tokens: NDArray[np.integer]) -> Array:
@@ -215,12 +220,18 @@ def classification_errors_by_rank(grammar: Grammar, tokens: NDArray[np.integer])
     Every patch made by a rule of higher rank is marginalised. Shape ``(m_1 + 1,)``, for
     ``k = 0..m_1``; a prediction without free parameters for Zipf rules (arXiv:2505.07067).
     """
+    tokens = _check(grammar, tokens)
     ranks = rule_ranks(grammar, tokens)
-    errors = []
-    for known_ranks in range(grammar.parameters.m[0] + 1):
-        known = np.repeat(ranks < known_ranks, grammar.parameters.s, axis=1)
-        errors.append(1.0 - root_posterior(grammar, tokens, known).max(axis=1).mean())
-    return np.array(errors)
+    right = np.zeros(grammar.parameters.m[0] + 1)
+    for block in _blocks(grammar, len(tokens)):
+        everything = np.ones(tokens[block].shape, dtype=bool)
+        patches, _ = _up(grammar, 1, _leaves(grammar, tokens[block], everything))
+        for known_ranks in range(len(right)):
+            # a marginalised patch says the same of every symbol: its message is all ones
+            known = (ranks[block] < known_ranks)[:, :, None]
+            posterior = _root_from(grammar, 1, np.where(known, patches, 1.0))
+            right[known_ranks] += posterior.max(axis=1).sum()
+    return np.asarray(1.0 - right / len(tokens))
 
 
 def exact_predictor(

@@ -27,19 +27,22 @@ def outputs(task: Task, parameters: Parameters) -> int:
 
 def inputs_and_targets(
     task: Task, sentences: NDArray[np.void], v: int
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
     """What the network sees, ``(N, d)``, and has to predict, ``(N,)`` or ``(N, d)``.
 
-    The value ``v`` stands for the neutral mask: the last position in last-token prediction; the
-    first in autoregressive prediction, whose inputs are shifted by one position.
+    Tokens have the smallest type that holds ``0..v`` and that PyTorch can index. The value ``v``
+    stands for the neutral mask: the last position in last-token prediction; the first in
+    autoregressive prediction, whose inputs are shifted by one position.
     """
-    tokens = np.array(sentences["tokens"], dtype=np.int32)
+    types: tuple[type[np.integer], ...] = (np.uint8, np.int16, np.int32)
+    smallest = next(kind for kind in types if v <= np.iinfo(kind).max)
+    tokens: NDArray[np.integer] = np.array(sentences["tokens"], dtype=smallest)
     if task == "classification":
-        return tokens, np.array(sentences["label"], dtype=np.int64)
+        return tokens, np.array(sentences["label"], dtype=np.int32)
     if task == "last_token":
-        targets = tokens[:, -1].astype(np.int64)
+        targets = tokens[:, -1].copy()
         tokens[:, -1] = v
         return tokens, targets
     shifted = np.full_like(tokens, v)
     shifted[:, 1:] = tokens[:, :-1]
-    return shifted, tokens.astype(np.int64)
+    return shifted, tokens

@@ -86,13 +86,13 @@ class Examples:
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs ``(R, B, T)`` and targets ``(R, B[, T])`` at `rows`, ``(R, B)``."""
         source = self.source[:, None]
-        return self.inputs[source, rows], self.targets[source, rows]
+        return self.inputs[source, rows], self.targets[source, rows].long()
 
     def parts(self) -> Iterator[tuple[slice, Tensor, Tensor]]:
         """All examples of every replica in order, a slice of the sentences at a time."""
         for start in range(0, self.size, _EVALUATION_EXAMPLES):
             part = slice(start, min(start + _EVALUATION_EXAMPLES, self.size))
-            yield part, self.inputs[self.source, part], self.targets[self.source, part]
+            yield part, self.inputs[self.source, part], self.targets[self.source, part].long()
 
 
 @dataclass

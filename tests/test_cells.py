@@ -129,7 +129,7 @@ def test_growing_makes_only_new_blocks() -> None:
 
 
 def test_a_training_set_is_a_prefix_of_a_file_that_does_not_depend_on_other_sizes() -> None:
-    assert [capacity(size) for size in (1, 16384, 16385, 10**7)] == [16384, 16384, 65536, 2**24]
+    assert [capacity(size) for size in (1, 1024, 1025, 10**7)] == [1024, 1024, 4096, 2**24]
 
 
 def test_replicas_are_covered_once() -> None:

@@ -22,12 +22,13 @@ from .tasks import Task
 
 STORE = "results/store"
 LIGHT_STAGES = ("runs", "theory_table", "curves", "fits", "figures")
-# A training set is a prefix of a stream file; few capacities mean few files and few jobs.
-_SMALLEST_CAPACITY = 2**14
+# A training set is a prefix of a stream file. Few capacities mean few files and few jobs; several
+# let Snakemake, which starts jobs with large inputs first, begin with the long trainings.
+_SMALLEST_CAPACITY = 2**10
 
 
 def capacity(size: int) -> int:
-    """Sentences in the file whose prefix serves as a training set of `size`: 16384 times 4**k."""
+    """Sentences in the file whose prefix serves as a training set of `size`: 1024 times 4**k."""
     sentences = _SMALLEST_CAPACITY
     while sentences < size:
         sentences *= 4

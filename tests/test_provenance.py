@@ -60,7 +60,7 @@ MODELS = {"cnn", "transformer", "attention"}
         ("models/cnn", "torch.relu(", "torch.tanh(", {"cnn"}),
         ("models/transformer", "torch.relu(", "torch.tanh(", {"transformer"}),
         ("models/layers", "triu(1)", "triu(2)", MODELS),
-        ("training", "math.log2(", "math.log(", MODELS),
+        ("training", "_FIRST_EVALUATION = 8", "_FIRST_EVALUATION = 16", MODELS),
         ("figures", "Agg", "agg", {"figures"}),
         ("fitting", "HUBER = 0.1", "HUBER = 0.2", {"fits"}),
         ("sampling", "CHUNK = 4096", "CHUNK = 8192", {"sentences", "theory", *MODELS}),

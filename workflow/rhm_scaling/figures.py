@@ -40,7 +40,7 @@ def style() -> None:
             "savefig.dpi": 200,
             "pdf.fonttype": 42,  # text stays text
             "axes.titlesize": "medium",
-            "legend.frameon": False,
+            "legend.edgecolor": "none",
             "legend.fontsize": "small",
         }
     )

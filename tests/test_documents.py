@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rhm_scaling.stages import runs, theory_table
+from rhm_scaling.summary import exponent_table
 
 ROOT = Path(__file__).parents[1]
 
@@ -30,6 +32,12 @@ def test_the_notebook_of_the_readme_runs() -> None:
     exec(code.split("network = load_network(")[0], names)  # noqa: S102
     assert len(names["entropies"]) == 4
     assert names["outcome"].validation_loss[0] < names["entropies"][1]
+
+
+def test_the_table_of_the_readme_is_the_reference() -> None:
+    fits = pd.read_csv(ROOT / "results" / "reference" / "laptop" / "fits.csv")
+    table = exponent_table(fits).drop(columns="window").to_string(index=False)
+    assert f"```\n{table}\n```" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_documents_speak_of_files_that_exist() -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from rhm_scaling.cells import Plan, capacity
-from rhm_scaling.config import parse_study
 from rhm_scaling.provenance import UserError, write_text
+from rhm_scaling.reading import parse_study
 
 STUDY = {
     "name": "base",

@@ -9,9 +9,11 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from rhm_scaling import reference
-from rhm_scaling.config import Study, load_study, parse_study
+from rhm_scaling.config import Study
 from rhm_scaling.provenance import UserError
+from rhm_scaling.reading import load_study, parse_study
 
 ROOT = Path(__file__).parents[1]
 STUDIES = sorted((ROOT / "config" / "studies").glob("*.yaml"))

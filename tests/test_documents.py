@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
 from rhm_scaling.stages import runs, theory_table
 from rhm_scaling.summary import exponent_table
 

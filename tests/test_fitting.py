@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from rhm_scaling import curves, fitting
 
 SIZES = np.array([256, 512, 1024, 2048, 4096], dtype=float)

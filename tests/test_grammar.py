@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from conftest import SHAPES, Language
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from conftest import SHAPES, Language
 from rhm_scaling.grammar import ENUMERABLE, Grammar, Parameters
 from rhm_scaling.provenance import UserError
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from conftest import SHAPES, Language
 from rhm_scaling import inference
 from rhm_scaling.grammar import Grammar, Parameters

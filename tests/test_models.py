@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
 from rhm_scaling.config import kinds
 from rhm_scaling.models import build
 from rhm_scaling.models.layers import Pack, Shape
-from torch import Tensor, nn
-from torch.nn import functional
 
 SHAPE = {"v": 5, "s": 3, "L": 2, "width": 8, "depth": 2, "heads": 2}
 CASES = [

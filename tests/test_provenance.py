@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from rhm_scaling import provenance
 
 Edit = Callable[[str, str, str], None]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from conftest import SHAPES, Language
 from rhm_scaling.grammar import Grammar, Parameters
 from rhm_scaling.sampling import CHUNK, STREAMS, Stream, overlap, unsigned_type

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from rhm_scaling import theory
 from rhm_scaling.grammar import Parameters
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+
 from rhm_scaling.config import kinds
 from rhm_scaling.grammar import Grammar, Parameters
 from rhm_scaling.inference import exact_predictor
@@ -53,7 +54,7 @@ def run(kind: str, task: str, replicas: list[int], settings: Settings, width: in
     return train(network, *sets, seeds, settings)
 
 
-def same(one: Outcome, i: int, other: Outcome, j: int) -> None:
+def assert_same(one: Outcome, i: int, other: Outcome, j: int) -> None:
     for name, tensor in one.weights.items():
         assert torch.equal(tensor[i], other.weights[name][j]), name
     for key in ("best_step", "steps", "validation_loss", "stop_reason"):
@@ -76,7 +77,7 @@ def test_a_replica_equals_itself_alone_bitwise(kind: str, optimizer: str, width:
     pack = run(kind, "last_token", [0, 1, 2, 3], settings, width)
     assert len(set(pack.steps)) > 1  # some stop early, the pack is compacted
     for replica in range(4):
-        same(pack, replica, run(kind, "last_token", [replica], settings, width), 0)
+        assert_same(pack, replica, run(kind, "last_token", [replica], settings, width), 0)
 
 
 @pytest.mark.parametrize(
@@ -86,13 +87,13 @@ def test_other_tasks_too(kind: str, task: str) -> None:
     settings = SETTINGS if kind == "cnn" else replace(SETTINGS, optimizer="adam", lr=0.01)
     pack = run(kind, task, [0, 1, 2], settings)
     for replica in range(3):
-        same(pack, replica, run(kind, task, [replica], settings), 0)
+        assert_same(pack, replica, run(kind, task, [replica], settings), 0)
 
 
 def test_the_same_seeds_give_the_same_outcome() -> None:
     one, other = (run("cnn", "last_token", [0, 1], SETTINGS) for _ in range(2))
     for replica in range(2):
-        same(one, replica, other, replica)
+        assert_same(one, replica, other, replica)
 
 
 def test_a_diverging_replica_is_marked_and_does_not_touch_the_others() -> None:
@@ -109,7 +110,7 @@ def test_a_diverging_replica_is_marked_and_does_not_touch_the_others() -> None:
     assert math.isnan(outcome.validation_loss[1])
     assert [row["step"] for row in outcome.history if row["replica"] == 1] == [0]
     for replica in (0, 2):
-        same(outcome, replica, healthy, replica)
+        assert_same(outcome, replica, healthy, replica)
 
 
 def test_a_high_rate_diverges_within_the_run() -> None:

@@ -10,77 +10,23 @@ import re
 import shutil
 import subprocess
 import sys
-from html import unescape
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+
+from conftest import TINY, Project
 from rhm_scaling.cells import Plan, Product
-from rhm_scaling.config import load_study
 from rhm_scaling.provenance import UserError
+from rhm_scaling.reading import load_study
 from rhm_scaling.results import load_network
 from rhm_scaling.tasks import inputs_and_targets
 from rhm_scaling.training import Examples, evaluate
 from test_documents import documented
 
-ROOT = Path(__file__).parents[1]
-TINY = "config/studies/tiny.yaml"
 LIGHT = {"gather_runs", "tabulate_theory", "aggregate_curves", "fit_curves", "draw_figures", "all"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Project:
-    """A copy of the project in which studies are run."""
-
-    folder: Path
-
-    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake as a user would."""
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-        # nothing on the path or in the environment: a plain call has to do
-        environment = {**os.environ, "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True
-        )
-        assert not check or done.returncode == 0, done.stdout + done.stderr
-        return done
-
-    def planned(self, *arguments: str, study: str = TINY) -> dict[str, int]:
-        """Number of jobs by rule in a dry run."""
-        done = self.snakemake("-n", *arguments, "--config", f"study={study}")
-        text = done.stdout + done.stderr
-        if "Nothing to be done" in text:
-            return {}
-        table = text.split("Job stats:")[1].split("total")[0]
-        return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
-
-    def edited(self, name: str, *changes: tuple[str, str]) -> str:
-        """A changed copy of the tiny study."""
-        text = (self.folder / TINY).read_text(encoding="utf-8")
-        for old, new in changes:
-            assert old in text
-            text = text.replace(old, new, 1)
-        path = self.folder / "config" / "studies" / f"{name}.yaml"
-        path.write_text(text, encoding="utf-8")
-        return str(path.relative_to(self.folder))
-
-    def table(self, name: str) -> pd.DataFrame:
-        """One of the tables of the tiny study."""
-        return pd.read_csv(self.folder / "results" / "tiny" / f"{name}.csv")
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    folder = tmp_path_factory.mktemp("project")
-    for name in ("Snakefile", "workflow", "config", "envs"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, folder / name)
-    made = Project(folder)
-    report = ["--report", "results/tiny/report.html", "--report-after-run"]
-    made.snakemake("--config", f"study={TINY}", *report)
-    return made
 
 
 def test_tables_have_the_documented_columns_and_all_rows(project: Project) -> None:
@@ -338,64 +284,29 @@ def test_loading_says_what_is_missing(project: Project) -> None:
         load_network("none", project.folder)
 
 
+def test_a_study_that_diverges_ends_with_marked_rows(project: Project) -> None:
+    wild = "width: 16\n    optimizer: {kind: sgd, lr: 1.0e+9}\n"
+    study = project.edited("wild", ("name: tiny", "name: wild"), ("width: 16\n", wild))
+    text = (project.folder / study).read_text(encoding="utf-8")
+    only = (
+        text.split("  last:\n")[0].replace("[small, zipf]", "[zipf]") + "block: {rule_draws: 2}\n"
+    )
+    (project.folder / study).write_text(only, encoding="utf-8")
+    project.snakemake("--config", f"study={study}")
+    folder = project.folder / "results" / "wild"
+    runs = pd.read_csv(folder / "runs.csv")
+    assert len(runs) == 8
+    assert (runs["status"] == "diverged").all()
+    assert (runs["stop_reason"] == "diverged").all()
+    curves, fits = pd.read_csv(folder / "curves.csv"), pd.read_csv(folder / "fits.csv")
+    assert (curves["diverged"] == 2).all()
+    assert curves["mean"].isna().all()
+    assert fits["diverged"].item() == 8
+    assert np.isnan(fits["exponent"].item())
+
+
 def test_figures_are_there_in_both_formats(project: Project) -> None:
     folder = project.folder / "results" / "tiny" / "figures"
     names = collections.Counter(path.suffix for path in folder.iterdir())
     assert names == {".pdf": 6, ".png": 6, ".html": 1}
     assert all(path.stat().st_size > 1000 for path in folder.iterdir())
-
-
-# Opens each category of the report as a reader does and notes what is shown.
-PROBE = """<script>
-window.addEventListener("load", async () => {
-  const notes = [], pause = () => new Promise(done => setTimeout(done, 700));
-  const press = (name) => [...document.querySelectorAll("nav a")]
-    .find(link => link.textContent.trim() === name).click();
-  try {
-    await pause();
-    for (const category of ["Learning curves", "Local exponents", "Exponents"]) {
-      press(category);
-      await pause();
-      const rows = document.querySelectorAll("nav tbody tr").length;
-      document.querySelector('nav tbody a[iconname="eye"]').click();
-      await pause();
-      const image = [...document.querySelectorAll("#app img")].find(i => i.naturalWidth > 500);
-      const frame = document.querySelector("#app iframe");
-      const inner = frame && await (await fetch(frame.src)).text();
-      notes.push([category, rows, image ? image.naturalWidth : 0, inner || ""]);
-      press("Results");
-      await pause();
-    }
-  } catch (error) { notes.push(["error", 0, 0, String(error)]); }
-  const shown = document.createElement("pre");
-  shown.id = "probe";
-  shown.textContent = JSON.stringify(notes);
-  document.body.append(shown);
-});
-</script>"""
-
-
-def test_the_report_shows_figures_and_exponents(project: Project, tmp_path: Path) -> None:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
-    if browser is None:
-        pytest.skip("no Chromium here: install it to check the report")
-    text = (project.folder / "results" / "tiny" / "report.html").read_text(encoding="utf-8")
-    page = tmp_path / "report.html"
-    page.write_text(PROBE.join(text.rsplit("</body>", 1)), encoding="utf-8")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    options += ["--disable-component-update", "--disable-sync", "--no-first-run"]
-    options += [f"--user-data-dir={tmp_path}/profile", "--virtual-time-budget=20000"]
-    done = subprocess.run(
-        [browser, *options, "--dump-dom", page.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    found = re.search(r'<pre id="probe">(.*?)</pre>', done.stdout, re.DOTALL)
-    assert found, done.stderr[-2000:]
-    notes = {category: rest for category, *rest in json.loads(unescape(found.group(1)))}
-    assert notes["Learning curves"][0] == 3
-    assert notes["Learning curves"][1] > 500
-    assert notes["Local exponents"][0] == 3
-    assert notes["Local exponents"][1] > 500
-    assert "zipf classification cnn" in notes["Exponents"][2]

@@ -87,7 +87,7 @@ def _show(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
     """Print the table of exponents of a finished study."""
     import pandas as pd
 
-    from .config import load_study
+    from .reading import load_study
     from .summary import exponent_table
 
     folder = Path("results") / load_study(arguments.study).name
@@ -101,7 +101,7 @@ def _show(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
 
 def _name(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
     """Check a study and print its name."""
-    from .config import load_study
+    from .reading import load_study
 
     print(load_study(arguments.study).name)
 

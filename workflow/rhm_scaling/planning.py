@@ -12,8 +12,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .cells import LIGHT_STAGES, Plan, Product
-from .config import load_study
 from .provenance import PACKAGE, UserError, write_if_changed
+from .reading import load_study
 
 
 class Machine(BaseModel):

@@ -1,0 +1,122 @@
+"""A study from its file: one YAML document, read alone; every problem is a line naming the key."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from .config import Study
+from .provenance import UserError
+from .reference import SECTIONS
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses repeated keys and reads `1e-3` as the number it looks like."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    loader.flatten_mapping(node)
+    found: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        try:
+            if key in found:
+                line = key_node.start_mark.line + 1
+                raise UserError(f"{key!a}: is given twice (line {line}); remove one")
+        except TypeError as error:
+            raise UserError(f"{key!a}: cannot be a key; use a name or a number") from error
+        found[key] = loader.construct_object(value_node, deep=True)
+    return found
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def parse_study(text: str, source: str) -> Study:
+    """A validated study from YAML text.
+
+    Raises
+    ------
+    UserError
+        One line for each problem: the source, the key, and what to do.
+    """
+    try:
+        value = yaml.load(text, _Loader)  # noqa: S506 (a subclass of the safe loader)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{source}: not valid YAML: {reason}") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{source}: must hold keys such as name, grammars and experiments")
+    try:
+        return Study.model_validate(value)
+    except ValidationError as error:
+        problems = [f"{source}: {problem}" for problem in _problems(error)]
+        raise UserError("\n".join(problems)) from error
+
+
+def load_study(path: Path) -> Study:
+    """`parse_study` of a file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); give study=FILE") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
+    return parse_study(text, str(path))
+
+
+_TAGS = {"one for all", "by level", "[key]", "cnn", "transformer", "attention", "sgd", "adam"}
+
+
+def _problems(error: ValidationError) -> Iterator[str]:
+    """One line a problem: the dotted key, what is wrong, what to do."""
+    for problem in error.errors(include_url=False):
+        where = [str(part) for part in problem["loc"]]
+        # pydantic adds the tag of a union's member after the key: it is no key of the study
+        keys = [k for i, k in enumerate(where) if not (i and k in _TAGS and _is_tag(where, i))]
+        # a key may hold anything; the message must stay one readable line
+        keys = [key if re.fullmatch(r"[\w.-]+", key) else ascii(key) for key in keys]
+        kind, given = problem["type"], ascii(problem["input"])
+        given = given if len(given) <= 60 else given[:57] + "..."
+        if kind == "value_error":  # raised by the validators above; starts with the key it is about
+            message = str(problem["ctx"]["error"])
+            first, separator, _ = message.partition(": ")
+            inner = separator and re.fullmatch(r"[\w.-]+", first)
+            yield ".".join(keys) + ("." if keys and inner else ": " if keys else "") + message
+            continue
+        if kind == "extra_forbidden":
+            known = sorted({key for model in SECTIONS for key in model.model_fields})
+            close = difflib.get_close_matches(keys[-1], known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else "config/README.md lists the keys"
+            message = f"unknown key; {hint}"
+        elif kind == "missing":
+            message = "is missing; add it (config/README.md says what it holds)"
+        elif kind in ("union_tag_not_found", "union_tag_invalid"):
+            expected = problem["ctx"].get("expected_tags", "one of the kinds in config/README.md")
+            message = f"needs kind: {expected}"
+        elif kind == "string_pattern_mismatch":
+            message = f"use letters, digits, - and _ only (lower case in name:), not {given}"
+        else:
+            message = f"{problem['msg'][0].lower()}{problem['msg'][1:]}, not {given}"
+        yield f"{'.'.join(keys)}: {message}"
+
+
+def _is_tag(where: list[str], index: int) -> bool:
+    """Whether part `index` of a location is a union's tag, not a key or a user's name."""
+    before = where[index - 1]
+    return before in ("m", "optimizer") or where[index] == "[key]" or index == 2

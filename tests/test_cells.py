@@ -146,6 +146,14 @@ def test_replicas_are_covered_once() -> None:
     assert len(seen) == 2 * 2 * 30
 
 
+def test_two_names_of_one_grammar_share_products_and_both_have_their_theory() -> None:
+    both = {"g": STUDY["grammars"]["g"], "twin": STUDY["grammars"]["g"]}
+    found = plan({"grammars": both, "experiments.e.grammars": ["g", "twin"]})
+    assert names(found) == names(BASE)
+    listed = [product["grammar"] for product in found.stage("theory_table")["products"]]
+    assert sorted(listed) == ["g", "g", "twin", "twin"]
+
+
 def test_the_store_refuses_another_product_of_the_same_name(tmp_path: Path) -> None:
     BASE.check_store(tmp_path)
     product = next(iter(BASE.products["models"].values()))

@@ -135,6 +135,10 @@ class Plan:
         Every heavy product by kind and name.
     blocks
         The trained blocks, each with the curve it belongs to.
+    theory
+        The theory of each grammar, task and rule draw.
+    curves
+        The learning curves.
     """
 
     def __init__(self, study: Study) -> None:
@@ -143,7 +147,7 @@ class Plan:
             kind: {} for kind in ("grammars", "sentences", "exact", "theory", "models")
         }
         self.blocks: list[tuple[Curve, Product]] = []
-        self.theory: list[tuple[str, Task, int, Product]] = []
+        self.theory: dict[tuple[str, Task, int], Product] = {}
         self.curves: list[Curve] = []
         for name, experiment in study.experiments.items():
             for curve in self._curves(name, experiment):
@@ -156,8 +160,7 @@ class Plan:
                 experiment.grammars, range(experiment.replicas.rule_draws)
             ):
                 theory = self._theory(grammar, experiment.task, rule)
-                if all(theory is not known for *_, known in self.theory):
-                    self.theory.append((grammar, experiment.task, rule, theory))
+                self.theory[grammar, experiment.task, rule] = theory
 
     def _curves(self, name: str, experiment: ExperimentConfig) -> Iterator[Curve]:
         for grammar, architecture in cartesian(experiment.grammars, experiment.architectures):
@@ -287,7 +290,7 @@ class Plan:
                 "grammars": grammars,
                 "products": [
                     {"file": known.files["product"], "grammar": grammar, "task": task, "rule": rule}
-                    for grammar, task, rule, known in self.theory
+                    for (grammar, task, rule), known in self.theory.items()
                 ],
             }
         elif name in ("curves", "fits"):
@@ -314,7 +317,7 @@ class Plan:
             },
             "blocks": [{**curve.key(), "product": block.name} for curve, block in self.blocks],
             "products": {kind: sorted(known) for kind, known in self.products.items()},
-            "stages": {name: self.stage(name)["code"] for name in LIGHT_STAGES},
+            "stages": {name: fingerprint(f"stages.{name}") for name in LIGHT_STAGES},
         }
 
     def check_store(self, root: Path = Path()) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,18 @@ from scipy import special  # scipy.stats would take a second to import
 CURVE_KEY = ["grammar", "task", "architecture", "width", "depth"]
 REPLICA_KEY = ["rule_seed", "sample_seed", "init_seed"]
 CONFIDENCE = 0.95
+
+
+def rows_of(table: pd.DataFrame, key: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows of one curve; `key` holds `CURVE_KEY`, and may hold more."""
+    wanted = pd.Series({column: key[column] for column in CURVE_KEY})
+    return table[(table[CURVE_KEY] == wanted).all(axis=1)]
+
+
+def identified(table: pd.DataFrame, study: str, key: Mapping[str, Any]) -> pd.DataFrame:
+    """The table of one curve with the columns in front that identify it."""
+    columns = {"study": study, **{column: key[column] for column in CURVE_KEY}}
+    return table.assign(**columns)[[*columns, *table.columns]]
 
 
 def usable(runs: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from .curves import CURVE_KEY
+from .curves import CURVE_KEY, rows_of
 
 _MARKERS = "osD^vP*Xd<>"
 _MEASURE_LABEL = {
@@ -66,7 +66,7 @@ def _with_interval(fit: pd.Series) -> str:
 
 
 def _rows(table: pd.DataFrame, key: tuple[Any, ...]) -> pd.DataFrame:
-    return table[(table[CURVE_KEY] == pd.Series(dict(zip(CURVE_KEY, key)))).all(axis=1)]
+    return rows_of(table, dict(zip(CURVE_KEY, key)))
 
 
 def _errorbars(axis: Axes, table: pd.DataFrame, column: str, color: Any, marker: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..curves import learning_curve
+from ..curves import identified, learning_curve, rows_of
 from ..grammar import Parameters
 from ..provenance import write_text
 from ..tasks import MEASURE
@@ -29,13 +29,11 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
     runs = pd.read_csv(folder / "runs.csv")
     theory = pd.read_csv(folder / "theory.csv")
     parts = []
-    for curve in stage["curves"]:
-        key = {name: value for name, value in curve.items() if name != "experiment"}
-        mine = (runs[list(key)] == pd.Series(key)).all(axis=1)
-        table = learning_curve(runs[mine], MEASURE[key["task"]])
+    for key in stage["curves"]:
+        table = learning_curve(rows_of(runs, key), MEASURE[key["task"]])
         parameters = Parameters.from_specification(stage["grammars"][key["grammar"]])
         known = theory[(theory["grammar"] == key["grammar"]) & (theory["task"] == key["task"])]
-        test_size = stage["test_sizes"][curve["experiment"]]
+        test_size = stage["test_sizes"][key["experiment"]]
         sizes = table["train_size"].to_numpy(dtype=float)
         described = _predictions(
             parameters, key["task"], stage["learners"][key["architecture"]], known, sizes, test_size
@@ -45,9 +43,7 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
             table["lookup"] = lookup_error(parameters.n, table["overlap"].to_numpy())
         else:
             table["lookup"] = np.nan
-        for position, (name, value) in enumerate({"study": stage["study"], **key}.items()):
-            table.insert(position, name, value)
-        parts.append(table)
+        parts.append(identified(table, stage["study"], key))
     write_text(folder / "curves.csv", pd.concat(parts).to_csv(index=False))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..curves import CONFIDENCE, replica_matrix
+from ..curves import CONFIDENCE, CURVE_KEY, identified, replica_matrix, rows_of
 from ..fitting import (
     BOOTSTRAPS,
     fit_power_law,
@@ -27,9 +27,8 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
     theory = pd.read_csv(folder / "theory.csv")
     rows, local = [], []
     for curve in stage["curves"]:
-        key = {name: value for name, value in curve.items() if name != "experiment"}
-        table = curves[(curves[list(key)] == pd.Series(key)).all(axis=1)]
-        mine = runs[(runs[list(key)] == pd.Series(key)).all(axis=1)]
+        key = {column: curve[column] for column in CURVE_KEY}
+        table, mine = rows_of(curves, key), rows_of(runs, key)
         window = fitting_window(table)
         all_sizes = table["train_size"].tolist()
         sizes = table["train_size"].to_numpy(dtype=float)
@@ -71,8 +70,6 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
             }
         )
         slopes = local_exponents(sizes, replicas, seed)
-        for position, (name, value) in enumerate({"study": stage["study"], **key}.items()):
-            slopes.insert(position, name, value)
-        local.append(slopes)
+        local.append(identified(slopes, stage["study"], key))
     write_text(folder / "fits.csv", pd.DataFrame(rows).to_csv(index=False))
     write_text(folder / "local_exponents.csv", pd.concat(local).to_csv(index=False))

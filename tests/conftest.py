@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from rhm_scaling.grammar import Grammar, Parameters
+from rhm_scaling.grammar_files import user_grammar
 
 ROOT = Path(__file__).parents[1]
 TINY = "config/studies/tiny.yaml"
@@ -30,41 +31,77 @@ SHAPES = {
 }
 
 
+# shared tuples at two levels, symbols with different numbers of rules, an unequal root
+AMBIGUOUS = """{
+  "v": 3,
+  "rules": {
+    "1": [[[0, 1], [2, 2], [1, 1]], [[0, 1], [1, 0]], [[2, 0]]],
+    "2": [[[0, 1], [1, 2]], [[0, 1], [2, 0], [2, 2]]],
+    "3": [[[0, 0]], [[1, 0], [0, 1]], [[0, 0], [1, 1]]]
+  },
+  "probabilities": {
+    "1": [[0.5, 0.3, 0.2], [0.9, 0.1], [1]],
+    "2": [[0.25, 0.75], [0.1, 0.2, 0.7]]
+  },
+  "root": [0.5, 0.2, 0.3]
+}"""
+GRAMMARS = {name: Grammar.draw(shape, rule_seed=3) for name, shape in SHAPES.items()}
+GRAMMARS["ambiguous"] = user_grammar(AMBIGUOUS)
+
+
 @dataclass(frozen=True)
 class Language:
-    """Every sentence of a tiny grammar by its leftmost derivation, with label and probability."""
+    """Every derivation of a tiny grammar: symbols by level, from the tokens to the root.
+
+    `symbols[l]` has shape ``(derivations, nodes)``; `probability` is that of the derivation.
+    """
 
     grammar: Grammar
-    tokens: np.ndarray
-    labels: np.ndarray
+    symbols: list[np.ndarray]
     probability: np.ndarray
 
+    @property
+    def tokens(self) -> np.ndarray:
+        """Symbols of level 0."""
+        return self.symbols[0]
 
-def expand(grammar: Grammar, level: int, symbol: int) -> list[tuple[tuple[int, ...], float]]:
-    """All (tokens, probability) that a symbol derives, by plain recursion."""
+    def given(self, row: int, known: np.ndarray) -> np.ndarray:
+        """Probabilities of the derivations that agree with the known tokens of one of them."""
+        agree = (self.tokens[:, known] == self.tokens[row, known]).all(axis=1)
+        return np.where(agree, self.probability, 0.0) / self.probability[agree].sum()
+
+
+def expand(grammar: Grammar, level: int, symbol: int) -> list[tuple[list[list[int]], float]]:
+    """All (symbols by level, probability) that a symbol derives, by plain recursion."""
     if level == 0:
-        return [((symbol,), 1.0)]
+        return [([[symbol]], 1.0)]
     found = []
-    for rule, f in zip(
-        grammar.rules_of(level)[symbol], grammar.parameters.probabilities(level), strict=True
-    ):
+    rules, weights = grammar.rules_of(level)[symbol], grammar.probabilities_of(level)[symbol]
+    for rule, f in zip(rules, weights, strict=True):
+        if f == 0:
+            continue
         parts = [expand(grammar, level - 1, int(child)) for child in rule]
         for choice in itertools.product(*parts):
-            tokens = tuple(token for part, _ in choice for token in part)
-            found.append((tokens, f * float(np.prod([p for _, p in choice]))))
+            levels = zip(*(part for part, _ in choice), strict=True)
+            below = [list(itertools.chain(*nodes)) for nodes in levels]
+            found.append(([*below, [symbol]], f * float(np.prod([p for _, p in choice]))))
     return found
 
 
-@pytest.fixture(params=list(SHAPES))
-def language(request: pytest.FixtureRequest) -> Language:
-    grammar = Grammar.draw(SHAPES[request.param], rule_seed=3)
+def enumerate_language(grammar: Grammar) -> Language:
     rows = [
-        (tokens, label, p / grammar.parameters.n)
+        (symbols, p * grammar.root[label])
         for label in range(grammar.parameters.n)
-        for tokens, p in expand(grammar, grammar.parameters.L, label)
+        for symbols, p in expand(grammar, grammar.parameters.L, label)
     ]
-    tokens, labels, probability = zip(*rows, strict=True)
-    return Language(grammar, np.array(tokens), np.array(labels), np.array(probability))
+    symbols, probability = zip(*rows, strict=True)
+    by_level = [np.array(level) for level in zip(*symbols, strict=True)]
+    return Language(grammar, by_level, np.array(probability))
+
+
+@pytest.fixture(params=list(GRAMMARS), scope="session")
+def language(request: pytest.FixtureRequest) -> Language:
+    return enumerate_language(GRAMMARS[request.param])
 
 
 @pytest.fixture(autouse=True)

@@ -1,15 +1,13 @@
 """Grammars: unambiguous by construction, decided by parameters and seed alone."""
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import SHAPES, Language
+from conftest import GRAMMARS, SHAPES, Language
 from rhm_scaling.grammar import ENUMERABLE, Grammar, Parameters
-from rhm_scaling.provenance import UserError
+from rhm_scaling.grammar_files import to_json
 
 
 @st.composite
@@ -41,9 +39,9 @@ def test_no_tuple_has_two_parents(parameters: Parameters, seed: int) -> None:
 
 def test_a_draw_is_decided_by_parameters_and_seed() -> None:
     parameters = SHAPES["zipf"]
-    same = [Grammar.draw(parameters, 5).to_json() for _ in range(2)]
+    same = [to_json(Grammar.draw(parameters, 5)) for _ in range(2)]
     assert same[0] == same[1]
-    assert Grammar.draw(parameters, 6).to_json() != same[0]
+    assert to_json(Grammar.draw(parameters, 6)) != same[0]
 
 
 def test_every_tuple_is_drawn_equally_often() -> None:
@@ -76,29 +74,6 @@ def test_both_ways_to_draw_tuples_are_uniform(monkeypatch: pytest.MonkeyPatch) -
     assert np.abs(missing - 500).max() < 4 * np.sqrt(2000 * 3 / 16)
 
 
-@pytest.mark.parametrize("name", SHAPES)
-def test_json_holds_the_whole_grammar(name: str) -> None:
-    grammar = Grammar.draw(SHAPES[name], 1)
-    again = Grammar.from_json(grammar.to_json())
-    assert again.parameters == grammar.parameters
-    for level in range(1, grammar.parameters.L + 1):
-        np.testing.assert_array_equal(again.rules_of(level), grammar.rules_of(level))
-
-
-@pytest.mark.parametrize("damage", ["truncated", "no rules", "outside", "shape"])
-def test_a_damaged_file_is_named(damage: str) -> None:
-    value = json.loads(Grammar.draw(SHAPES["square"], 1).to_json())
-    if damage == "no rules":
-        del value["rules"]["2"]
-    elif damage == "outside":
-        value["rules"]["1"][0][0][0] = 4
-    elif damage == "shape":
-        value["rules"]["1"][0].pop()
-    text = json.dumps(value)[: 40 if damage == "truncated" else None]
-    with pytest.raises(UserError, match=r"^here\.json: not a grammar .*delete the file"):
-        Grammar.from_json(text, "here.json")
-
-
 @pytest.mark.parametrize(
     ("given", "key"),
     [
@@ -118,9 +93,31 @@ def test_impossible_parameters_name_the_key(given: dict, key: str) -> None:
         Parameters.make(**given)
 
 
-def test_last_marginal_against_enumeration(language: Language) -> None:
-    expected = np.bincount(
-        language.tokens[:, -1], language.probability, minlength=language.grammar.parameters.v
-    )
-    np.testing.assert_allclose(language.grammar.last_marginal(0), expected, atol=1e-12)
-    assert len(language.tokens) == round(np.exp(language.grammar.parameters.log_sentences()))
+def test_last_marginals_and_size_against_enumeration(language: Language) -> None:
+    grammar = language.grammar
+    for level, symbols in enumerate(language.symbols):
+        expected = np.bincount(
+            symbols[:, -1], language.probability, minlength=grammar.parameters.symbols(level)
+        )
+        np.testing.assert_allclose(grammar.last_marginal(level), expected, atol=1e-12)
+    assert len(language.tokens) == round(np.exp(grammar.log_sentences()))
+    if grammar.parameters.file is None:
+        assert grammar.log_sentences() == pytest.approx(grammar.parameters.log_sentences())
+
+
+def test_transitions_are_distributions(language: Language) -> None:
+    grammar = language.grammar
+    for level, child in np.ndindex(grammar.parameters.L, grammar.parameters.s):
+        rows = grammar.transition(level + 1, child)
+        real = grammar.probabilities_of(level + 1).any(axis=1)
+        np.testing.assert_allclose(rows.sum(axis=1), real, atol=1e-12)
+
+
+def test_shared_tuples() -> None:
+    for name, grammar in GRAMMARS.items():
+        shared = [grammar.shared_tuples(level).tolist() for level in range(1, len(grammar.rules))]
+        assert any(shared) == (name == "ambiguous")
+    # (0, 1) is made by symbols 0 and 1 of level 1; symbol 0 of level 3 shares (0, 0) with 2
+    ambiguous = GRAMMARS["ambiguous"]
+    assert ambiguous.shared_tuples(1).tolist() == [[0, 1]]
+    assert ambiguous.shared_tuples(3).tolist() == [[0, 0]]

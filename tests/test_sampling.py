@@ -18,15 +18,11 @@ def stream(name: str = "train", sample_seed: int = 0, shape: str = "zipf") -> St
 def test_frequencies_against_exact_probabilities(language: Language) -> None:
     size = 40_000
     sentences = Stream(language.grammar, 3, 0, "train").take(size)
-    known = {
-        (label, tuple(tokens)): p
-        for label, tokens, p in zip(
-            language.labels.tolist(),
-            language.tokens.tolist(),
-            language.probability,
-            strict=True,
-        )
-    }
+    known: dict[tuple, float] = {}
+    labels = language.symbols[-1][:, 0].tolist()
+    for label, tokens, p in zip(labels, language.tokens, language.probability, strict=True):
+        key = (label, tuple(tokens.tolist()))
+        known[key] = known.get(key, 0.0) + p  # several derivations may make one sentence
     seen = dict.fromkeys(known, 0)
     for label, tokens in zip(
         sentences["label"].tolist(), sentences["tokens"].tolist(), strict=True

@@ -7,7 +7,6 @@ every level below the root); a level-``l`` symbol has ``m_l`` production rules (
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .provenance import UserError, seed_from
+from .provenance import seed_from
 
 # Above this many tuples they are drawn one by one and repeats rejected, never enumerated.
 ENUMERABLE = 2**24
@@ -34,6 +33,9 @@ class Parameters:
     zipf
         Zipf exponent ``a`` of each level, ``f_k`` proportional to ``k**-(1+a)``; ``None`` where
         the rules are uniform.
+    file
+        For a grammar from a user's file: the identity of its content. Such a grammar is not drawn;
+        `m` holds the most rules that a symbol of the level has, and no closed form applies.
     """
 
     v: int
@@ -42,6 +44,7 @@ class Parameters:
     L: int
     m: tuple[int, ...]
     zipf: tuple[float | None, ...]
+    file: str | None = None
 
     @classmethod
     def make(
@@ -77,6 +80,8 @@ class Parameters:
         for name, least in {"v": 2, "n": 1, "s": 2, "L": 1}.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name}: must be at least {least}, not {getattr(self, name)}")
+        if self.file is not None:
+            return
         tuples = self.v**self.s
         for level, m in enumerate(self.m, 1):
             if m < 1:
@@ -102,7 +107,15 @@ class Parameters:
         return self.n if level == self.L else self.v
 
     def probabilities(self, level: int) -> NDArray[np.float64]:
-        """``f_k`` of the rules of a symbol of `level`, shape ``(m_l,)``, most probable first."""
+        """``f_k`` of the rules of a symbol of `level`, shape ``(m_l,)``, most probable first.
+
+        Raises
+        ------
+        ValueError
+            If the grammar comes from a file: each symbol has its own, `Grammar.probabilities`.
+        """
+        if self.file is not None:
+            raise ValueError("a grammar from a file has no closed form")
         m, a = self.m[level - 1], self.zipf[level - 1]
         weights = np.ones(m) if a is None else np.arange(1, m + 1) ** -(1.0 + a)
         return np.asarray(weights / weights.sum())
@@ -118,7 +131,7 @@ class Parameters:
 
     def specification(self) -> dict[str, Any]:
         """A canonical JSON value: equal for equal parameters, however they were written."""
-        return {
+        specification = {
             "v": self.v,
             "n": self.n,
             "s": self.s,
@@ -126,6 +139,7 @@ class Parameters:
             "m": list(self.m),
             "zipf": [None if a is None else float(a) for a in self.zipf],
         }
+        return specification if self.file is None else {**specification, "file": self.file}
 
     @classmethod
     def from_specification(cls, specification: Mapping[str, Any]) -> Parameters:
@@ -134,6 +148,7 @@ class Parameters:
             **{key: int(specification[key]) for key in ("v", "n", "s", "L")},
             m=tuple(int(m) for m in specification["m"]),
             zipf=tuple(None if a is None else float(a) for a in specification["zipf"]),
+            file=specification.get("file"),
         )
         made.check()
         return made
@@ -143,23 +158,40 @@ class Parameters:
         m = str(self.m[0]) if len(set(self.m)) == 1 else ".".join(map(str, self.m))
         zipf = [f"{level}={a:g}" for level, a in enumerate(self.zipf, 1) if a is not None]
         parts = [f"v{self.v}", f"n{self.n}", f"s{self.s}", f"L{self.L}", f"m{m}"]
-        return "-".join(parts + (["zipf" + ",".join(zipf)] if zipf else []))
+        parts += ["zipf" + ",".join(zipf)] if zipf else []
+        return "-".join(parts + ([f"file{self.file}"] if self.file else []))
 
 
 @dataclass(frozen=True, eq=False)
 class Grammar:
-    """One draw of the random hierarchy model.
+    """Production rules and their probabilities: one draw of the model, or a user's own grammar.
 
     Attributes
     ----------
     parameters
-        What it was drawn from.
+        What it was drawn from, or the shape of a grammar from a file.
     rules
         By level (index ``level - 1``), the tuples: ``(symbols, m_l, s)``, entries below ``v``.
+    probabilities
+        By level, the probability of each rule of each symbol, ``(symbols, m_l)``; zero fills up
+        symbols with fewer rules.
+    root
+        Probability of each root symbol, ``(n,)``.
     """
 
     parameters: Parameters
     rules: tuple[NDArray[np.int64], ...]
+    probabilities: tuple[NDArray[np.float64], ...]
+    root: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, parameters: Parameters, rules: tuple[NDArray[np.int64], ...]) -> Grammar:
+        """The grammar with these rules, and the probabilities that `parameters` give them."""
+        probabilities = tuple(
+            np.tile(parameters.probabilities(level), (len(table), 1))
+            for level, table in enumerate(rules, 1)
+        )
+        return cls(parameters, rules, probabilities, np.full(parameters.n, 1.0 / parameters.n))
 
     @classmethod
     def draw(cls, parameters: Parameters, rule_seed: int) -> Grammar:
@@ -176,52 +208,47 @@ class Grammar:
             symbols = parameters.symbols(level)
             tuples = _distinct_tuples(generator, v, s, symbols * m)
             rules.append(tuples.reshape(symbols, m, s))
-        return cls(parameters, tuple(rules))
+        return cls.of(parameters, tuple(rules))
 
     def rules_of(self, level: int) -> NDArray[np.int64]:
         """Tuples of `level`, shape ``(symbols, m_l, s)``."""
         return self.rules[level - 1]
 
+    def probabilities_of(self, level: int) -> NDArray[np.float64]:
+        """Probabilities of the rules of `level`, shape ``(symbols, m_l)``."""
+        return self.probabilities[level - 1]
+
+    def transition(self, level: int, child: int) -> NDArray[np.float64]:
+        """``p(child symbol | symbol of level)`` of the `child`-th child: ``(symbols, v)``."""
+        table, weights = self.rules_of(level)[..., child], self.probabilities_of(level)
+        matrix = np.zeros((len(table), self.parameters.v))
+        np.add.at(matrix, (np.arange(len(table))[:, None], table), weights)
+        return matrix
+
     def last_marginal(self, level: int) -> NDArray[np.float64]:
         """Exact distribution of the last symbol of `level`, shape ``(symbols,)``."""
-        parameters = self.parameters
-        marginal = np.full(parameters.n, 1.0 / parameters.n)
-        for above in range(parameters.L, level, -1):
-            weights = marginal[:, None] * parameters.probabilities(above)
-            last = self.rules_of(above)[..., -1]
-            marginal = np.bincount(last.ravel(), weights.ravel(), minlength=parameters.v)
+        marginal = self.root
+        for above in range(self.parameters.L, level, -1):
+            marginal = marginal @ self.transition(above, self.parameters.s - 1)
         return marginal
 
-    def to_json(self) -> str:
-        """The grammar as JSON: its parameters, and its rules keyed by level."""
-        rules = {str(level): table.tolist() for level, table in enumerate(self.rules, 1)}
-        return json.dumps({"parameters": self.parameters.specification(), "rules": rules})
+    def log_sentences(self) -> float:
+        """Natural logarithm of the number of derivations, as `Parameters.log_sentences`."""
+        logs = np.zeros(self.parameters.v)
+        for table, weights in zip(self.rules, self.probabilities):
+            with np.errstate(divide="ignore"):
+                each = np.where(weights > 0, logs[table].sum(axis=-1), -np.inf)
+            logs = np.logaddexp.reduce(each, axis=1)
+        return float(np.logaddexp.reduce(logs))
 
-    @classmethod
-    def from_json(cls, text: str, source: str = "grammar") -> Grammar:
-        """The inverse of `to_json`.
-
-        Raises
-        ------
-        UserError
-            If the text is not a whole grammar; the message names `source`.
-        """
-        try:
-            value = json.loads(text)
-            parameters = Parameters.from_specification(value["parameters"])
-            rules = []
-            for level, m in enumerate(parameters.m, 1):
-                table = np.asarray(value["rules"][str(level)], dtype=np.int64)
-                if table.shape != (parameters.symbols(level), m, parameters.s):
-                    raise ValueError(f"rules of level {level} have shape {table.shape}")
-                if table.min() < 0 or table.max() >= parameters.v:
-                    raise ValueError(f"rules of level {level} name symbols outside 0..v-1")
-                rules.append(table)
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{source}: not a grammar ({error}); delete the file and run again"
-            ) from error
-        return cls(parameters, tuple(rules))
+    def shared_tuples(self, level: int) -> NDArray[np.int64]:
+        """Tuples that several symbols of `level` produce, ``(count, s)``: its ambiguity."""
+        table, real = self.rules_of(level), self.probabilities_of(level) > 0
+        # a tuple that one symbol lists twice is no ambiguity: count symbols, not rules
+        symbol = np.broadcast_to(np.arange(len(table))[:, None], real.shape)[real]
+        owned = np.unique(np.column_stack([symbol, table[real]]), axis=0)[:, 1:]
+        tuples, parents = np.unique(owned, axis=0, return_counts=True)
+        return tuples[parents > 1]
 
 
 def _distinct_tuples(

@@ -62,11 +62,11 @@ class Stream:
             "sentences", parameters.specification(), self.rule_seed, self.sample_seed, self.name
         )
         generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, index]))
-        symbols = generator.integers(parameters.n, size=(CHUNK, 1))
+        symbols = _draw_root(generator, self.grammar.root)
         sentences = np.empty(CHUNK, dtype=record_type(self.grammar))
         sentences["label"] = symbols[:, 0]
         for level in range(parameters.L, 0, -1):
-            rule = _draw_rules(generator, parameters.probabilities(level), symbols.shape)
+            rule = _draw_rules(generator, self.grammar.probabilities_of(level), symbols)
             symbols = self.grammar.rules_of(level)[symbols, rule].reshape(CHUNK, -1)
         sentences["tokens"] = symbols
         return sentences
@@ -97,12 +97,35 @@ class Stream:
         write_aside(path, fill)
 
 
-def _draw_rules(
-    generator: np.random.Generator, probabilities: NDArray[np.float64], shape: tuple[int, ...]
+def _draw_root(
+    generator: np.random.Generator, probabilities: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """Rule indices with the given probabilities, by inversion."""
+    """Root symbols of a chunk, ``(CHUNK, 1)``."""
+    if np.ptp(probabilities) == 0:
+        return generator.integers(len(probabilities), size=(CHUNK, 1))
     edges = np.cumsum(probabilities)[:-1]
-    return np.searchsorted(edges, generator.random(shape), side="right")
+    return np.searchsorted(edges, generator.random((CHUNK, 1)), side="right")
+
+
+def _draw_rules(
+    generator: np.random.Generator,
+    probabilities: NDArray[np.float64],
+    symbols: NDArray[np.integer],
+) -> NDArray[np.int64]:
+    """A rule index for each symbol, by inversion; `probabilities` are ``(symbols, m)``."""
+    uniform = generator.random(symbols.shape)
+    edges = np.cumsum(probabilities, axis=1)
+    if not np.ptp(probabilities, axis=0).any():  # all symbols alike, as in a drawn grammar
+        return np.searchsorted(edges[0, :-1], uniform, side="right")
+    # rules without probability fill up the end of a row: rounding must not reach them
+    edges[probabilities == 0] = np.inf
+    last = (probabilities > 0).sum(axis=1) - 1
+    edges[np.arange(len(edges)), last] = np.inf
+    rules = np.empty(symbols.shape, dtype=np.int64)
+    for symbol in np.unique(symbols):
+        here = symbols == symbol
+        rules[here] = np.searchsorted(edges[symbol], uniform[here], side="right")
+    return rules
 
 
 def overlap(train: NDArray[np.void], test: NDArray[np.void]) -> float:

@@ -1,10 +1,12 @@
-"""Production rules, drawn from the grammar's parameters and a rule seed.
+"""Production rules, drawn from the grammar's parameters and a rule seed, or a user's own.
 
-Reads nothing. Writes ``results/store/grammars/<parameters>/r<rule>-<identity>.json``.
+Reads nothing but, for a grammar from a file, that file. Writes ``results/store/grammars/<parameters>/r<rule>-<identity>.json``.
 """
 
 
 rule draw_grammar:
+    input:
+        sources("grammars"),
     output:
         product="results/store/grammars/{name}.json",
         specification="results/store/grammars/{name}.specification.json",
@@ -14,8 +16,10 @@ rule draw_grammar:
         "../../envs/environment.yaml"
     params:
         specification=specification("grammars"),
+        roles=roles("grammars"),
     message:
         "Drawing the grammar {wildcards.name}"
     shell:
         "python -m rhm_scaling make {params.specification:q} --log {log:q}"
+        " --inputs {params.roles:q}"
         " --outputs product={output.product:q} specification={output.specification:q}"

@@ -7,15 +7,20 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ..grammar import Grammar
+from ..grammar_files import from_json
 from ..provenance import UserError
 
 
 def read_grammar(path: Path) -> Grammar:
     """The grammar in a JSON file."""
-    return Grammar.from_json(path.read_text(encoding="utf-8"), str(path))
+    try:
+        return from_json(path.read_text(encoding="utf-8"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: damaged ({error}); delete it and run again") from error
 
 
 def read_sentences(path: Path) -> NDArray[np.void]:
@@ -33,4 +38,12 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
     except (ValueError, EOFError, OSError, BadZipFile) as error:
+        raise UserError(f"{path}: damaged ({error}); delete it and run again") from error
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table in the store."""
+    try:
+        return pd.read_csv(path)
+    except ValueError as error:
         raise UserError(f"{path}: damaged ({error}); delete it and run again") from error

@@ -1,4 +1,4 @@
-"""Draw a grammar."""
+"""Draw a grammar, or read a user's own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from ..grammar import Grammar, Parameters
-from ..provenance import write_text
+from ..grammar_files import to_json, user_grammar
+from ..provenance import UserError, write_text
 
 
 def make(specification: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
-    """Write the rules as JSON."""
+    """Write the rules and their probabilities as JSON."""
     parameters = Parameters.from_specification(specification["grammar"])
-    grammar = Grammar.draw(parameters, specification["rule_seed"])
-    write_text(outputs["product"], grammar.to_json())
+    if "file" in inputs:
+        grammar = user_grammar(inputs["file"].read_text(encoding="utf-8"))
+        if grammar.parameters != parameters:
+            raise UserError(
+                f"{inputs['file']}: changed after this run was planned; start the run again"
+            )
+    else:
+        grammar = Grammar.draw(parameters, specification["rule_seed"])
+    write_text(outputs["product"], to_json(grammar))

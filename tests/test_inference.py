@@ -3,73 +3,84 @@
 import numpy as np
 import pytest
 
-from conftest import SHAPES, Language
+from conftest import GRAMMARS, SHAPES, Language, enumerate_language
 from rhm_scaling import inference
 from rhm_scaling.grammar import Grammar, Parameters
 from rhm_scaling.sampling import Stream
 from rhm_scaling.theory import autoregressive_floor
 
 
-def test_root_posterior_from_full_and_masked_sentences(language: Language) -> None:
+def some_rows(language: Language, count: int = 25) -> range:
+    return range(0, len(language.tokens), max(1, len(language.tokens) // count))
+
+
+def test_posteriors_of_all_symbols_from_full_and_masked_sentences(language: Language) -> None:
     generator = np.random.default_rng(0)
     known = generator.random(language.tokens.shape) < 0.6
-    known[0], known[-1] = True, False
-    found = inference.root_posterior(language.grammar, language.tokens, known)
-    for row, (tokens, mask) in enumerate(zip(language.tokens, known, strict=True)):
-        agree = (language.tokens[:, mask] == tokens[mask]).all(axis=1)
-        joint = np.bincount(
-            language.labels[agree],
-            language.probability[agree],
-            minlength=language.grammar.parameters.n,
-        )
-        np.testing.assert_allclose(found[row], joint / joint.sum(), atol=1e-10)
+    known[::3], known[-1] = True, False
+    found = inference.hidden_posteriors(language.grammar, language.tokens, known)
+    roots = inference.root_posterior(language.grammar, language.tokens, known)
+    np.testing.assert_allclose(found[-1][:, 0], roots, atol=1e-12)
+    for row in some_rows(language):
+        weight = language.given(row, known[row])
+        for posterior, symbols in zip(found, language.symbols, strict=True):
+            for node in range(symbols.shape[1]):
+                width = posterior.shape[2]
+                expected = np.bincount(symbols[:, node], weight, minlength=width)
+                np.testing.assert_allclose(posterior[row, node], expected, atol=1e-10)
 
 
-def brute_force_last(language: Language, tokens: np.ndarray, context: int) -> np.ndarray:
-    width = language.grammar.parameters.s**context
-    start = language.tokens.shape[1] - width
-    agree = (language.tokens[:, start:-1] == tokens[start:-1]).all(axis=1)
-    joint = np.bincount(
-        language.tokens[agree, -1],
-        language.probability[agree],
-        minlength=language.grammar.parameters.v,
-    )
-    return joint / joint.sum()
+def test_token_posteriors_from_left_to_right(language: Language) -> None:
+    found = inference.token_posteriors(language.grammar, language.tokens)
+    np.testing.assert_allclose(found.sum(axis=-1), 1, atol=1e-12)
+    d, v = found.shape[1:]
+    for row in some_rows(language):
+        for position in range(d):
+            weight = language.given(row, np.arange(d) < position)
+            expected = np.bincount(language.tokens[:, position], weight, minlength=v)
+            np.testing.assert_allclose(found[row, position], expected, atol=1e-10)
+    # the chain rule
+    chosen = np.take_along_axis(found, language.tokens[:, :, None], axis=2)[:, :, 0]
+    whole = inference.sentence_log_probability(language.grammar, language.tokens)
+    np.testing.assert_allclose(np.log(chosen).sum(axis=1), whole, atol=1e-10)
 
 
 def test_last_token_posteriors_for_every_context(language: Language) -> None:
     found = inference.last_token_posteriors(language.grammar, language.tokens)
-    assert found.shape[0] == language.grammar.parameters.L + 1
+    parameters = language.grammar.parameters
+    assert len(found) == parameters.L + 1
     np.testing.assert_allclose(found.sum(axis=-1), 1, atol=1e-12)
-    for context in range(len(found)):
-        for row in range(0, len(language.tokens), 7):
-            expected = brute_force_last(language, language.tokens[row], context)
-            np.testing.assert_allclose(found[context, row], expected, atol=1e-10)
+    for context, row in np.ndindex(len(found), 5):
+        row = (row * len(language.tokens)) // 5
+        known = np.arange(parameters.d) >= parameters.d - parameters.s**context
+        known[-1] = False
+        weight = language.given(row, known)
+        expected = np.bincount(language.tokens[:, -1], weight, minlength=parameters.v)
+        np.testing.assert_allclose(found[context, row], expected, atol=1e-10)
+    some = inference.last_token_posteriors(language.grammar, language.tokens, [2, 0, 2])
+    np.testing.assert_array_equal(some, found[[2, 0, 2]])
 
 
-def test_entropies_against_enumeration(language: Language) -> None:
-    posteriors = inference.last_token_posteriors(language.grammar, language.tokens)
-    exact = inference.entropy(posteriors) @ language.probability
-    assert (np.diff(exact) < 1e-12).all()  # more context, less entropy
-    chosen = posteriors[:, np.arange(len(language.tokens)), language.tokens[:, -1]]
-    np.testing.assert_allclose(-np.log(chosen) @ language.probability, exact, atol=1e-10)
-    sampled, stderr = inference.ngram_entropies(
-        language.grammar, Stream(language.grammar, 3, 0, "theory").take(20_000)["tokens"]
-    )
-    assert (np.abs(sampled - exact) < 5 * stderr + 1e-12).all()
-
-
-def test_sentence_probabilities_and_the_autoregressive_floor(language: Language) -> None:
+def test_sentence_probabilities(language: Language) -> None:
     found = inference.sentence_log_probability(language.grammar, language.tokens)
-    np.testing.assert_allclose(np.exp(found), language.probability, atol=1e-12)
-    loss = -found @ language.probability / language.tokens.shape[1]
-    assert loss == pytest.approx(autoregressive_floor(language.grammar.parameters), abs=1e-10)
+    everything = np.ones(language.tokens.shape[1], dtype=bool)
+    for row in some_rows(language):
+        same = language.given(row, everything) > 0
+        assert np.exp(found[row]) == pytest.approx(language.probability[same].sum(), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_unambiguous_sentences_give_their_derivation_away(name: str) -> None:
+    language = enumerate_language(GRAMMARS[name])
+    found = inference.likeliest_symbols(language.grammar, language.tokens)
+    for likeliest, symbols in zip(found, language.symbols, strict=True):
+        np.testing.assert_array_equal(likeliest, symbols)
 
 
 def test_an_ambiguous_grammar_is_summed_over_derivations() -> None:
     parameters = Parameters.make(v=2, n=2, s=2, L=1, m=2)
     rules = np.array([[[0, 0], [0, 1]], [[0, 0], [1, 1]]])  # (0, 0) has two parents
-    grammar = Grammar(parameters, (rules,))
+    grammar = Grammar.of(parameters, (rules,))
     posterior = inference.root_posterior(grammar, np.array([[0, 0], [0, 1]]))
     np.testing.assert_allclose(posterior, [[0.5, 0.5], [1.0, 0.0]])
     probability = np.exp(inference.sentence_log_probability(grammar, np.array([[0, 0]])))
@@ -85,27 +96,18 @@ def test_long_sentences_do_not_underflow() -> None:
     np.testing.assert_allclose(inference.root_posterior(grammar, tokens).max(axis=1), 1)
 
 
-def test_errors_by_rank_against_brute_force() -> None:
-    grammar = Grammar.draw(SHAPES["zipf"], 3)
-    tokens = Stream(grammar, 3, 0, "theory").take(500)["tokens"]
-    ranks = inference.rule_ranks(grammar, tokens)
-    patches = tokens.reshape(len(tokens), -1, 2)
-    for row, patch in np.ndindex(ranks.shape):
-        made_by = grammar.rules_of(1)[:, ranks[row, patch]]
-        assert (made_by == patches[row, patch]).all(axis=-1).any()
-    errors = inference.classification_errors_by_rank(grammar, tokens)
-    for known_ranks, error in enumerate(errors):
-        known = np.repeat(ranks < known_ranks, 2, axis=1)
-        posterior = inference.root_posterior(grammar, tokens, known)
-        assert error == pytest.approx(1 - posterior.max(axis=1).mean(), abs=1e-12)
-    assert errors[0] == pytest.approx(1 - 1 / 3)
-    assert errors[-1] == pytest.approx(0, abs=1e-12)
-    assert (np.diff(errors) <= 0).all()
+def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    grammar = GRAMMARS["zipf"]
+    tokens = Stream(grammar, 3, 0, "test").take(50)["tokens"]
+    whole = inference.last_token_posteriors(grammar, tokens)
+    monkeypatch.setattr(inference, "_NODE_SET", 7 * 4)
+    assert len(list(inference.blocks(grammar, 50))) == 8
+    np.testing.assert_allclose(inference.last_token_posteriors(grammar, tokens), whole, atol=1e-15)
 
 
 @pytest.mark.parametrize("task", ["classification", "last_token", "autoregressive"])
 def test_exact_predictor_beats_nothing_but_itself(task: str) -> None:
-    grammar = Grammar.draw(SHAPES["zipf"], 3)
+    grammar = GRAMMARS["zipf"]
     found = inference.exact_predictor(task, grammar, Stream(grammar, 3, 0, "test").take(4000))
     if task == "classification":
         np.testing.assert_allclose(found["loss"], 0, atol=1e-12)
@@ -123,9 +125,30 @@ def test_impossible_sentences_are_named() -> None:
     bad = good.copy()
     legal = {tuple(rule) for rule in grammar.rules_of(1).reshape(-1, 2).tolist()}
     bad[1, 2:] = next((a, b) for a in range(4) for b in range(4) if (a, b) not in legal)
-    with pytest.raises(ValueError, match=r"sentence 1 is not of this grammar.*level-1.*node 1"):
-        inference.root_posterior(grammar, bad)
-    with pytest.raises(ValueError, match=r"tokens must lie in 0\.\.3"):
-        inference.root_posterior(grammar, good + 4)
+    many = np.concatenate([np.tile(good[:1], (9000, 1)), bad])
+    for function in (
+        inference.root_posterior,
+        inference.hidden_posteriors,
+        inference.token_posteriors,
+        inference.sentence_log_probability,
+    ):
+        with pytest.raises(ValueError, match=r"sentence 1 is not of this grammar.*level-1.*node 1"):
+            function(grammar, bad)
+        with pytest.raises(ValueError, match=r"sentence 9001 is not of this grammar"):
+            function(grammar, many)
+    outside = good.copy()
+    outside[1, 3] = 4
+    with pytest.raises(ValueError, match=r"sentence 1, position 3: token 4 lies outside 0\.\.3"):
+        inference.root_posterior(grammar, outside)
     with pytest.raises(ValueError, match=r"need shape \(N, 4\)"):
         inference.root_posterior(grammar, good[:, :3])
+    with pytest.raises(ValueError, match=r"known needs the shape of the sentences"):
+        inference.root_posterior(grammar, good, np.ones(4, dtype=bool))
+
+
+def test_a_root_of_probability_zero_is_refused() -> None:
+    parameters = Parameters.make(v=2, n=2, s=2, L=1, m=1)
+    grammar = Grammar.of(parameters, (np.array([[[0, 0]], [[1, 1]]]),))
+    certain = Grammar(parameters, grammar.rules, grammar.probabilities, np.array([1.0, 0.0]))
+    with pytest.raises(ValueError, match="its root has probability zero"):
+        inference.root_posterior(certain, np.array([[1, 1]]))

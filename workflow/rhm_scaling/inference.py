@@ -1,13 +1,15 @@
-"""Exact inference on the tree of a grammar: posteriors, entropies and Bayes limits.
+"""Exact inference on the tree of a grammar: posteriors of tokens and of hidden symbols.
 
-One upward pass of messages (the inside algorithm; belief propagation on a tree) gives each node's
-likelihood for every symbol it may hold; unseen tokens are marginalised. Nothing here assumes that
-the grammar is unambiguous. Losses are in nats.
+Upward, each node's message is the likelihood of what is known below it, for every symbol that it
+may hold (the inside algorithm; belief propagation on a tree); downward, a node's belief is pushed
+to a child through the messages of some of its siblings. Which siblings decides what is asked: all
+for hidden symbols, those to the left for autoregressive prediction. Unseen tokens are marginalised.
+Nothing here assumes that the grammar is unambiguous. Losses are in nats.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,63 +20,179 @@ from .tasks import Task
 
 Array = NDArray[np.float64]
 
-_WORKING_SET = 2**22  # numbers in the largest temporary, so that memory is flat in the sentences
+# Sentences are the last, contiguous axis: every operation is a row operation. Blocks are as long as
+# keeps a node's messages in the cache and a block's messages in memory.
+_NODE_SET = 2**14
+_BLOCK_SET = 2**22
 
 
-def _blocks(grammar: Grammar, sentences: int) -> Iterator[slice]:
-    """Slices of the sentences whose temporaries stay below the working set."""
-    parameters = grammar.parameters
-    widest = max(
-        parameters.s ** (parameters.L - level) * table.shape[0] * table.shape[1]
-        for level, table in enumerate(grammar.rules, 1)
-    )
-    size = max(1, _WORKING_SET // widest)
+def blocks(grammar: Grammar, sentences: int) -> Iterator[slice]:
+    """Slices of the sentences that inference works on at a time: memory is flat in `sentences`."""
+    width = max(grammar.parameters.v, grammar.parameters.n)
+    size = max(1, min(_NODE_SET // width, _BLOCK_SET // (width * grammar.parameters.d)))
     for start in range(0, sentences, size):
         yield slice(start, min(start + size, sentences))
 
 
-def _leaves(grammar: Grammar, tokens: NDArray[np.integer], known: NDArray[np.bool_]) -> Array:
-    """Messages of the tokens, ``(N, d, v)``: one-hot where known, one where marginalised."""
-    messages = np.eye(grammar.parameters.v)[tokens]
-    messages[~known] = 1.0
-    return np.asarray(messages)
+class _Level:
+    """The rules of one level as row operations on ``B`` sentences."""
+
+    def __init__(self, grammar: Grammar, level: int) -> None:
+        self.level = level
+        self.rules = grammar.rules_of(level)
+        self.probabilities = grammar.probabilities_of(level)
+        self.v = grammar.parameters.v
+
+    def up(self, children: Array) -> tuple[Array, Array]:
+        """Message of a node, ``(symbols, B)``, from its children's, ``(s, v, B)``.
+
+        Scaled to a maximum of one; the logarithm of the scale comes second, ``(B,)``.
+        """
+        message = np.zeros((len(self.rules), children.shape[2]))
+        for rank, weights in enumerate(self.probabilities.T):
+            term = weights[:, None] * children[0].take(self.rules[:, rank, 0], axis=0)
+            for child in range(1, len(children)):
+                term *= children[child].take(self.rules[:, rank, child], axis=0)
+            message += term
+        scale = message.max(axis=0)
+        # a sentence that cannot be: the caller sees the zero scale
+        message /= np.where(scale > 0, scale, 1.0)
+        with np.errstate(divide="ignore"):
+            return message, np.log(scale)
+
+    def down(self, beliefs: Array, child: int, siblings: Mapping[int, Array]) -> Array:
+        """Belief about a child, ``(C, v, B)``, from beliefs about its parent, ``(C, symbols, B)``.
+
+        `siblings` holds the messages, ``(v, B)``, of those whose evidence counts.
+        """
+        table = self.rules.reshape(-1, self.rules.shape[2])
+        order = np.argsort(table[:, child], kind="stable")
+        table = table[order]
+        parent = order // self.rules.shape[1]
+        weight = np.repeat(self.probabilities.reshape(-1, 1)[order], beliefs.shape[2], axis=1)
+        for sibling, message in siblings.items():
+            weight *= message.take(table[:, sibling], axis=0)
+        present, starts = np.unique(table[:, child], return_index=True)
+        found = np.zeros((len(beliefs), self.v, beliefs.shape[2]))
+        for row, belief in enumerate(beliefs):
+            joint = belief.take(parent, axis=0)
+            joint *= weight
+            found[row, present] = np.add.reduceat(joint, starts, axis=0)
+        total = found.sum(axis=1, keepdims=True)
+        found /= np.where(total > 0, total, 1.0)
+        return found
 
 
-def _up(grammar: Grammar, level: int, children: Array) -> tuple[Array, Array]:
-    """Messages of `level` from those below, ``(N, nodes*s, v)`` to ``(N, nodes, symbols)``.
+class Tree:
+    """Messages of one block of ``B`` sentences.
 
-    Each node's message is scaled to a maximum of one; the logarithms of the scales, summed over
-    the nodes, come second, ``(N,)``.
+    Attributes
+    ----------
+    messages
+        By level from `below`, ``(nodes, symbols, B)``.
+    log_scale
+        Logarithm of all scales taken out of the root's message, ``(B,)``.
+    """
+
+    def __init__(self, grammar: Grammar, messages: Array, below: int = 0, first: int = 0) -> None:
+        """Pass messages up from level `below`; `first` is the number of the first sentence.
+
+        Raises
+        ------
+        ValueError
+            If a sentence cannot be produced; the text names the sentence and the node.
+        """
+        parameters = grammar.parameters
+        self.grammar = grammar
+        self.levels = [_Level(grammar, level) for level in range(below + 1, parameters.L + 1)]
+        self.messages = [messages]
+        self.log_scale = np.zeros(messages.shape[2])
+        for level in self.levels:
+            children = self.messages[-1].reshape(
+                -1, parameters.s, parameters.v, len(self.log_scale)
+            )
+            found = [level.up(nodes) for nodes in children]
+            for node, (_, scale) in enumerate(found):
+                if not np.isfinite(scale).all():
+                    row = first + int(np.flatnonzero(~np.isfinite(scale))[0])
+                    raise ValueError(
+                        f"sentence {row} is not of this grammar: no level-{level.level} symbol "
+                        f"produces the tuple at node {node}"
+                    )
+            self.messages.append(np.stack([message for message, _ in found]))
+            self.log_scale += np.sum([scale for _, scale in found], axis=0)
+
+    def root(self) -> Array:
+        """Posterior of the root, ``(n, B)``."""
+        joint = self.grammar.root[:, None] * self.messages[-1][0]
+        total = joint.sum(axis=0)
+        if not total.all():
+            raise ValueError("a sentence is not of this grammar: its root has probability zero")
+        return np.asarray(joint / total)
+
+    def beliefs(self, left_only: bool) -> list[Array]:
+        """Beliefs about all nodes, by level from 0, ``(nodes, symbols, B)``.
+
+        Given the evidence outside each node's own subtree; with `left_only`, given only what
+        stands to its left.
+        """
+        prior = np.repeat(self.grammar.root[:, None], len(self.log_scale), axis=1)
+        found = [prior[None]]
+        s = self.grammar.parameters.s
+        for level in reversed(self.levels):
+            below = self.messages[level.level - 1]
+            children = []
+            for node, belief in enumerate(found[0]):
+                for child in range(s):
+                    evident = range(child) if left_only else range(s)
+                    siblings = {i: below[node * s + i] for i in evident if i != child}
+                    children.append(level.down(belief[None], child, siblings)[0])
+            found.insert(0, np.stack(children))
+        return found
+
+
+def leaves(
+    grammar: Grammar, tokens: NDArray[np.integer], known: NDArray[np.bool_] | None = None
+) -> Array:
+    """Messages of tokens, ``(d, v, B)``: one-hot where known, one where marginalised."""
+    symbols = np.arange(grammar.parameters.v)[:, None]
+    found = tokens.T[:, None, :] == symbols
+    if known is not None:
+        found |= ~known.T[:, None, :]
+    return np.asarray(found, dtype=np.float64)
+
+
+def _trees(
+    grammar: Grammar, tokens: NDArray[np.integer], known: NDArray[np.bool_] | None = None
+) -> Iterator[tuple[slice, Tree]]:
+    """Messages of all sentences, a block at a time."""
+    tokens = checked(grammar, tokens)
+    if known is not None and np.shape(known) != tokens.shape:
+        raise ValueError(f"known needs the shape of the sentences, {tokens.shape}")
+    for block in blocks(grammar, len(tokens)):
+        mask = None if known is None else known[block]
+        yield block, Tree(grammar, leaves(grammar, tokens[block], mask), first=block.start)
+
+
+def checked(grammar: Grammar, tokens: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Sentences of the right shape, ``(N, d)``, whose tokens lie in the vocabulary.
 
     Raises
     ------
     ValueError
-        If the grammar cannot produce a sentence; the text names the sentence and the node.
+        If they are not; the text names the sentence and the position.
     """
-    parameters = grammar.parameters
-    s, rules = parameters.s, grammar.rules_of(level)
-    tuples = children.reshape(len(children), -1, s, parameters.v)
-    likelihood = tuples[:, :, 0, rules[..., 0]]
-    for child in range(1, s):
-        likelihood *= tuples[:, :, child, rules[..., child]]
-    messages = likelihood @ parameters.probabilities(level)
-    scale = messages.max(axis=-1, keepdims=True)
-    if not scale.all():
-        sentence, node = np.argwhere(scale[..., 0] == 0)[0]
-        raise ValueError(
-            f"sentence {sentence} is not of this grammar: no level-{level} symbol produces the "
-            f"tuple at node {node}"
-        )
-    return messages / scale, np.log(scale).sum(axis=(1, 2))
-
-
-def _check(grammar: Grammar, tokens: NDArray[np.integer]) -> NDArray[np.integer]:
     parameters = grammar.parameters
     tokens = np.asarray(tokens)
     if tokens.ndim != 2 or tokens.shape[1] != parameters.d:
         raise ValueError(f"sentences need shape (N, {parameters.d}), not {tokens.shape}")
-    if tokens.size and (tokens.min() < 0 or tokens.max() >= parameters.v):
-        raise ValueError(f"tokens must lie in 0..{parameters.v - 1}")
+    outside = (tokens < 0) | (tokens >= parameters.v)
+    if outside.any():
+        row, position = np.argwhere(outside)[0]
+        raise ValueError(
+            f"sentence {row}, position {position}: token {tokens[row, position]} lies outside "
+            f"0..{parameters.v - 1}"
+        )
     return tokens
 
 
@@ -88,20 +206,67 @@ def root_posterior(
     ValueError
         If a token is out of range or a sentence cannot be produced.
     """
-    tokens = _check(grammar, tokens)
-    known = np.ones(tokens.shape, dtype=bool) if known is None else known
     posterior = np.empty((len(tokens), grammar.parameters.n))
-    for block in _blocks(grammar, len(tokens)):
-        leaves = _leaves(grammar, tokens[block], known[block])
-        posterior[block] = _root_from(grammar, 0, leaves)
+    for block, tree in _trees(grammar, tokens, known):
+        posterior[block] = tree.root().T
     return posterior
 
 
-def _root_from(grammar: Grammar, below: int, messages: Array) -> Array:
-    """Posterior of the root, ``(N, n)``, from the messages of level `below`."""
-    for level in range(below + 1, grammar.parameters.L + 1):
-        messages, _ = _up(grammar, level, messages)
-    return np.asarray(messages[:, 0] / messages[:, 0].sum(axis=1, keepdims=True))
+def hidden_posteriors(
+    grammar: Grammar, tokens: NDArray[np.integer], known: NDArray[np.bool_] | None = None
+) -> list[Array]:
+    """Exact ``p(symbol of a node | known tokens)`` for every node of every level.
+
+    Returns
+    -------
+    list of arrays
+        By level from 0 (for masked tokens) to ``L`` (the root), ``(N, nodes, symbols)``.
+
+    Raises
+    ------
+    ValueError
+        If a token is out of range or a sentence cannot be produced.
+    """
+    parts: list[list[Array]] = [[] for _ in range(grammar.parameters.L + 1)]
+    for _, tree in _trees(grammar, tokens, known):
+        beliefs = tree.beliefs(left_only=False)
+        for level, (belief, message) in enumerate(zip(beliefs, tree.messages)):
+            joint = belief * message
+            joint /= joint.sum(axis=1, keepdims=True)
+            parts[level].append(joint.transpose(2, 0, 1))
+    return [np.concatenate(part) for part in parts]
+
+
+def likeliest_symbols(grammar: Grammar, tokens: NDArray[np.integer]) -> list[NDArray[np.int64]]:
+    """The most probable symbol of every node, by level from 0 to ``L``, ``(N, nodes)``.
+
+    The symbols that made the sentence, if the grammar is unambiguous. Memory is flat in ``N``.
+
+    Raises
+    ------
+    ValueError
+        If a token is out of range or a sentence cannot be produced.
+    """
+    chosen = [
+        [posterior.argmax(axis=2) for posterior in hidden_posteriors(grammar, tokens[block])]
+        for block in blocks(grammar, len(tokens))
+    ]
+    return [np.concatenate(level) for level in zip(*chosen)]
+
+
+def token_posteriors(grammar: Grammar, tokens: NDArray[np.integer]) -> Array:
+    """Exact ``p(token | all tokens to its left)``: the autoregressive predictor, ``(N, d, v)``.
+
+    Raises
+    ------
+    ValueError
+        If a token is out of range or a sentence cannot be produced.
+    """
+    parameters = grammar.parameters
+    posterior = np.empty((len(tokens), parameters.d, parameters.v))
+    for block, tree in _trees(grammar, tokens):
+        posterior[block] = tree.beliefs(left_only=True)[0].transpose(2, 0, 1)
+    return posterior
 
 
 def sentence_log_probability(grammar: Grammar, tokens: NDArray[np.integer]) -> Array:
@@ -114,20 +279,14 @@ def sentence_log_probability(grammar: Grammar, tokens: NDArray[np.integer]) -> A
     ValueError
         If a token is out of range or a sentence cannot be produced.
     """
-    tokens = _check(grammar, tokens)
     logarithm = np.empty(len(tokens))
-    for block in _blocks(grammar, len(tokens)):
-        messages = _leaves(grammar, tokens[block], np.ones(tokens[block].shape, dtype=bool))
-        total = np.zeros(len(messages))
-        for level in range(1, grammar.parameters.L + 1):
-            messages, scale = _up(grammar, level, messages)
-            total += scale
-        logarithm[block] = total + np.log(messages[:, 0].mean(axis=1))
+    for block, tree in _trees(grammar, tokens):
+        logarithm[block] = tree.log_scale + np.log(grammar.root @ tree.messages[-1][0])
     return logarithm
 
 
 def last_token_posteriors(
-    grammar: Grammar, tokens: NDArray[np.integer], contexts: list[int] | None = None
+    grammar: Grammar, tokens: NDArray[np.integer], contexts: Sequence[int] | None = None
 ) -> Array:
     """Exact ``p(last token | the preceding s**l - 1 tokens)`` for every context level ``l``.
 
@@ -151,32 +310,25 @@ def last_token_posteriors(
     ValueError
         If a token is out of range or a sentence cannot be produced.
     """
-    tokens = _check(grammar, tokens)
     parameters = grammar.parameters
-    contexts = list(range(parameters.L + 1)) if contexts is None else contexts
-    last = np.zeros(tokens.shape, dtype=bool)
-    last[:, -1] = True
-    posteriors = np.empty((len(contexts), len(tokens), parameters.v))
-    for block in _blocks(grammar, len(tokens)):
-        messages = _leaves(grammar, tokens[block], ~last[block])
-        branch = []  # by level: weight of each rule of the last node given its first s-1 children
-        for level in range(1, parameters.L + 1):
-            rules = grammar.rules_of(level)
-            weight = np.broadcast_to(
-                parameters.probabilities(level), (len(messages), *rules.shape[:2])
-            ).copy()
-            for child in range(parameters.s - 1):
-                weight *= messages[:, child - parameters.s, rules[..., child]]
-            branch.append(weight)
-            messages, _ = _up(grammar, level, messages)
-        for row, context in enumerate(contexts):
-            belief = np.tile(grammar.last_marginal(context), (len(messages), 1))
-            for level in range(context, 0, -1):
-                joint = branch[level - 1] * belief[:, :, None]
-                ends = np.eye(parameters.v)[grammar.rules_of(level)[..., -1].ravel()]
-                belief = joint.reshape(len(joint), -1) @ ends
-                belief /= belief.sum(axis=1, keepdims=True)
-            posteriors[row, block] = belief
+    wanted = list(range(parameters.L + 1)) if contexts is None else list(contexts)
+    known = np.ones(np.shape(tokens), dtype=bool)
+    known[:, -1] = False
+    posteriors = np.empty((len(wanted), len(tokens), parameters.v))
+    for block, tree in _trees(grammar, tokens, known):
+        size = block.stop - block.start
+        started: list[int] = []  # contexts whose ancestor stands at this level or above
+        beliefs = np.empty((0, parameters.n, size))
+        for level in range(parameters.L, -1, -1):
+            marginal = grammar.last_marginal(level)
+            new = np.repeat(marginal[None, :, None], wanted.count(level), axis=0)
+            beliefs = np.concatenate([beliefs, np.repeat(new, size, axis=2)])
+            started += [row for row, context in enumerate(wanted) if context == level]
+            if level:
+                below = tree.messages[level - 1][-parameters.s :]
+                siblings = dict(enumerate(below[:-1]))
+                beliefs = tree.levels[level - 1].down(beliefs, parameters.s - 1, siblings)
+        posteriors[started, block] = beliefs.transpose(0, 2, 1)
     return posteriors
 
 
@@ -184,54 +336,6 @@ def entropy(posterior: Array) -> Array:
     """Entropy in nats over the last axis."""
     logs = np.log(posterior, where=posterior > 0, out=np.zeros_like(posterior))
     return np.asarray(-(posterior * logs).sum(axis=-1))
-
-
-def ngram_entropies(grammar: Grammar, tokens: NDArray[np.integer]) -> tuple[Array, Array]:
-    """``H_0..H_L`` and their standard errors over the sampled contexts, each of shape ``(L+1,)``.
-
-    ``H_l`` is the entropy of the last token given the preceding ``s**l - 1`` tokens; ``H_L`` is
-    the Bayes limit of the last-token loss. The exact posterior's entropy is averaged over
-    contexts, which has a smaller variance than ``-log p`` of the drawn token.
-    """
-    sampled = entropy(last_token_posteriors(grammar, tokens))
-    return sampled.mean(axis=1), sampled.std(axis=1, ddof=1) / np.sqrt(sampled.shape[1])
-
-
-def rule_ranks(grammar: Grammar, tokens: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Rank ``k - 1`` of the level-1 rule that made each patch, shape ``(N, d/s)``.
-
-    The most probable rule where an ambiguous grammar allows several.
-    """
-    tokens = _check(grammar, tokens)
-    s = grammar.parameters.s
-    rules = grammar.rules_of(1)
-    by_rank = rules.transpose(1, 0, 2).reshape(-1, s)
-    patches = tokens.reshape(len(tokens), -1, s)
-    ranks = np.empty(patches.shape[:2], dtype=np.int64)
-    for block in _blocks(grammar, len(tokens)):
-        match = (patches[block][:, :, None, :] == by_rank).all(axis=-1)
-        ranks[block] = match.argmax(axis=-1) // len(rules)
-    return ranks
-
-
-def classification_errors_by_rank(grammar: Grammar, tokens: NDArray[np.integer]) -> Array:
-    """Bayes error of the root when only the ``k`` most probable level-1 rules are known.
-
-    Every patch made by a rule of higher rank is marginalised. Shape ``(m_1 + 1,)``, for
-    ``k = 0..m_1``; a prediction without free parameters for Zipf rules (arXiv:2505.07067).
-    """
-    tokens = _check(grammar, tokens)
-    ranks = rule_ranks(grammar, tokens)
-    right = np.zeros(grammar.parameters.m[0] + 1)
-    for block in _blocks(grammar, len(tokens)):
-        everything = np.ones(tokens[block].shape, dtype=bool)
-        patches, _ = _up(grammar, 1, _leaves(grammar, tokens[block], everything))
-        for known_ranks in range(len(right)):
-            # a marginalised patch says the same of every symbol: its message is all ones
-            known = (ranks[block] < known_ranks)[:, :, None]
-            posterior = _root_from(grammar, 1, np.where(known, patches, 1.0))
-            right[known_ranks] += posterior.max(axis=1).sum()
-    return np.asarray(1.0 - right / len(tokens))
 
 
 def exact_predictor(

@@ -15,9 +15,29 @@ FRACTION = 3 / 8
 def test_thresholds_of_uniform_rules(level: int, learner: str, power: int) -> None:
     exponent = {2: 2 * level - 1, 1: level + 1}[power] if level > 1 else 1
     expected = 8 * 3**exponent / (1 - FRACTION)
-    assert theory.threshold(UNIFORM, level, learner) == pytest.approx(expected)
     ranks = theory.sample_complexities(UNIFORM, level, learner)
     np.testing.assert_allclose(ranks, expected)
+
+
+@pytest.mark.parametrize("learner", ["transformer", "cnn"])
+def test_the_ensemble_becomes_the_papers_form_at_large_v(learner: str) -> None:
+    large = Parameters.make(v=2048, s=2, L=3, m=300)
+    for level in (1, 2, 3):
+        bare = theory.sample_complexities(large, level, learner)
+        full = theory.ensemble_complexities(large, level, learner)
+        np.testing.assert_allclose(full, bare, rtol=0.01)
+    labels = theory.ensemble_label_complexities(large)
+    np.testing.assert_allclose(labels, theory.classification_thresholds(large), rtol=0.01)
+
+
+def test_a_threshold_is_that_of_half_of_the_probability() -> None:
+    complexities = np.array([1.0, 2.0, 4.0])
+    assert theory.at_half(complexities, np.array([0.6, 0.3, 0.1])) == 1
+    assert theory.at_half(complexities, np.array([0.4, 0.3, 0.3])) == 2
+    assert theory.at_half(complexities, np.array([0.5, 0.25, 0.25])) == 1
+    parameters = Parameters.make(v=8, s=2, L=3, m=3, zipf={1: 1.0})
+    ranks = theory.ensemble_complexities(parameters, 2, "cnn")
+    assert theory.threshold(parameters, 2, "cnn") == ranks[0]  # f_1 is above a half
 
 
 def test_zipf_rules_spread_the_thresholds_by_rank() -> None:
@@ -34,15 +54,10 @@ def test_zipf_rules_spread_the_thresholds_by_rank() -> None:
     np.testing.assert_allclose(third, third[0])
 
 
-def test_vanishing_correlations_have_no_threshold() -> None:
+def test_vanishing_correlations_have_no_exponent() -> None:
     full = Parameters.make(v=4, s=2, L=3, m=4)
     for learner in ("transformer", "cnn"):
-        for level in (1, 2, 3):
-            assert theory.threshold(full, level, learner) == np.inf
         assert np.isnan(theory.asymptotic_exponent(full, learner))
-        sizes = np.array([10.0, 100.0])
-        curve = theory.predicted_excess(full, np.full(4, np.log(4)), learner, sizes)
-        assert np.isnan(curve).all()
 
 
 def test_exponents() -> None:
@@ -63,29 +78,14 @@ def test_classification_thresholds() -> None:
     np.testing.assert_allclose(theory.classification_thresholds(zipf), expected)
 
 
-def test_the_envelope_passes_through_its_corners() -> None:
-    corners, heights = np.array([10.0, 100.0, 1000.0]), np.array([1.0, 0.1, 0.05])
-    found = theory.power_law_through(corners, heights, 2.0, corners)
-    np.testing.assert_allclose(found, heights)
-    outside = theory.power_law_through(corners, heights, 2.0, np.array([1.0, 10000.0]))
-    assert outside[0] == 2.0  # never above the height before the first step
-    assert outside[1] == pytest.approx(0.025)  # the last local exponent goes on
-    # a common factor in the thresholds does not change the slopes
-    shifted = theory.power_law_through(5 * corners, heights, 2.0, 5 * corners)
-    np.testing.assert_allclose(shifted, heights)
-
-
-def test_staircase_of_a_pure_power_law_has_the_asymptotic_exponent() -> None:
-    f = FRACTION
-    entropies = np.array([*(f**level for level in range(4)), 0.0])
-    for learner in ("transformer", "cnn"):
-        second, third = (theory.threshold(UNIFORM, level, learner) for level in (2, 3))
-        sizes = np.geomspace(second, third, 5)
-        curve = theory.predicted_excess(UNIFORM, entropies, learner, sizes)
-        slope = -np.polyfit(np.log(sizes), np.log(curve), 1)[0]
-        expected = theory.asymptotic_exponent(UNIFORM, learner)
-        assert slope == pytest.approx(expected)
-
-
-def test_a_lookup_table_that_saw_everything_makes_no_error() -> None:
-    np.testing.assert_allclose(theory.lookup_error(4, np.array([0.0, 0.5, 1.0])), [0.75, 0.375, 0])
+def test_the_constant_of_the_asymptotic_law_is_the_tail_of_the_rules() -> None:
+    """With very many rules, the law is the summed probability of the rules not yet learnt."""
+    parameters = Parameters.make(v=100, n=10, s=2, L=2, m={1: 100, 2: 4}, zipf={1: 1.0})
+    thresholds, f = theory.classification_thresholds(parameters), parameters.probabilities(1)
+    amplitude = theory.classification_amplitude(parameters, patch_factor=1.0)
+    exponent = theory.classification_exponent(parameters)
+    endless = np.arange(1, 10**6 + 1) ** -2.0 / (1 / f[0])
+    for k in (5, 20):
+        law = amplitude * thresholds[k - 1] ** -exponent
+        assert law == pytest.approx(endless[k:].sum() + endless[k - 1] / 2, rel=0.02)
+    assert np.isnan(theory.classification_amplitude(UNIFORM, 1.0))

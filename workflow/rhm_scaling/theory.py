@@ -1,4 +1,4 @@
-"""Sample complexities, exponents and predicted learning curves, from closed forms.
+"""Sample complexities and exponents, from closed forms.
 
 A correlation can be used once it exceeds the noise of its estimate from ``P`` sentences. The
 learner `transformer` (no locality, no weight sharing) has to find each position's own
@@ -30,6 +30,7 @@ def grammatical_fraction(parameters: Parameters, level: int) -> float:
 def sample_complexities(parameters: Parameters, level: int, learner: Learner) -> Array:
     """``P_(l,k)``: sentences at which tuples of rank ``k`` give away the symbols of `level`.
 
+    The papers' form, for large ``v``; `ensemble_complexities` has the factors that it leaves out.
     ``l = 1``: ``v/((1-f) f_k)``; ``l >= 2``: arXiv:2505.07070, with the rule probabilities of
     arXiv:2505.07067 (``f_k`` of level 1 for the transformer, of level ``l-1`` for the CNN).
 
@@ -38,37 +39,88 @@ def sample_complexities(parameters: Parameters, level: int, learner: Learner) ->
     array
         One value a rank, most probable first; infinite where the correlations vanish (``f = 1``).
     """
-    if not 1 <= level <= parameters.L:
-        raise ValueError(f"level must lie in 1..{parameters.L}, not {level}")
+    _check_level(parameters, level)
     signal = 1.0 - grammatical_fraction(parameters, level)
-    ranked = 1 if learner == "transformer" else max(level - 1, 1)
-    f_k = parameters.probabilities(ranked)
+    signal = signal if signal > 1e-12 else 0.0
     if level > 1:
         path = [parameters.q(j) for j in range(1, level + 1)]
         signal *= float(np.prod(path))
         if learner == "transformer":
             signal *= float(np.prod(path[1:-1]))
-    if signal <= 1e-12:
-        return np.full(f_k.shape, np.inf)
-    return np.asarray(parameters.symbols(level) / (signal * f_k))
+    f_k = parameters.probabilities(ranked_level(level, learner))
+    return _over(1.0, signal * f_k / parameters.symbols(level))
+
+
+def _check_level(parameters: Parameters, level: int) -> None:
+    if not 1 <= level <= parameters.L:
+        raise ValueError(f"level must lie in 1..{parameters.L}, not {level}")
+
+
+def ensemble_complexities(parameters: Parameters, level: int, learner: Learner) -> Array:
+    """``P_(l,k)`` from ``<C^2>`` over rule draws, with all its factors, ``(ranks,)``.
+
+    What `sample_complexities` leaves out matters at small ``v``. Drawing tuples without
+    replacement, each step down the tree multiplies summed squares of correlations by
+    ``q_j (1 - 1/v)/(1 - v**-s)``, and the marginal of the ancestor is not uniform: its mean squared
+    weight ``S_l``, which is ``1/n`` at the root, takes the place of ``1/N_l``. Exact but for the
+    dependence between two steps through one rule table; correlations of drawn grammars agree
+    within a few per cent (tested).
+    """
+    _check_level(parameters, level)
+    v, s = parameters.v, parameters.s
+    tuples = v**s
+    alike = (v ** (s - 1) - 1) / (tuples - 1)  # chance that two distinct tuples share a child
+    weight = 1.0 / parameters.n
+    for above in range(parameters.L, level, -1):
+        same = weight * parameters.q(above)
+        weight = same + (1 - same) * alike
+    same = weight * parameters.q(level)
+    signal = (same - 1 / tuples) / (1 - 1 / tuples)
+    if level == 1:
+        signal *= (1 - 1 / v) * (1 - 1 / v ** (s - 1)) / parameters.q(1)
+    else:
+        step = (1 - 1 / v) / (1 - 1 / tuples)
+        signal *= (1 - 1 / v) ** 2
+        signal *= float(np.prod([parameters.q(j) * step for j in range(1, level)]))
+        if learner == "transformer":
+            signal *= float(np.prod([parameters.q(j) * step for j in range(2, level)]))
+    return _over(1.0, signal * parameters.probabilities(ranked_level(level, learner)))
+
+
+def _over(one: float, signal: Array) -> Array:
+    """``one/signal``, infinite where the signal vanishes but for rounding."""
+    found = np.full(signal.shape, np.inf)
+    return np.asarray(np.divide(one, signal, where=signal > 1e-14, out=found))
+
+
+def ranked_level(level: int, learner: Learner) -> int:
+    """The level whose rules make the tuples, and give the rank, of ``P_(l,k)``."""
+    return 1 if learner == "transformer" else max(level - 1, 1)
+
+
+def at_half(complexities: Array, probabilities: Array) -> float:
+    """``P_l``: where the rules that make up half of the probability are within reach.
+
+    Both arguments are by rank. For uniform rules every rank has the same complexity.
+    """
+    half = np.searchsorted(np.cumsum(probabilities), 0.5 - 1e-12)
+    return float(complexities[min(int(half), len(complexities) - 1)])
 
 
 def threshold(parameters: Parameters, level: int, learner: Learner) -> float:
-    """``P_l``: where the rules that make up half of the probability are within reach.
-
-    For uniform rules every rank has the same threshold.
-    """
-    ranked = 1 if learner == "transformer" else max(level - 1, 1)
-    half = int(np.searchsorted(np.cumsum(parameters.probabilities(ranked)), 0.5 - 1e-12))
-    return float(sample_complexities(parameters, level, learner)[half])
+    """``P_l`` of the ensemble: `at_half` of `ensemble_complexities`."""
+    f = parameters.probabilities(ranked_level(level, learner))
+    return at_half(ensemble_complexities(parameters, level, learner), f)
 
 
 def asymptotic_exponent(parameters: Parameters, learner: Learner) -> float:
     """``log(1/f)/(2 log m)`` (transformer) or ``log(1/f)/log m`` (CNN), for next-token prediction.
 
     Zipf rules at a level keep it (arXiv:2505.07067). NaN where there is no asymptotic law: ``m``
-    differs between levels or equals one, or the correlations vanish.
+    differs between levels or equals one, the correlations vanish, or the grammar is not drawn.
     """
+    if parameters.file is not None:
+        return float("nan")
     m = parameters.m[0]
     f = m / parameters.v ** (parameters.s - 1)
     if len(set(parameters.m)) > 1 or m == 1 or f >= 1:
@@ -82,10 +134,38 @@ def classification_thresholds(parameters: Parameters) -> Array:
     return np.asarray(parameters.n / (above * parameters.probabilities(1)))
 
 
+def ensemble_label_complexities(parameters: Parameters) -> Array:
+    """``P_k`` of classification from ``<C^2>`` over rule draws with all its factors, ``(m_1,)``.
+
+    As in `ensemble_complexities`; infinite for a single class.
+    """
+    v, tuples = parameters.v, parameters.v**parameters.s
+    step = (1 - 1 / v) / (1 - 1 / tuples)
+    above = [parameters.q(level) * step for level in range(2, parameters.L + 1)]
+    signal = (1 - 1 / parameters.n) / parameters.n * float(np.prod(above))
+    return _over(1.0, signal * parameters.probabilities(1))
+
+
 def classification_exponent(parameters: Parameters) -> float:
     """``a/(1+a)`` for Zipf rules at level 1 (arXiv:2505.07067); NaN for uniform rules."""
     a = parameters.zipf[0]
     return float("nan") if a is None else a / (1 + a)
+
+
+def classification_amplitude(parameters: Parameters, patch_factor: float) -> float:
+    """Constant of the asymptotic law ``error ~ amplitude * P**-(a/(1+a))`` (arXiv:2505.07067).
+
+    ``patch_factor (1/(a Z)) (n Z prod_(j>=2) 1/q_j)^(a/(1+a))``: the probability of the rules not
+    yet learnt, times the error that one unknown patch makes, summed over patches. That factor is at
+    most ``s**(L-1)``; `patch_factor` of the Bayes errors gives a grammar's own. NaN for uniform
+    rules.
+    """
+    a = parameters.zipf[0]
+    if a is None:
+        return float("nan")
+    first = float(parameters.probabilities(1)[0])  # 1/Z
+    reach = classification_thresholds(parameters)[0]  # n Z prod 1/q, for the first rule is 1/Z
+    return float(patch_factor * first / a * reach ** (a / (1 + a)))
 
 
 def autoregressive_floor(parameters: Parameters) -> float:
@@ -95,64 +175,3 @@ def autoregressive_floor(parameters: Parameters) -> float:
         f = parameters.probabilities(level)
         total -= parameters.s ** (parameters.L - level) * float((f * np.log(f)).sum())
     return float(total / parameters.d)
-
-
-def power_law_through(thresholds: Array, levels: Array, start: float, sizes: Array) -> Array:
-    """The envelope of a staircase: a piecewise power law through its corners.
-
-    A staircase has no slope, and its position is predicted only up to a factor; its corners have
-    local exponents, which do not depend on such a factor. Outside the corners the nearest local
-    exponent is continued, up to the height before the first step.
-
-    Parameters
-    ----------
-    thresholds, levels
-        Corners: the curve has fallen to ``levels[i]`` at size ``thresholds[i]``. Corners that are
-        infinite, or not above zero, are left out.
-    start
-        Height before the first step.
-    sizes
-        Where to evaluate.
-
-    Returns
-    -------
-    array
-        Same shape as `sizes`; NaN where fewer than two corners are left.
-    """
-    usable = np.isfinite(thresholds) & (levels > 0)
-    x, y = np.log(thresholds[usable]), np.log(levels[usable])
-    if len(x) < 2 or np.any(np.diff(x) <= 0):
-        return np.full(np.shape(sizes), np.nan)
-    slopes = np.diff(y) / np.diff(x)
-    at = np.log(sizes)
-    piece = np.clip(np.searchsorted(x, at) - 1, 0, len(slopes) - 1)
-    envelope = np.exp(y[piece] + slopes[piece] * (at - x[piece]))
-    return np.asarray(np.minimum(start, envelope))
-
-
-def predicted_excess(
-    parameters: Parameters, entropies: Array, learner: Learner, sizes: Array
-) -> Array:
-    """Last-token excess over the Bayes limit along the staircase ``(P_l, H_l)``, ``l = 1..L-1``.
-
-    `entropies` are ``H_0..H_L`` of one grammar; see `power_law_through`.
-    """
-    levels = range(1, parameters.L)
-    corners = np.array([threshold(parameters, level, learner) for level in levels])
-    heights = entropies[1:-1] - entropies[-1]
-    return power_law_through(corners, heights, float(entropies[0] - entropies[-1]), sizes)
-
-
-def predicted_error(parameters: Parameters, errors: Array, sizes: Array) -> Array:
-    """Classification error along ``(P_k, error with k rules known)``, ``k = 1..m_1 - 1``.
-
-    `errors` (``k = 0..m_1``) come from `inference.classification_errors_by_rank`. NaN for uniform
-    rules, whose thresholds coincide: a single drop, no power law.
-    """
-    thresholds = classification_thresholds(parameters)
-    return power_law_through(thresholds[:-1], errors[1:-1], float(errors[0]), sizes)
-
-
-def lookup_error(n: int, overlap: Array) -> Array:
-    """Error of a table of seen sentences, ``(1 - 1/n)(1 - overlap)``: the control to beat."""
-    return np.asarray((1.0 - 1.0 / n) * (1.0 - overlap))

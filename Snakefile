@@ -2,7 +2,7 @@
 
     study (YAML) -> grammars -> theory ------------------\
                        |                                  v
-                       +-> sentences -> trained blocks -> runs -> curves -> fits -> figures
+                       +-> sentences -> learnt blocks --> runs -> curves -> fits -> figures
 
 `snakemake --cores 2` makes everything for the study named in config/config.yaml;
 `--config study=FILE` chooses another. Named targets: grammars, datasets, theory, models, curves,
@@ -40,8 +40,10 @@ rule all:
     input:
         FOLDER / "study.json",
         PLAN.paths("models"),
+        PLAN.paths("counts"),
         table("runs"),
         table("fits"),
+        THEORY_FIGURES,
         FIGURES,
 
 
@@ -58,11 +60,14 @@ rule datasets:
 rule theory:
     input:
         table("theory"),
+        table("predictions"),
+        THEORY_FIGURES,
 
 
 rule models:
     input:
         PLAN.paths("models"),
+        PLAN.paths("counts"),
 
 
 rule curves:
@@ -77,6 +82,7 @@ rule fits:
 
 rule figures:
     input:
+        THEORY_FIGURES,
         FIGURES,
 
 

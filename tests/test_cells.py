@@ -154,6 +154,43 @@ def test_two_names_of_one_grammar_share_products_and_both_have_their_theory() ->
     assert sorted(listed) == ["g", "g", "twin", "twin"]
 
 
+def test_sizes_chosen_by_theory_are_resolved_for_each_grammar() -> None:
+    grammars = {"g": {"v": 8, "s": 2, "L": 3, "m": 2}, "h": {"v": 8, "s": 2, "L": 3, "m": 3}}
+    change = {"grammars": grammars, "experiments.e.grammars": ["g", "h"]}
+    found = plan({**change, "experiments.e.train_sizes": "auto"})
+    grids = {row["grammar"]: row for row in found.resolved()["train_sizes"]}
+    for name, row in grids.items():
+        assert row["sizes"][0] < row["first_threshold"] < row["last_threshold"]
+        used = {b.specification["train_size"] for c, b in found.blocks if c.grammar == name}
+        assert used == set(row["sizes"])
+    assert grids["g"]["ends"] == "language_fraction"  # v m^7 = 1024 sentences
+    assert grids["h"]["sizes"][-1] > grids["g"]["sizes"][-1]
+    # a list of the same sizes makes the same blocks
+    alone = {**change, "experiments.e.grammars": ["g"]}
+    auto = plan({**alone, "experiments.e.train_sizes": "auto"})
+    listed = plan({**alone, "experiments.e.train_sizes": list(grids["g"]["sizes"])})
+    assert names(auto) == names(listed)
+
+
+def test_sizes_that_theory_cannot_choose_are_a_line() -> None:
+    with pytest.raises(
+        UserError, match=r"^experiments\.e\.train_sizes: grammar 'g': .*give a list"
+    ):
+        plan({"grammars.g.m": 4, "experiments.e.train_sizes": "auto"})
+
+
+def test_learners_that_count_are_blocks_of_their_own() -> None:
+    counting = {"kind": "counting", "sharing": False}
+    found = plan({"architectures.c": counting, "experiments.e.architectures": ["cnn", "c"]})
+    assert len(names(found, "counts")) == 2
+    assert names(found) < names(BASE)
+    shared = plan({"architectures.c": {"kind": "counting"}, "experiments.e.architectures": ["c"]})
+    assert not names(shared, "counts") & names(found, "counts")
+    more = {"architectures.c": counting, "experiments.e.architectures": ["c"]}
+    initialised = plan({**more, "experiments.e.replicas.initialisations": 3})
+    assert names(initialised, "counts") == names(found, "counts")  # nothing is initialised
+
+
 def test_the_store_refuses_another_product_of_the_same_name(tmp_path: Path) -> None:
     BASE.check_store(tmp_path)
     product = next(iter(BASE.products["models"].values()))

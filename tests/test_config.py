@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import AMBIGUOUS, GRAMMARS
 from rhm_scaling import reference
 from rhm_scaling.config import Study
 from rhm_scaling.provenance import UserError
@@ -70,6 +71,25 @@ def test_a_good_study() -> None:
         ("lr: 1e-3", "lr: .nan", "architectures.big.optimizer.lr: "),
         ("train_sizes: [8, 16]", "train_sizes: [8, 0]", "experiments.last.train_sizes.1: "),
         ("train_sizes: [8, 16]", "train_sizes: []", "experiments.last.train_sizes: "),
+        ("train_sizes: [8, 16]", "train_sizes: often", "experiments.last.train_sizes: "),
+        (
+            "train_sizes: [8, 16]",
+            "train_sizes: {larges: 9}",
+            "experiments.last.train_sizes.larges: unknown key; did you mean 'largest'?",
+        ),
+        (
+            "train_sizes: [8, 16]",
+            "train_sizes: {language_fraction: 2}",
+            "experiments.last.train_sizes.language_fraction: ",
+        ),
+        ("{v: 4, s: 2, L: 2, m: 2}", "{file: no.json}", "grammars.g.file: no.json: cannot be read"),
+        ("{v: 4, s: 2, L: 2, m: 2}", "{file: no.json, v: 4}", "grammars.g.v: unknown key"),
+        ("kind: cnn, width: 16", "kind: counting, width: 16", "architectures.cnn.width: unknown"),
+        (
+            "kind: cnn, width: 16",
+            "kind: counting, sharing: maybe",
+            "architectures.cnn.sharing: input should be a valid boolean, not 'maybe'",
+        ),
         ("train_sizes: [8, 16]", "train_sizes: [8, 8]", "experiments.last.train_sizes: holds"),
         (
             "grammars: [g]",
@@ -95,6 +115,32 @@ def test_each_mistake_names_its_key(old: str, new: str, line: str) -> None:
     assert all(text.startswith("s.yaml: ") for text in lines)
     assert any(line in text for text in lines), lines
     assert len(lines) <= 2
+
+
+def test_a_grammar_from_a_file_lies_beside_the_study(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text(AMBIGUOUS, encoding="utf-8")
+    text = GOOD.replace("{v: 4, s: 2, L: 2, m: 2}", "{file: mine.json}")
+    (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"rule_draws: grammar 'g' comes from a file and is one"):
+        load_study(tmp_path / "s.yaml")
+    text = text.replace("train_sizes:", "replicas: {rule_draws: 1}, train_sizes:")
+    (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
+    study = load_study(tmp_path / "s.yaml")
+    assert study.grammars["g"].parameters() == GRAMMARS["ambiguous"].parameters
+    (tmp_path / "mine.json").write_text(AMBIGUOUS.replace("0.5, 0.2", "0.5, 0.1"), encoding="utf-8")
+    with pytest.raises(UserError, match=r"grammars\.g\.file: .*root: probabilities sum to 0.9"):
+        load_study(tmp_path / "s.yaml")
+
+
+def test_auto_stands_for_the_defaults() -> None:
+    sizes = [
+        parse_study(GOOD.replace("[8, 16]}", f"{given}}}"), "s.yaml")
+        .experiments["last"]
+        .train_sizes
+        for given in ("auto", "{}", "{points_per_octave: 1}")
+    ]
+    assert sizes[0] == sizes[1] == sizes[2]
+    assert sizes[0].largest == 65536
 
 
 def test_the_same_curve_twice_is_refused() -> None:

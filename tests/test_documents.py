@@ -6,6 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from conftest import GRAMMARS
+from rhm_scaling.grammar_files import user_grammar
+from rhm_scaling.solution import solve
 from rhm_scaling.stages import runs, theory_table
 from rhm_scaling.summary import exponent_table
 
@@ -23,16 +26,36 @@ def documented(table: str) -> list[str]:
 def test_columns_of_runs_and_theory_are_documented() -> None:
     assert documented("runs.csv") == runs.COLUMNS
     assert documented("theory.csv") == theory_table.COLUMNS
+    assert documented("predictions.csv") == theory_table.CURVE_COLUMNS
+    text = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    for grammar, task in (
+        ("zipf", "classification"),
+        ("deep", "last_token"),
+        ("deep", "autoregressive"),
+    ):
+        solution = solve(GRAMMARS[grammar], task)
+        for name in {*solution.quantities["quantity"], *solution.curves["prediction"]}:
+            assert re.search(rf"^\| ([a-z_, ]+, )?{name}[ ,]", text, re.MULTILINE), name
 
 
-def test_the_notebook_of_the_readme_runs() -> None:
+def test_the_notebooks_of_the_readme_run() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    theory, training = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     names: dict[str, Any] = {}
+    exec(theory, names)  # noqa: S102
+    assert set(names["solution"].quantities["method"]) >= {"enumerated", "correlations"}
     # the last statement needs the results of the default study
-    exec(code.split("network = load_network(")[0], names)  # noqa: S102
+    exec(training.split("network = load_network(")[0], names)  # noqa: S102
     assert len(names["entropies"]) == 4
-    assert names["outcome"].validation_loss[0] < names["entropies"][1]
+    assert names["outcome"].validation_loss[0] < names["entropies"][1].value
+
+
+def test_the_grammar_file_of_the_readme_is_one() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    grammar = user_grammar(example)
+    assert (grammar.parameters.L, grammar.parameters.n) == (2, 2)
+    assert len(grammar.shared_tuples(1)) == 1
 
 
 def test_the_table_of_the_readme_is_the_reference() -> None:

@@ -21,7 +21,8 @@ window.addEventListener("load", async () => {
     .find(link => link.textContent.trim() === name).click();
   try {
     await pause();
-    for (const category of ["Learning curves", "Local exponents", "Exponents"]) {
+    const categories = ["Theory", "Learning curves", "Local exponents", "Recovered symbols"];
+    for (const category of [...categories, "Exponents"]) {
       press(category);
       await pause();
       const rows = document.querySelectorAll("nav tbody tr").length;
@@ -52,7 +53,7 @@ def test_the_report_shows_figures_and_exponents(project: Project, tmp_path: Path
     page.write_text(PROBE.join(text.rsplit("</body>", 1)), encoding="utf-8")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     options += ["--disable-component-update", "--disable-sync", "--no-first-run"]
-    options += [f"--user-data-dir={tmp_path}/profile", "--virtual-time-budget=20000"]
+    options += [f"--user-data-dir={tmp_path}/profile", "--virtual-time-budget=40000"]
     done = subprocess.run(
         [browser, *options, "--dump-dom", page.as_uri()],
         capture_output=True,
@@ -62,8 +63,8 @@ def test_the_report_shows_figures_and_exponents(project: Project, tmp_path: Path
     found = re.search(r'<pre id="probe">(.*?)</pre>', done.stdout, re.DOTALL)
     assert found, done.stderr[-2000:]
     notes = {category: rest for category, *rest in json.loads(unescape(found.group(1)))}
-    assert notes["Learning curves"][0] == 3
-    assert notes["Learning curves"][1] > 500
-    assert notes["Local exponents"][0] == 3
-    assert notes["Local exponents"][1] > 500
+    rows = {"Theory": 4, "Learning curves": 3, "Local exponents": 3, "Recovered symbols": 1}
+    for category, count in rows.items():
+        assert notes[category][0] == count
+        assert notes[category][1] > 500
     assert "zipf classification cnn" in notes["Exponents"][2]

@@ -19,6 +19,8 @@ import torch
 
 from conftest import TINY, Project
 from rhm_scaling.cells import Plan, Product
+from rhm_scaling.grammar import Grammar, Parameters
+from rhm_scaling.grammar_files import to_json
 from rhm_scaling.provenance import UserError
 from rhm_scaling.reading import load_study
 from rhm_scaling.results import load_network
@@ -26,17 +28,21 @@ from rhm_scaling.tasks import inputs_and_targets
 from rhm_scaling.training import Examples, evaluate
 from test_documents import documented
 
-LIGHT = {"gather_runs", "tabulate_theory", "aggregate_curves", "fit_curves", "draw_figures", "all"}
+LIGHT = {
+    *("gather_runs", "tabulate_theory", "draw_theory", "aggregate_curves", "fit_curves"),
+    *("gather_recovery", "draw_figures", "all"),
+}
 
 
 def test_tables_have_the_documented_columns_and_all_rows(project: Project) -> None:
-    for name in ("runs", "theory", "curves", "fits", "local_exponents"):
+    tables = ("runs", "theory", "predictions", "curves", "fits", "local_exponents")
+    for name in (*tables, "recovery", "recovered_at"):
         assert list(project.table(name).columns) == documented(f"{name}.csv")
     runs = project.table("runs")
-    assert len(runs) == 2 * (2 * 4 + 3 * 3 + 3)
+    assert len(runs) == 2 * (2 * 4 + 6 * 3 + 3)
     assert not runs.duplicated(["grammar", "task", "architecture", "train_size", "rule_seed"]).any()
     assert len(project.table("curves")) == len(runs) / 2
-    assert len(project.table("fits")) == 6
+    assert len(project.table("fits")) == 9
     assert (runs["status"] == "ok").all()
 
 
@@ -64,9 +70,47 @@ def test_theory_table(project: Project) -> None:
         assert (np.diff(draw["value"]) < 0).all()
     exponent = theory[(theory["quantity"] == "exponent") & (theory["grammar"] == "zipf")]
     assert list(exponent["value"]) == [0.5]
-    floor = theory[theory["quantity"] == "entropy_rate"]["value"].item()
+    rates = theory[theory["quantity"] == "entropy_rate"]
+    assert len(rates) == 3  # of two rule draws, and in closed form
+    floor = rates["value"].iloc[0]
+    np.testing.assert_allclose(rates["value"], floor, rtol=1e-10)
     exact = project.table("runs").query("task == 'autoregressive'")["bayes_loss"]
     np.testing.assert_allclose(exact, floor, rtol=0.05)
+
+
+def test_predictions_stand_beside_the_curves(project: Project) -> None:
+    curves = project.table("curves").set_index("grammar")
+    smooth = curves.loc["zipf", "predicted_smooth"]
+    assert smooth.between(0, 1 - 1 / 3 + 1e-9).all()
+    # more sentences, more rules known
+    assert smooth.is_monotonic_decreasing
+    assert curves["predicted_smooth"].notna().sum() == 4
+    labels = curves[curves["task"] == "classification"]
+    assert list(labels["predicted"].notna()) == list(labels.index == "zipf")
+    predictions = project.table("predictions")
+    assert set(predictions[predictions["task"] == "classification"]["prediction"]) == {
+        *("marginalised", "any_patch", "asymptotic", "lookup")
+    }
+
+
+def test_learners_that_count_stand_beside_networks(project: Project) -> None:
+    runs = project.table("runs").query("stop_reason == 'counted'")
+    assert (runs["test_excess"] >= 0).all()
+    losses = runs.groupby(["architecture", "train_size"])["test_loss"].mean()
+    for architecture in ("counting", "counting-unshared", "ngram"):
+        assert losses[architecture].is_monotonic_decreasing
+    recovered = project.table("recovery")
+    assert set(recovered["architecture"]) == {"counting", "counting-unshared"}
+    assert set(recovered["level"]) == {1}
+    by_size = recovered.groupby("train_size")["recovered"].mean()
+    assert by_size[256] > by_size[16]
+    found = project.table("recovered_at")
+    theory = project.table("theory").query("quantity == 'threshold' and method == 'correlations'")
+    for _, row in found.iterrows():
+        learner = {"counting": "cnn", "counting-unshared": "transformer"}[row["architecture"]]
+        known = theory[(theory["learner"] == learner) & (theory["level"] == 2)]
+        known = known[known["rule_seed"] == row["rule_seed"]]
+        assert row["predicted"] == known["value"].item()
 
 
 def test_again_there_is_nothing_to_do(project: Project) -> None:
@@ -145,9 +189,9 @@ def test_a_deleted_block_is_made_again_the_same(project: Project) -> None:
 def test_named_targets(project: Project, target: str) -> None:
     study = project.edited("named", ("name: tiny", "name: named"))
     makes = {
-        "theory": {"tabulate_theory"},
+        "theory": {"tabulate_theory", "draw_theory"},
         "curves": {"gather_runs", "tabulate_theory", "aggregate_curves"},
-        "fits": LIGHT - {"all", "draw_figures"},
+        "fits": {"gather_runs", "tabulate_theory", "aggregate_curves", "fit_curves"},
         "figures": LIGHT - {"all"},
     }
     assert set(project.planned(target, study=study)) - {target} == makes.get(target, set())
@@ -256,7 +300,7 @@ def test_a_source_edited_under_way_stops_the_job(project: Project, block: Produc
 
 
 def test_a_trained_network_can_be_loaded(project: Project) -> None:
-    runs = project.table("runs").query("task == 'last_token'")
+    runs = project.table("runs").query("task == 'last_token' and stop_reason != 'counted'")
     study = json.loads((project.folder / "results/tiny/study.json").read_text(encoding="utf-8"))
     for _, row in runs.groupby("architecture").tail(1).iterrows():
         cell = {key: row[key] for key in ("task", "architecture", "train_size", "rule_seed")}
@@ -278,6 +322,9 @@ def test_loading_says_what_is_missing(project: Project) -> None:
         load_network("tiny", project.folder, task="last_token", architecture="cnn")
     with pytest.raises(UserError, match=r"^0 replicas of tiny match"):
         load_network("tiny", project.folder, task="guessing")
+    counted = {"architecture": "ngram", "train_size": 16, "rule_seed": 0}
+    with pytest.raises(UserError, match="learns by counting, it has no network"):
+        load_network("tiny", project.folder, **counted)
     with pytest.raises(UserError, match=r"^size: not a column"):
         load_network("tiny", project.folder, size=3)
     with pytest.raises(UserError, match="no such study here"):
@@ -288,9 +335,7 @@ def test_a_study_that_diverges_ends_with_marked_rows(project: Project) -> None:
     wild = "width: 16\n    optimizer: {kind: sgd, lr: 1.0e+9}\n"
     study = project.edited("wild", ("name: tiny", "name: wild"), ("width: 16\n", wild))
     text = (project.folder / study).read_text(encoding="utf-8")
-    only = (
-        text.split("  last:\n")[0].replace("[small, zipf]", "[zipf]") + "block: {rule_draws: 2}\n"
-    )
+    only = text.split("  last:\n")[0].replace("[flat, zipf]", "[zipf]") + "block: {rule_draws: 2}\n"
     (project.folder / study).write_text(only, encoding="utf-8")
     project.snakemake("--config", f"study={study}")
     folder = project.folder / "results" / "wild"
@@ -308,5 +353,82 @@ def test_a_study_that_diverges_ends_with_marked_rows(project: Project) -> None:
 def test_figures_are_there_in_both_formats(project: Project) -> None:
     folder = project.folder / "results" / "tiny" / "figures"
     names = collections.Counter(path.suffix for path in folder.iterdir())
-    assert names == {".pdf": 6, ".png": 6, ".html": 1}
+    # two an experiment, four grammars with a task, one experiment that recovers symbols
+    assert names == {".pdf": 11, ".png": 11, ".html": 1}
     assert all(path.stat().st_size > 1000 for path in folder.iterdir())
+
+
+OWN_STUDY = """
+name: own
+grammars: {mine: {file: mine.json}}
+architectures:
+  cnn: {kind: cnn, width: 8, training: {max_steps: 32, min_steps: 16}}
+  counting: {kind: counting}
+experiments:
+  last:
+    task: last_token
+    grammars: [mine]
+    architectures: [cnn, counting]
+    train_sizes: {largest: 64}
+    test_size: 128
+    replicas: {rule_draws: 1, samples: 2}
+  labels:
+    task: classification
+    grammars: [mine]
+    architectures: [counting]
+    train_sizes: [16, 32]
+    test_size: 128
+    replicas: {rule_draws: 1}
+"""
+
+
+def own_grammar() -> str:
+    """A drawn grammar made a user's own: other probabilities, and a tuple with two parents."""
+    drawn = json.loads(to_json(Grammar.draw(Parameters.make(v=6, s=2, L=3, m=3), 1)))
+    rules = drawn["rules"]
+    rules["1"][0][0] = rules["1"][1][0]
+    return json.dumps({"v": 6, "rules": rules, "probabilities": {"1": [[0.5, 0.3, 0.2]] * 6}})
+
+
+def test_a_users_own_grammar_runs_through_at_sizes_chosen_by_theory(project: Project) -> None:
+    folder = project.folder / "config" / "studies"
+    (folder / "mine.json").write_text(own_grammar(), encoding="utf-8")
+    (folder / "own.yaml").write_text(OWN_STUDY, encoding="utf-8")
+    study = str((folder / "own.yaml").relative_to(project.folder))
+    project.snakemake("--config", f"study={study}")
+    results = project.folder / "results" / "own"
+    resolved = json.loads((results / "study.json").read_text(encoding="utf-8"))
+    chosen, listed = resolved["train_sizes"]
+    assert chosen["sizes"][-1] == 64
+    assert chosen["sizes"][0] < chosen["first_threshold"] < 64
+    assert chosen["ends"] == "largest"
+    assert listed["sizes"] == [16, 32]
+    runs = pd.read_csv(results / "runs.csv")
+    assert sorted(runs.query("task == 'last_token'")["train_size"].unique()) == chosen["sizes"]
+    # even with all tokens seen, labels of an ambiguous grammar are uncertain
+    assert (runs.query("task == 'classification'")["bayes_loss"] > 0.001).all()
+    curves = pd.read_csv(results / "curves.csv").query("task == 'last_token'")
+    assert curves["predicted"].notna().all()
+    theory = pd.read_csv(results / "theory.csv")
+    shared = theory[theory["quantity"] == "shared_tuples"]
+    assert dict(zip(shared["level"], shared["value"], strict=True)) == {1: 1, 2: 0, 3: 0}
+    assert set(theory["method"]) <= {
+        "counted",
+        "enumerated",
+        "sampled",
+        "correlations",
+        "staircase",
+    }
+
+    # another file of the same content reruns nothing; other content makes another grammar
+    same = json.dumps(json.loads(own_grammar()), indent=1)
+    (folder / "mine.json").write_text(same, encoding="utf-8")
+    assert project.planned(study=study) == {}
+    other = same.replace("0.3", "0.25").replace("0.2,", "0.25,").replace("0.2\n", "0.25\n")
+    (folder / "mine.json").write_text(other, encoding="utf-8")
+    assert project.planned(study=study)["draw_grammar"] == 1
+    (folder / "mine.json").write_text(same[:60], encoding="utf-8")
+    done = project.snakemake("-n", "--config", f"study={study}", check=False)
+    assert done.returncode != 0
+    assert "own.yaml: grammars.mine.file: config/studies/mine.json: " in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr

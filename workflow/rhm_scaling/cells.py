@@ -10,21 +10,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import product as cartesian
 from pathlib import Path
 from typing import Any
 
-from .config import ExperimentConfig, Study
+from . import grid
+from .config import (
+    AutoSizesConfig,
+    CountingConfig,
+    ExperimentConfig,
+    FileGrammarConfig,
+    NgramConfig,
+    Study,
+)
 from .grammar import Parameters
 from .provenance import UserError, canonical_json, fingerprint, identity
 from .tasks import Task
 
 STORE = "results/store"
-LIGHT_STAGES = ("runs", "theory_table", "curves", "fits", "figures")
+KINDS = ("grammars", "sentences", "exact", "theory", "survey", "models", "counts")
+LIGHT_STAGES = (
+    *("runs", "theory_table", "theory_figures", "curves", "fits", "recovery", "figures"),
+)
 # A training set is a prefix of a stream file. Few capacities mean few files and few jobs; several
 # let Snakemake, which starts jobs with large inputs first, begin with the long trainings.
 _SMALLEST_CAPACITY = 2**10
+_COUNTING = (CountingConfig, NgramConfig)
 
 
 def capacity(size: int) -> int:
@@ -35,6 +47,20 @@ def capacity(size: int) -> int:
     return sentences
 
 
+# Kinds that are a folder of files, by role
+_FOLDERS = {
+    "theory": {"quantities": "quantities.csv", "curves": "curves.csv"},
+    "models": {
+        "runs": "runs.csv",
+        "history": "history.csv",
+        "weights": "weights.safetensors",
+    },
+    "counts": {"runs": "runs.csv", "recovery": "recovery.csv"},
+}
+for _files in _FOLDERS.values():
+    _files["specification"] = "specification.json"
+
+
 @dataclass(frozen=True)
 class Product:
     """A heavy product.
@@ -42,19 +68,22 @@ class Product:
     Attributes
     ----------
     kind
-        Which rule makes it: ``grammars``, ``sentences``, ``exact``, ``theory`` or ``models``.
+        Which rule makes it: one of `KINDS`.
     name
         Path below ``results/store/<kind>/``, without suffix; ends in the identity.
     specification
         What it is; everything that decides its content.
     inputs
         Products that it is read from, by role.
+    reads
+        Files of the user that it is read from, by role.
     """
 
     kind: str
     name: str
     specification: dict[str, Any]
     inputs: dict[str, Product] = field(default_factory=dict)
+    reads: dict[str, str] = field(default_factory=dict)
 
     @property
     def identity(self) -> str:
@@ -69,21 +98,16 @@ class Product:
     @property
     def sources(self) -> dict[str, str]:
         """Files that it is read from, by role."""
-        return {role: product.files["product"] for role, product in self.inputs.items()}
+        made = {role: product.files["product"] for role, product in self.inputs.items()}
+        return {**made, **self.reads}
 
     @property
     def files(self) -> dict[str, str]:
         """Paths of the files that make up the product, by role."""
         stem = f"{STORE}/{self.kind}/{self.name}"
-        if self.kind == "models":
-            names = {
-                "runs": "runs.csv",
-                "history": "history.csv",
-                "weights": "weights.safetensors",
-                "specification": "specification.json",
-            }
-            return {role: f"{stem}/{name}" for role, name in names.items()}
-        suffix = {"sentences": "npy", "exact": "npz"}.get(self.kind, "json")
+        if self.kind in _FOLDERS:
+            return {role: f"{stem}/{name}" for role, name in _FOLDERS[self.kind].items()}
+        suffix = {"sentences": "npy", "exact": "npz", "survey": "csv"}.get(self.kind, "json")
         return {"product": f"{stem}.{suffix}", "specification": f"{stem}.specification.json"}
 
 
@@ -93,13 +117,15 @@ def _make(
     what: dict[str, Any],
     inputs: dict[str, Product] | None = None,
     by_name: tuple[str, ...] = (),
+    reads: dict[str, str] | None = None,
 ) -> Product:
     """A product whose code is the stage of its kind and the modules that this loads `by_name`."""
     inputs = inputs or {}
     code = fingerprint(f"stages.{kind}", *by_name)
     made_from = {role: product.identity for role, product in inputs.items()}
     specification = {"kind": kind, **what, "inputs": made_from, "code": code}
-    return Product(kind, f"{label}-{identity(specification)}", specification, inputs)
+    name = f"{label}-{identity(specification)}"
+    return Product(kind, name, specification, inputs, reads or {})
 
 
 @dataclass(frozen=True)
@@ -137,42 +163,73 @@ class Plan:
         The trained blocks, each with the curve it belongs to.
     theory
         The theory of each grammar, task and rule draw.
+    surveys
+        Correlations of many rule draws of each drawn grammar and task.
     curves
         The learning curves.
+    grids
+        Training sizes of each experiment and grammar, and what decided them.
     """
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self.products: dict[str, dict[str, Product]] = {
-            kind: {} for kind in ("grammars", "sentences", "exact", "theory", "models")
-        }
+        self.products: dict[str, dict[str, Product]] = {kind: {} for kind in KINDS}
         self.blocks: list[tuple[Curve, Product]] = []
         self.theory: dict[tuple[str, Task, int], Product] = {}
+        self.surveys: dict[tuple[str, Task], Product] = {}
         self.curves: list[Curve] = []
+        self.grids: dict[tuple[str, str], grid.Grid] = {}
         for name, experiment in study.experiments.items():
+            for grammar in experiment.grammars:
+                self.grids[name, grammar] = self._grid(name, experiment, grammar)
+                self._solve(grammar, experiment)
             for curve in self._curves(name, experiment):
                 self.curves.append(curve)
-                for tile, size in cartesian(
-                    self._tiles(experiment), sorted(experiment.train_sizes)
-                ):
+                sizes = self.grids[name, curve.grammar].sizes
+                for tile, size in cartesian(self._tiles(curve, experiment), sizes):
                     self.blocks.append((curve, self._block(curve, experiment, size, tile)))
-            for grammar, rule in cartesian(
-                experiment.grammars, range(experiment.replicas.rule_draws)
-            ):
-                theory = self._theory(grammar, experiment.task, rule)
-                self.theory[grammar, experiment.task, rule] = theory
+
+    def _grid(self, name: str, experiment: ExperimentConfig, grammar: str) -> grid.Grid:
+        chosen = experiment.train_sizes
+        if not isinstance(chosen, AutoSizesConfig):
+            return grid.Grid(tuple(sorted(chosen)), None, None, "listed")
+        config = self.study.grammars[grammar]
+        given = config.grammar if isinstance(config, FileGrammarConfig) else config.parameters()
+        try:
+            return grid.choose(
+                grid.thresholds(given, experiment.task),
+                given.log_sentences(),
+                **chosen.model_dump(),
+            )
+        except ValueError as error:
+            raise UserError(
+                f"experiments.{name}.train_sizes: grammar {grammar!r}: {error}; give a list of "
+                "sizes, or other caps"
+            ) from error
+
+    def _solve(self, grammar: str, experiment: ExperimentConfig) -> None:
+        """Add the theory of each rule draw, and a survey of many where rules are drawn."""
+        task = experiment.task
+        for rule in range(experiment.replicas.rule_draws):
+            self.theory[grammar, task, rule] = self._theory(grammar, task, rule)
+        drawn = self.parameters(grammar).file is None
+        if drawn and task != "autoregressive":  # for which no threshold is predicted
+            self.surveys[grammar, task] = self._survey(grammar, task)
 
     def _curves(self, name: str, experiment: ExperimentConfig) -> Iterator[Curve]:
         for grammar, architecture in cartesian(experiment.grammars, experiment.architectures):
             config = self.study.architectures[architecture]
-            depths = config.depths(self.study.grammars[grammar].L)
-            for width, depth in cartesian(config.width, depths):
+            for width, depth in config.shapes(self.parameters(grammar).L):
                 yield Curve(name, grammar, experiment.task, architecture, width, depth)
 
-    def _tiles(self, experiment: ExperimentConfig) -> Iterator[list[tuple[int, int, int]]]:
+    def _tiles(
+        self, curve: Curve, experiment: ExperimentConfig
+    ) -> Iterator[list[tuple[int, int, int]]]:
         """Blocks of replicas ``(rule_seed, sample_seed, init_seed)``: fixed, aligned tiles."""
         axes = ("rule_draws", "samples", "initialisations")
         totals = [getattr(experiment.replicas, axis) for axis in axes]
+        if isinstance(self.study.architectures[curve.architecture], _COUNTING):
+            totals[-1] = 1  # nothing is initialised
         sides = [getattr(self.study.block, axis) for axis in axes]
         starts = [range(0, total, side) for total, side in zip(totals, sides)]
         for corner in cartesian(*starts):
@@ -199,7 +256,9 @@ class Plan:
         parameters = self.parameters(name)
         what = {"grammar": parameters.specification(), "rule_seed": rule}
         label = f"{parameters.label()}/r{rule:03d}"
-        return self._add(_make("grammars", label, what))
+        config = self.study.grammars[name]
+        reads = {"file": str(config.path)} if isinstance(config, FileGrammarConfig) else {}
+        return self._add(_make("grammars", label, what, reads=reads))
 
     def _sentences(self, grammar: str, rule: int, sample: int, stream: str, size: int) -> Product:
         what = {"rule_seed": rule, "sample_seed": sample, "stream": stream, "size": size}
@@ -217,6 +276,11 @@ class Plan:
         label = f"{self.parameters(grammar).label()}/r{rule:03d}-{task}"
         inputs = {"grammar": self._grammar(grammar, rule)}
         return self._add(_make("theory", label, what, inputs))
+
+    def _survey(self, grammar: str, task: Task) -> Product:
+        parameters = self.parameters(grammar)
+        what = {"grammar": parameters.specification(), "task": task}
+        return self._add(_make("survey", f"{parameters.label()}/{task}", what))
 
     def _block(
         self,
@@ -241,23 +305,9 @@ class Plan:
             inputs[f"{here}-exact"] = self._exact(
                 curve.grammar, curve.task, rule, inputs[f"{here}-test"]
             )
-        training = config.training.model_dump()
-        optimizer = config.optimizer.model_dump()
         what = {
             "grammar": parameters.specification(),
             "task": curve.task,
-            "architecture": {
-                "kind": config.kind,
-                "width": curve.width,
-                "depth": curve.depth,
-                "heads": getattr(config, "heads", 1),
-            },
-            "settings": {
-                "optimizer": optimizer.pop("kind"),
-                "momentum": optimizer.pop("momentum", 0.0),
-                **optimizer,
-                **training,
-            },
             "train_size": size,
             "replicas": [list(replica) for replica in tile],
         }
@@ -265,48 +315,90 @@ class Plan:
             f"{letter}{min(values):03d}-{max(values):03d}"
             for letter, values in zip("rsi", zip(*tile))
         ]
-        label = (
-            f"{parameters.label()}/{curve.task}/{config.kind}-w{curve.width}-d{curve.depth}"
-            f"/P{size:08d}/{'.'.join(spans)}"
-        )
-        by_name = (f"models.{config.kind}",)
-        return self._add(_make("models", label, what, inputs, by_name))
+        here, block = f"{parameters.label()}/{curve.task}", f"P{size:08d}/{'.'.join(spans)}"
+        if isinstance(config, _COUNTING):
+            for rule in {rule for rule, _, _ in tile}:
+                inputs[f"r{rule:03d}-grammar"] = self._grammar(curve.grammar, rule)
+            what["learner"] = config.model_dump()
+            kind = "-".join(f"{value}" for value in config.model_dump().values()).lower()
+            return self._add(_make("counts", f"{here}/{kind}/{block}", what, inputs))
+        training = config.training.model_dump()
+        optimizer = config.optimizer.model_dump()
+        what["architecture"] = {
+            "kind": config.kind,
+            "width": curve.width,
+            "depth": curve.depth,
+            "heads": getattr(config, "heads", 1),
+        }
+        what["settings"] = {
+            "optimizer": optimizer.pop("kind"),
+            "momentum": optimizer.pop("momentum", 0.0),
+            **optimizer,
+            **training,
+        }
+        label = f"{here}/{config.kind}-w{curve.width}-d{curve.depth}/{block}"
+        return self._add(_make("models", label, what, inputs, (f"models.{config.kind}",)))
 
     def stage(self, name: str) -> dict[str, Any]:
         """What a light stage depends on beside its tables: its code, its share of the plan."""
+        study = self.study
         curves = [{"experiment": curve.experiment, **curve.key()} for curve in self.curves]
-        grammars = {name: self.parameters(name).specification() for name in self.study.grammars}
-        learners = {name: config.learner for name, config in self.study.architectures.items()}
-        share: dict[str, Any]
-        if name == "runs":
-            share = {
+        grammars = {name: self.parameters(name).specification() for name in study.grammars}
+        learners = {name: config.learner for name, config in study.architectures.items()}
+        titles = {name: experiment.title or name for name, experiment in study.experiments.items()}
+        tests = {name: experiment.test_size for name, experiment in study.experiments.items()}
+        keyed = {"curves": curves, "grammars": grammars, "learners": learners}
+        shares: dict[str, dict[str, Any]] = {
+            "runs": {
                 "blocks": [
                     {"runs": block.files["runs"], "product": block.name, **curve.key()}
                     for curve, block in self.blocks
                 ]
-            }
-        elif name == "theory_table":
-            share = {
+            },
+            "theory_table": {
                 "grammars": grammars,
                 "products": [
-                    {"file": known.files["product"], "grammar": grammar, "task": task, "rule": rule}
+                    {"files": known.files, "grammar": grammar, "task": task, "rule": rule}
                     for (grammar, task, rule), known in self.theory.items()
                 ],
-            }
-        elif name in ("curves", "fits"):
-            tests = {
-                name: experiment.test_size for name, experiment in self.study.experiments.items()
-            }
-            share = {"curves": curves, "grammars": grammars, "learners": learners}
-            share["test_sizes"] = tests
-        else:
-            titles = {
-                name: experiment.title or name
-                for name, experiment in self.study.experiments.items()
-            }
-            share = {"curves": curves, "learners": learners, "titles": titles}
-            share["title"] = self.study.title or self.study.name
-        return {"study": self.study.name, "code": fingerprint(f"stages.{name}"), **share}
+            },
+            "theory_figures": {
+                "grammars": grammars,
+                "figures": self.solved(),
+                "surveys": [
+                    {"file": known.files["product"], "grammar": grammar, "task": task}
+                    for (grammar, task), known in self.surveys.items()
+                ],
+            },
+            "curves": {**keyed, "test_sizes": tests},
+            "fits": keyed,
+            "recovery": {
+                "blocks": [
+                    {"recovery": block.files["recovery"], **curve.key()}
+                    for curve, block in self.blocks
+                    if curve in self.recovering
+                ],
+                "learners": learners,
+            },
+            "figures": {
+                "curves": curves,
+                "learners": learners,
+                "titles": titles,
+                "recovering": sorted({curve.experiment for curve in self.recovering}),
+                "title": study.title or study.name,
+            },
+        }
+        return {"study": study.name, "code": fingerprint(f"stages.{name}"), **shares[name]}
+
+    def solved(self) -> list[tuple[str, Task]]:
+        """Grammars and tasks whose theory is drawn."""
+        return list(dict.fromkeys((grammar, task) for grammar, task, _ in self.theory))
+
+    @property
+    def recovering(self) -> list[Curve]:
+        """Curves of learners that recover hidden symbols."""
+        kinds = self.study.architectures
+        return [c for c in self.curves if isinstance(kinds[c.architecture], CountingConfig)]
 
     def resolved(self) -> dict[str, Any]:
         """The content of ``study.json``: the study with every default, and all its products."""
@@ -315,6 +407,10 @@ class Plan:
             "grammars": {
                 name: self.parameters(name).specification() for name in self.study.grammars
             },
+            "train_sizes": [
+                {"experiment": experiment, "grammar": grammar, **asdict(chosen)}
+                for (experiment, grammar), chosen in self.grids.items()
+            ],
             "blocks": [{**curve.key(), "product": block.name} for curve, block in self.blocks],
             "products": {kind: sorted(known) for kind, known in self.products.items()},
             "stages": {name: fingerprint(f"stages.{name}") for name in LIGHT_STAGES},

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
@@ -14,11 +15,14 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PrivateAttr,
     Tag,
+    ValidationInfo,
     model_validator,
 )
 
-from .grammar import Parameters
+from .grammar import Grammar, Parameters
+from .grammar_files import user_grammar
 from .tasks import TASKS, Task
 from .theory import Learner
 
@@ -39,6 +43,7 @@ def _distinct(values: list[Any]) -> list[Any]:
 
 Sizes = Annotated[list[PositiveInt], Field(min_length=1), AfterValidator(_distinct)]
 Names = Annotated[list[Name], Field(min_length=1), AfterValidator(_distinct)]
+Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Sweep = Annotated[
     Sizes,
     BeforeValidator(_as_list, json_schema_input_type=PositiveInt | list[PositiveInt]),
@@ -58,8 +63,8 @@ class Model(BaseModel):
     )
 
 
-class GrammarConfig(Model):
-    """A random hierarchy model: a probabilistic grammar on a regular tree."""
+class DrawnGrammarConfig(Model):
+    """A random hierarchy model: a probabilistic grammar on a regular tree, drawn at random."""
 
     v: Annotated[int, Field(ge=2)]
     """Vocabulary size of each level below the root."""
@@ -77,7 +82,7 @@ class GrammarConfig(Model):
     named have uniform rules."""
 
     @model_validator(mode="after")
-    def _possible(self) -> GrammarConfig:
+    def _possible(self) -> DrawnGrammarConfig:
         if self.s**self.L > 2**16:
             raise ValueError(f"L: sentences of s**L = {self.s}**{self.L} tokens; take L smaller")
         self.parameters()
@@ -86,6 +91,55 @@ class GrammarConfig(Model):
     def parameters(self) -> Parameters:
         """The grammar's parameters."""
         return Parameters.make(v=self.v, n=self.n, s=self.s, L=self.L, m=self.m, zipf=self.zipf)
+
+
+class FileGrammarConfig(Model):
+    """Your own grammar, read from a JSON file; it is a single rule draw."""
+
+    file: Annotated[str, Field(min_length=1, max_length=4096)]
+    """Path of the file, seen from the folder of the study."""
+    _path: Path = PrivateAttr()
+    _grammar: Grammar = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _readable(self, info: ValidationInfo) -> FileGrammarConfig:
+        path = Path((info.context or {}).get("folder", ""), self.file)
+        try:
+            self._grammar = user_grammar(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            reason = f"cannot be read ({error.strerror})"
+        except ValueError as error:
+            reason = str(error)
+        else:
+            self._path = path
+            return self
+        raise ValueError(f"file: {ascii(str(path))[1:-1]}: {reason}")
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return self._path
+
+    @property
+    def grammar(self) -> Grammar:
+        """The grammar in the file."""
+        return self._grammar
+
+    def parameters(self) -> Parameters:
+        """The grammar's shape, and the identity of its content."""
+        return self._grammar.parameters
+
+
+GrammarConfig = Annotated[
+    Annotated[DrawnGrammarConfig, Tag("drawn")] | Annotated[FileGrammarConfig, Tag("from a file")],
+    Discriminator(
+        lambda value: (
+            "from a file"
+            if isinstance(value, FileGrammarConfig) or (isinstance(value, dict) and "file" in value)
+            else "drawn"
+        )
+    ),
+]
 
 
 class SgdConfig(Model):
@@ -144,9 +198,9 @@ class _Architecture(Model):
     training: TrainingConfig = TrainingConfig()
     """When to evaluate and to stop."""
 
-    def depths(self, L: int) -> list[int]:
-        """Depths to train on a grammar of depth `L`."""
-        return [L]
+    def shapes(self, L: int) -> list[tuple[int, int]]:
+        """Widths and depths to train on a grammar of depth `L`."""
+        return [(width, L) for width in self.width]
 
 
 class CnnConfig(_Architecture):
@@ -183,9 +237,9 @@ class _AttentionBased(_Architecture):
                 )
         return self
 
-    def depths(self, L: int) -> list[int]:
-        """Depths to train on a grammar of depth `L`."""
-        return [L] if self.depth is None else self.depth
+    def shapes(self, L: int) -> list[tuple[int, int]]:
+        """Widths and depths to train on a grammar of depth `L`."""
+        return [(width, depth) for width in self.width for depth in self.depth or [L]]
 
 
 class TransformerConfig(_AttentionBased):
@@ -202,8 +256,43 @@ class AttentionConfig(_AttentionBased):
     """Always `attention`."""
 
 
+class _Baseline(Model):
+    """What learners without a network have in common: they count."""
+
+    tasks: ClassVar[tuple[Task, ...]] = ("classification", "last_token")
+
+    def shapes(self, L: int) -> list[tuple[int, int]]:
+        """One shape: no width, the grammar's depth."""
+        return [(0, L)]
+
+
+class CountingConfig(_Baseline):
+    """Clusters synonyms by their counted correlations, level by level, and predicts by counting."""
+
+    kind: Literal["counting"]
+    """Always `counting`."""
+    sharing: bool = True
+    """Whether what is found at one position serves all, as in a `cnn`; if not, every position has
+    to find its own, as in a `transformer`."""
+
+    @property
+    def learner(self) -> Learner:
+        """The kind of network that has the same thresholds."""
+        return "cnn" if self.sharing else "transformer"
+
+
+class NgramConfig(_Baseline):
+    """Counts n-grams of tokens, with back-off to shorter ones."""
+
+    learner: ClassVar[None] = None
+
+    kind: Literal["ngram"]
+    """Always `ngram`."""
+
+
 ArchitectureConfig = Annotated[
-    CnnConfig | TransformerConfig | AttentionConfig, Field(discriminator="kind")
+    CnnConfig | TransformerConfig | AttentionConfig | CountingConfig | NgramConfig,
+    Field(discriminator="kind"),
 ]
 
 
@@ -232,6 +321,31 @@ class BlockConfig(Model):
     """Initialisations in a block."""
 
 
+class AutoSizesConfig(Model):
+    """Training sizes chosen by theory for each grammar; `auto` stands for the defaults.
+
+    They go from below the first predicted threshold to beyond the last one, of both kinds of
+    learner, as far as the caps allow.
+    """
+
+    points_per_octave: Annotated[int, Field(ge=1, le=16)] = 1
+    """Sizes per doubling."""
+    largest: PositiveInt = 65536
+    """No size is larger: the cap on cost."""
+    language_fraction: Fraction = 0.25
+    """No size exceeds this fraction of the grammar's sentences: beyond it, much is memorised."""
+
+
+TrainSizes = Annotated[
+    Annotated[Sizes, Tag("listed")] | Annotated[AutoSizesConfig, Tag("chosen")],
+    Discriminator(lambda value: "listed" if isinstance(value, list) else "chosen"),
+    BeforeValidator(
+        lambda value: {} if value == "auto" else value,
+        json_schema_input_type=Sizes | AutoSizesConfig | Literal["auto"],
+    ),
+]
+
+
 class ExperimentConfig(Model):
     """Learning curves of one figure: one task, every grammar with every architecture."""
 
@@ -243,8 +357,8 @@ class ExperimentConfig(Model):
     """Names of grammars defined above."""
     architectures: Names
     """Names of architectures defined above."""
-    train_sizes: Sizes
-    """Numbers of training sentences `P`."""
+    train_sizes: TrainSizes
+    """Numbers of training sentences `P`: a list, `auto`, or the keys of `train_sizes` below."""
     validation_size: PositiveInt = 2048
     """Sentences on which the best step is chosen."""
     test_size: PositiveInt = 8192
@@ -297,10 +411,18 @@ class Study(Model):
                             f"this task is already in experiments.{seen[curve]}; merge the two"
                         )
                     seen[curve] = name
+            for grammar in experiment.grammars:
+                from_file = isinstance(self.grammars[grammar], FileGrammarConfig)
+                if from_file and experiment.replicas.rule_draws > 1:
+                    raise ValueError(
+                        f"{here}.replicas.rule_draws: grammar {grammar!r} comes from a file and is "
+                        "one rule draw; set rule_draws: 1 and raise samples"
+                    )
         return self
 
 
 def kinds() -> tuple[str, ...]:
-    """Names of all architectures."""
+    """Names of all network architectures."""
     union = get_args(get_args(ArchitectureConfig)[0])
-    return tuple(get_args(model.model_fields["kind"].annotation)[0] for model in union)
+    networks = [model for model in union if issubclass(model, _Architecture)]
+    return tuple(get_args(model.model_fields["kind"].annotation)[0] for model in networks)

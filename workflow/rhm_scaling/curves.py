@@ -91,3 +91,20 @@ def replica_matrix(runs: pd.DataFrame, measure: str, sizes: Sequence[int]) -> pd
     """A row a replica (indexed by its seeds), a column a size; NaN where it diverged."""
     table = usable(runs).pivot_table(index=REPLICA_KEY, columns="train_size", values=measure)
     return table.reindex(columns=list(sizes))
+
+
+def crossing(sizes: NDArray[np.float64], values: NDArray[np.float64], height: float) -> float:
+    """The size at which a growing curve first reaches a height, between sizes on a logarithm.
+
+    NaN if it starts above, infinite if it never reaches it. `sizes` grow.
+    """
+    reached = np.flatnonzero(values >= height)
+    if not len(reached):
+        return np.inf
+    after = reached[0]
+    if after == 0:
+        return np.nan
+    low, high = values[after - 1], values[after]
+    share = (height - low) / (high - low)
+    logs = np.log(sizes[after - 1 : after + 1])
+    return float(np.exp(logs[0] + share * (logs[1] - logs[0])))

@@ -6,6 +6,8 @@ survive black-and-white print.
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -22,13 +24,18 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from .curves import CURVE_KEY, rows_of
+from .provenance import write_aside
 
 _MARKERS = "osD^vP*Xd<>"
 _MEASURE_LABEL = {
     "test_error": "test error",
     "test_excess": "excess over the Bayes limit (nats)",
 }
-_GREY = "0.35"
+GREY = "0.35"
+_PREDICTIONS: dict[str, tuple[str, Any]] = {
+    "predicted": ("predicted", "--"),
+    "predicted_smooth": ("predicted from the uniform curve", (0, (6, 1, 1, 1, 1, 1))),
+}
 
 
 def style() -> None:
@@ -44,6 +51,14 @@ def style() -> None:
             "legend.fontsize": "small",
         }
     )
+
+
+def save(figure: Figure, folder: Path, name: str) -> None:
+    """Write a figure as PDF and PNG below ``figures/``; equal figures make equal files."""
+    for suffix, metadata in {"pdf": {"CreationDate": None}, "png": {"Software": None}}.items():
+        path = folder / "figures" / f"{name}.{suffix}"
+        write_aside(path, partial(figure.savefig, metadata=metadata))
+    plt.close(figure)
 
 
 def curve_labels(curves: pd.DataFrame) -> dict[tuple[Any, ...], str]:
@@ -112,14 +127,11 @@ def learning_curves(
         if np.isfinite(fit["exponent"]):
             span = np.geomspace(fit["window_low"], fit["window_high"], 2)
             axis.plot(span, fit["amplitude"] * span ** -fit["exponent"], color=color, linewidth=1.4)
-        visible = table["predicted"] > 0
-        axis.plot(
-            table["train_size"][visible],
-            table["predicted"][visible],
-            color=color,
-            linestyle="--",
-            linewidth=1,
-        )
+        for column, (_, line) in _PREDICTIONS.items():
+            visible = table[table[column] > 0]
+            axis.plot(
+                visible["train_size"], visible[column], color=color, linestyle=line, linewidth=1
+            )
         if table["lookup"].notna().any():
             axis.plot(
                 table["train_size"], table["lookup"], color=color, linestyle=":", linewidth=1.2
@@ -156,12 +168,13 @@ def _limit(axis: Axes, curves: pd.DataFrame) -> None:
 
 
 def _line_styles(curves: pd.DataFrame) -> list[Line2D]:
-    shown = [Line2D([], [], color=_GREY, linewidth=1.4, label="fitted power law")]
-    if curves["predicted"].notna().any():
-        shown.append(Line2D([], [], color=_GREY, linestyle="--", linewidth=1, label="predicted"))
+    shown = [Line2D([], [], color=GREY, linewidth=1.4, label="fitted power law")]
+    for column, (label, line) in _PREDICTIONS.items():
+        if curves[column].notna().any():
+            shown.append(Line2D([], [], color=GREY, linestyle=line, linewidth=1, label=label))
     if curves["lookup"].notna().any():
         label = "lookup table of seen sentences"
-        shown.append(Line2D([], [], color=_GREY, linestyle=":", linewidth=1.2, label=label))
+        shown.append(Line2D([], [], color=GREY, linestyle=":", linewidth=1.2, label=label))
     return shown
 
 
@@ -174,9 +187,13 @@ def _thresholds(
 ) -> None:
     """Predicted sample complexities as short ticks at the top, in the curve's colour."""
     low, high = axis.get_xlim()
-    known = theory[theory["quantity"] == "sample_complexity"]
+    task = curves["task"].iloc[0]
+    quantity = "sample_complexity" if task == "classification" else "threshold"
+    known = theory[(theory["quantity"] == quantity) & (theory["method"] == "ensemble")]
     for row, (key, color) in enumerate(zip(labels, colors)):
         learner = _rows(curves, key)["learner"].iloc[0]
+        if not isinstance(learner, str):  # has no thresholds
+            continue
         mine = known[(known["grammar"] == key[0]) & (known["task"] == key[1])]
         mine = mine[mine["learner"].isna() | (mine["learner"] == learner)]
         for value in mine["value"].unique():
@@ -201,14 +218,14 @@ def _losses(
     if same and curves["task"].iloc[0] == "last_token":
         mean = entropies[entropies["quantity"] == "entropy"].groupby("level")["value"].mean()
         for level, value in mean.items():
-            axis.axhline(value, color=_GREY, linewidth=0.7, zorder=0)
+            axis.axhline(value, color=GREY, linewidth=0.7, zorder=0)
             axis.annotate(
                 f"$H_{{{int(str(level).split('.')[0])}}}$",
                 (1.0, value),
                 xycoords=("axes fraction", "data"),
                 xytext=(2, -2),
                 textcoords="offset points",
-                color=_GREY,
+                color=GREY,
                 fontsize="small",
             )
     else:
@@ -242,11 +259,44 @@ def local_exponents(
     handles, _ = axis.get_legend_handles_labels()
     if fits["predicted_asymptotic"].notna().any():
         name = "asymptotic prediction"
-        handles.append(Line2D([], [], color=_GREY, linestyle="--", linewidth=1, label=name))
+        handles.append(Line2D([], [], color=GREY, linestyle="--", linewidth=1, label=name))
     _sizes(axis, curves)
     axis.set_ylabel("local exponent")
     axis.set_ylim(min(0.0, axis.get_ylim()[0]), float(np.nanmax(tops)) * 1.5)
     axis.set_title(title.replace("$", r"\$"))  # a title is no formula
     axis.legend(handles=handles, loc="upper left")
+    sns.despine(figure)
+    return figure
+
+
+def recoveries(recovery: pd.DataFrame, found: pd.DataFrame, title: str) -> Figure:
+    """Fraction of hidden symbols that counting recovers, by level; a panel a learner.
+
+    Vertical lines: the predicted thresholds, mean over rule draws; crosses: where half is reached.
+    """
+    labels = curve_labels(recovery)
+    figure, axes = plt.subplots(
+        1, len(labels), figsize=(1.4 + 3.8 * len(labels), 3.6), sharey=True, squeeze=False
+    )
+    for axis, (key, label) in zip(axes[0], labels.items()):
+        mine, at = _rows(recovery, key), _rows(found, key)
+        levels = sorted(mine["level"].unique())
+        for level, color, marker in zip(levels, sns.color_palette("colorblind"), _MARKERS):
+            curve = mine[mine["level"] == level].groupby("train_size")["recovered"].mean()
+            axis.plot(
+                curve.index, curve, color=color, marker=marker, markersize=4, label=f"level {level}"
+            )
+            here = at[at["level"] == level]
+            predicted = np.exp(np.log(here["predicted"]).mean())
+            if np.isfinite(predicted):
+                axis.axvline(predicted, color=color, linestyle="--", linewidth=0.8)
+            half = here["recovered_at"][np.isfinite(here["recovered_at"])]
+            axis.plot(half, np.full(len(half), 0.5), "x", color=color, markersize=5)
+        axis.set_title(label)
+        _sizes(axis, mine)
+        axis.legend(loc="upper left", title="hidden symbols of")
+    axes[0, 0].set_ylabel("fraction recovered by counting")
+    axes[0, 0].set_ylim(-0.03, 1.03)
+    figure.suptitle(title.replace("$", r"\$"), fontsize="medium")
     sns.despine(figure)
     return figure

@@ -45,8 +45,8 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
-def parse_study(text: str, source: str) -> Study:
-    """A validated study from YAML text.
+def parse_study(text: str, source: str, folder: Path = Path()) -> Study:
+    """A validated study from YAML text; it names files as seen from `folder`.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def parse_study(text: str, source: str) -> Study:
     if not isinstance(value, dict):
         raise UserError(f"{source}: must hold keys such as name, grammars and experiments")
     try:
-        return Study.model_validate(value)
+        return Study.model_validate(value, context={"folder": folder})
     except ValidationError as error:
         problems = [f"{source}: {problem}" for problem in _problems(error)]
         raise UserError("\n".join(problems)) from error
@@ -77,10 +77,13 @@ def load_study(path: Path) -> Study:
         raise UserError(f"{path}: cannot be read ({error.strerror}); give study=FILE") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
-    return parse_study(text, str(path))
+    return parse_study(text, str(path), path.parent)
 
 
-_TAGS = {"one for all", "by level", "[key]", "cnn", "transformer", "attention", "sgd", "adam"}
+_TAGS = {
+    *("one for all", "by level", "[key]", "drawn", "from a file", "listed", "chosen"),
+    *("cnn", "transformer", "attention", "counting", "ngram", "sgd", "adam"),
+}
 
 
 def _problems(error: ValidationError) -> Iterator[str]:
@@ -119,4 +122,4 @@ def _problems(error: ValidationError) -> Iterator[str]:
 def _is_tag(where: list[str], index: int) -> bool:
     """Whether part `index` of a location is a union's tag, not a key or a user's name."""
     before = where[index - 1]
-    return before in ("m", "optimizer") or where[index] == "[key]" or index == 2
+    return before in ("m", "optimizer", "train_sizes") or where[index] == "[key]" or index == 2

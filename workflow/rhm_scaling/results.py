@@ -61,6 +61,8 @@ def load_network(study: str, root: Path = Path(), **cell: Any) -> Pack:
         hint = f"; name also {', '.join(varying)}" if varying else ""
         raise UserError(f"{len(rows)} replicas of {study} match {cell}{hint}")
     row = rows.iloc[0]
+    if row["stop_reason"] == "counted":
+        raise UserError(f"{row['architecture']}: learns by counting, it has no network")
     folder = root / "results" / "store" / "models" / row["product"]
     specification = json.loads((folder / "specification.json").read_text(encoding="utf-8"))
     replica = [int(row[key]) for key in ("rule_seed", "sample_seed", "init_seed")]

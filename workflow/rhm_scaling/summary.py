@@ -17,12 +17,14 @@ def exponent_table(fits: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for _, fit in fits.iterrows():
         curve = " ".join(str(fit[column]) for column in CURVE_KEY[:3])
+        shape = f"w{fit['width']} d{fit['depth']}"
         known = np.isfinite(fit["low"])
         rows.append(
             {
-                "curve": f"{curve} w{fit['width']} d{fit['depth']}",
-                "predicted (asymptotic)": _number(fit["predicted_asymptotic"]),
-                "predicted (same fit)": _number(fit["predicted_same_fit"]),
+                "curve": f"{curve} {shape}" if fit["width"] else curve,
+                "asymptotic": _number(fit["predicted_asymptotic"]),
+                "same fit": _number(fit["predicted_same_fit"]),
+                "from uniform": _number(fit["predicted_smooth_fit"]),
                 "fitted": _number(fit["exponent"]),
                 "95% interval": f"{fit['low']:.2f} to {fit['high']:.2f}" if known else "-",
                 "sizes": int(fit["points"]),

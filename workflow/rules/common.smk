@@ -52,16 +52,26 @@ def roles(kind):
     ]
 
 
-FIGURE_NAMES = [
-    f"{figure}-{experiment}"
-    for experiment in PLAN.study.experiments
-    for figure in ("learning_curves", "local_exponents")
-]
-FIGURES = [
-    FOLDER / "figures" / f"{name}.{suffix}"
-    for name in FIGURE_NAMES
-    for suffix in ("png", "pdf")
-]
+def figures(names):
+    """Paths of figures, as PNG for the report and as PDF for the paper."""
+    return [
+        FOLDER / "figures" / f"{name}.{suffix}"
+        for name in names
+        for suffix in ("png", "pdf")
+    ]
+
+
+# experiments with a learner that recovers hidden symbols by counting
+RECOVERING = sorted({curve.experiment for curve in PLAN.recovering})
+RECOVERY = [table("recovery"), table("recovered_at")] if RECOVERING else []
+THEORY_FIGURES = figures(f"theory-{grammar}-{task}" for grammar, task in PLAN.solved())
+FIGURES = figures(
+    [
+        *(f"learning_curves-{experiment}" for experiment in PLAN.study.experiments),
+        *(f"local_exponents-{experiment}" for experiment in PLAN.study.experiments),
+        *(f"recovery-{experiment}" for experiment in RECOVERING),
+    ]
+)
 
 
 wildcard_constraints:

@@ -1,7 +1,8 @@
-"""Tables: all replicas' rows, learning curves, fitted exponents.
+"""Tables: all replicas' rows, learning curves, fitted exponents, recovered hidden symbols.
 
-Reads the trained blocks and the theory table. Writes ``runs.csv``, ``curves.csv``, ``fits.csv``
-and ``local_exponents.csv`` below ``results/<study>/``.
+Reads the blocks and the theory table. Writes ``runs.csv``, ``curves.csv``, ``fits.csv``,
+``local_exponents.csv`` and, for studies with a counting learner, ``recovery.csv`` and
+``recovered_at.csv`` below ``results/<study>/``.
 """
 
 
@@ -9,6 +10,7 @@ rule gather_runs:
     input:
         stage("runs"),
         PLAN.paths("models", "runs"),
+        PLAN.paths("counts", "runs"),
     output:
         report(table("runs"), category="Tables", labels={"table": "runs"}),
     log:
@@ -61,3 +63,25 @@ rule fit_curves:
         "Fitting exponents"
     shell:
         "python -m rhm_scaling stage fits {params.folder:q} --log {log:q}"
+
+
+rule gather_recovery:
+    input:
+        stage("recovery"),
+        table("theory"),
+        PLAN.paths("counts", "recovery"),
+    output:
+        table("recovery"),
+        report(
+            table("recovered_at"), category="Tables", labels={"table": "recovered_at"}
+        ),
+    log:
+        FOLDER / "logs" / "recovery.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        folder=FOLDER,
+    message:
+        "Gathering what was recovered by counting"
+    shell:
+        "python -m rhm_scaling stage recovery {params.folder:q} --log {log:q}"

@@ -11,6 +11,7 @@ rule draw_figures:
         table("fits"),
         table("local_exponents"),
         table("theory"),
+        RECOVERY,
     output:
         [
             report(
@@ -29,6 +30,15 @@ rule draw_figures:
                 labels={"experiment": experiment},
             )
             for experiment in PLAN.study.experiments
+        ],
+        [
+            report(
+                FOLDER / "figures" / f"recovery-{experiment}.png",
+                caption="../report/recovery.rst",
+                category="Recovered symbols",
+                labels={"experiment": experiment},
+            )
+            for experiment in RECOVERING
         ],
         report(
             FOLDER / "figures" / "exponents.html",

@@ -1,8 +1,9 @@
-"""Training: one job a block of replicas of one cell.
+"""Learning: one job a block of replicas of one cell, trained networks or counting baselines.
 
 Reads sentences and exact posteriors. Writes, below
 ``results/store/models/<parameters>/<task>/<architecture>/P<size>/<replicas>-<identity>/``, the
-replicas' rows, their training histories and their weights.
+replicas' rows, their training histories and their weights; below ``results/store/counts/`` the
+rows of learners that count, and what they recovered.
 """
 
 
@@ -31,3 +32,26 @@ rule train_block:
         " --inputs {params.roles:q}"
         " --outputs runs={output.runs:q} history={output.history:q}"
         " weights={output.weights:q} specification={output.specification:q}"
+
+
+rule count_block:
+    input:
+        sources("counts"),
+    output:
+        runs="results/store/counts/{name}/runs.csv",
+        recovery="results/store/counts/{name}/recovery.csv",
+        specification="results/store/counts/{name}/specification.json",
+    log:
+        "results/logs/counts/{name}.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        specification=specification("counts"),
+        roles=roles("counts"),
+    message:
+        "Counting for the block {wildcards.name}"
+    shell:
+        "python -m rhm_scaling make {params.specification:q} --log {log:q}"
+        " --inputs {params.roles:q}"
+        " --outputs runs={output.runs:q} recovery={output.recovery:q}"
+        " specification={output.specification:q}"

@@ -1,7 +1,8 @@
-"""Exact quantities: the Bayes-optimal predictor on the test sentences, and each grammar's theory.
+"""Theory: the Bayes-optimal predictor on the test sentences, and all that precedes training.
 
-Reads grammars and test sentences. Writes ``results/store/exact/``, ``results/store/theory/`` and
-``results/<study>/theory.csv``.
+Reads grammars and test sentences. Writes ``exact/``, ``theory/`` and ``survey/`` below
+``results/store/``, and ``theory.csv``, ``predictions.csv`` and ``figures/theory-*`` below
+``results/<study>/``.
 """
 
 
@@ -30,8 +31,9 @@ rule solve_grammar:
     input:
         sources("theory"),
     output:
-        product="results/store/theory/{name}.json",
-        specification="results/store/theory/{name}.specification.json",
+        quantities="results/store/theory/{name}/quantities.csv",
+        curves="results/store/theory/{name}/curves.csv",
+        specification="results/store/theory/{name}/specification.json",
     log:
         "results/logs/theory/{name}.log",
     conda:
@@ -44,6 +46,24 @@ rule solve_grammar:
     shell:
         "python -m rhm_scaling make {params.specification:q} --log {log:q}"
         " --inputs {params.roles:q}"
+        " --outputs quantities={output.quantities:q} curves={output.curves:q}"
+        " specification={output.specification:q}"
+
+
+rule survey_grammars:
+    output:
+        product="results/store/survey/{name}.csv",
+        specification="results/store/survey/{name}.specification.json",
+    log:
+        "results/logs/survey/{name}.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        specification=specification("survey"),
+    message:
+        "Surveying many rule draws of {wildcards.name}"
+    shell:
+        "python -m rhm_scaling make {params.specification:q} --log {log:q}"
         " --outputs product={output.product:q} specification={output.specification:q}"
 
 
@@ -53,6 +73,7 @@ rule tabulate_theory:
         PLAN.paths("theory"),
     output:
         report(table("theory"), category="Tables", labels={"table": "theory"}),
+        table("predictions"),
     log:
         FOLDER / "logs" / "theory.log",
     conda:
@@ -63,3 +84,33 @@ rule tabulate_theory:
         "Tabulating the theory"
     shell:
         "python -m rhm_scaling stage theory_table {params.folder:q} --log {log:q}"
+
+
+rule draw_theory:
+    input:
+        stage("theory_figures"),
+        table("theory"),
+        table("predictions"),
+        PLAN.paths("survey"),
+    output:
+        [
+            report(
+                path,
+                caption="../report/theory.rst",
+                category="Theory",
+                labels={"grammar and task": path.stem.removeprefix("theory-")},
+            )
+            for path in THEORY_FIGURES
+            if path.suffix == ".png"
+        ],
+        [path for path in THEORY_FIGURES if path.suffix == ".pdf"],
+    log:
+        FOLDER / "logs" / "theory_figures.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        folder=FOLDER,
+    message:
+        "Drawing the theory"
+    shell:
+        "python -m rhm_scaling stage theory_figures {params.folder:q} --log {log:q}"

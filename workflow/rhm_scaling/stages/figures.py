@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import html
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.figure import Figure
 
-from ..figures import learning_curves, local_exponents, style
-from ..provenance import write_aside, write_text
+from ..figures import learning_curves, local_exponents, recoveries, save, style
+from ..provenance import write_text
 from ..summary import exponent_table
 
 _PAGE = """<!doctype html>
@@ -41,15 +38,16 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
         mine["learner"] = mine["architecture"].map(stage["learners"])
         known = theory[theory["grammar"].isin(keys["grammar"])]
         known = known[known["task"] == keys["task"].iloc[0]]
-        _save(learning_curves(mine, fits, known, title), folder, f"learning_curves-{experiment}")
-        _save(local_exponents(mine, local, fits, title), folder, f"local_exponents-{experiment}")
+        save(learning_curves(mine, fits, known, title), folder, f"learning_curves-{experiment}")
+        save(local_exponents(mine, local, fits, title), folder, f"local_exponents-{experiment}")
+    for experiment in stage["recovering"]:
+        recovery = pd.read_csv(folder / "recovery.csv")
+        found = pd.read_csv(folder / "recovered_at.csv")
+        keys = pd.DataFrame([c for c in stage["curves"] if c["experiment"] == experiment])
+        keys = keys.drop(columns="experiment")
+        title = stage["titles"][experiment]
+        drawn = recoveries(recovery.merge(keys), found.merge(keys), title)
+        save(drawn, folder, f"recovery-{experiment}")
     table = exponent_table(fits).to_html(index=False, border=0)
     page = _PAGE.format(title=html.escape(stage["title"]), table=table)
     write_text(folder / "figures" / "exponents.html", page)
-
-
-def _save(figure: Figure, folder: Path, name: str) -> None:
-    for suffix, metadata in {"pdf": {"CreationDate": None}, "png": {"Software": None}}.items():
-        path = folder / "figures" / f"{name}.{suffix}"
-        write_aside(path, partial(figure.savefig, metadata=metadata))
-    plt.close(figure)

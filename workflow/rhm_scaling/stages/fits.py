@@ -36,23 +36,26 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
         seed = seed_from("bootstrap", key)
         inside = window.inside
         best, low, high = fit_with_interval(sizes[inside], replicas.loc[:, inside], seed)
-        predicted = fit_power_law(sizes[inside], table["predicted"].to_numpy()[inside])
+        predicted, smooth = (
+            fit_power_law(sizes[inside], table[column].to_numpy()[inside])
+            for column in ("predicted", "predicted_smooth")
+        )
+        learner = stage["learners"][key["architecture"]]
         asymptotic = theory[
             (theory["quantity"] == "exponent")
             & (theory["grammar"] == key["grammar"])
             & (theory["task"] == key["task"])
-            & (
-                theory["learner"].isna()
-                | (theory["learner"] == stage["learners"][key["architecture"]])
-            )
+            & (theory["learner"].isna() | (theory["learner"] == learner))
         ]["value"]
+        known = learner is not None and len(asymptotic)
         rows.append(
             {
                 "study": stage["study"],
                 **key,
                 "measure": MEASURE[key["task"]],
-                "predicted_asymptotic": asymptotic.iloc[0] if len(asymptotic) else np.nan,
+                "predicted_asymptotic": asymptotic.iloc[0] if known else np.nan,
                 "predicted_same_fit": predicted.exponent,
+                "predicted_smooth_fit": smooth.exponent,
                 "exponent": best.exponent,
                 "low": low,
                 "high": high,

@@ -1,97 +1,99 @@
-"""``theory.csv``: exact quantities of every rule draw and closed forms of every grammar."""
+"""``theory.csv`` and ``predictions.csv``: what is known of every grammar before any training."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pandas as pd
 
+from .. import theory
 from ..grammar import Parameters
-from ..provenance import UserError, write_text
-from ..theory import (
-    Learner,
-    asymptotic_exponent,
-    autoregressive_floor,
-    classification_exponent,
-    classification_thresholds,
-    threshold,
-)
+from ..provenance import write_text
+from ..solution import CURVES, QUANTITIES
+from ..theory import Learner
+from .files import read_table
 
-COLUMNS = [
-    "study",
-    "grammar",
-    "task",
-    "rule_seed",
-    "learner",
-    "quantity",
-    "level",
-    "rank",
-    "value",
-    "stderr",
-    "method",
-]
+KEY = ["study", "grammar", "task", "rule_seed"]
+COLUMNS = [*KEY, *QUANTITIES]
+CURVE_COLUMNS = [*KEY, *CURVES]
 
 
 def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
     """One row a number; `method` says how it was found."""
-    rows = []
+    quantities, curves = [], []
     for product in stage["products"]:
-        path = root / product["file"]
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise UserError(f"{path}: damaged ({error}); delete it and run again") from error
         key = {"grammar": product["grammar"], "task": product["task"], "rule_seed": product["rule"]}
-        rows += [{**key, **row} for row in _exact_rows(found)]
-    tasks = {(product["grammar"], product["task"]) for product in stage["products"]}
-    for grammar, task in sorted(tasks):
+        files = product["files"]
+        quantities.append(read_table(root / files["quantities"]).assign(**key))
+        curves.append(read_table(root / files["curves"]).assign(**key))
+    for grammar, task in dict.fromkeys((p["grammar"], p["task"]) for p in stage["products"]):
         parameters = Parameters.from_specification(stage["grammars"][grammar])
-        rows += [
-            {"grammar": grammar, "task": task, **row} for row in _closed_forms(parameters, task)
-        ]
-    table = pd.DataFrame(rows, columns=COLUMNS[1:])
-    for column in ("rule_seed", "level", "rank"):
+        rows = pd.DataFrame(_closed_forms(parameters, task), columns=QUANTITIES)
+        quantities.append(rows.assign(grammar=grammar, task=task))
+    table = _together(quantities, COLUMNS, stage["study"])
+    for column in ("rule_seed", "level", "index"):
         table[column] = table[column].astype("Int64")
-    table.insert(0, "study", stage["study"])
     write_text(folder / "theory.csv", table.to_csv(index=False))
+    predicted = _together(curves, CURVE_COLUMNS, stage["study"])
+    write_text(folder / "predictions.csv", predicted.to_csv(index=False))
 
 
-def _exact_rows(found: dict[str, list[float]]) -> Iterator[dict[str, Any]]:
-    method = "exact posteriors over sampled sentences"
-    for level, value in enumerate(found.get("entropy", [])):
-        stderr = found["stderr"][level]
-        yield {
-            "quantity": "entropy",
-            "level": level,
-            "value": value,
-            "stderr": stderr,
-            "method": method,
-        }
-    for rank, value in enumerate(found.get("bayes_error", [])):
-        yield {"quantity": "bayes_error", "rank": rank, "value": value, "method": method}
+def _together(parts: list[pd.DataFrame], columns: list[str], study: str) -> pd.DataFrame:
+    # without empty parts, which would make pandas guess types
+    whole = pd.concat([part.astype(object) for part in parts if len(part)] or parts[:1])
+    return (
+        whole.assign(study=study)
+        .reindex(columns=columns)
+        .sort_values(["grammar", "task", "rule_seed"], kind="stable")
+    )
 
 
 def _closed_forms(parameters: Parameters, task: str) -> Iterator[dict[str, Any]]:
-    form = {"method": "closed form"}
+    """What depends on the grammar's parameters alone; nothing is known of a grammar from a file."""
+    if parameters.file is not None:
+        return
+    closed = {"stderr": 0.0, "method": "closed form"}
+    if task == "autoregressive":
+        value = theory.autoregressive_floor(parameters)
+        yield {"quantity": "entropy_rate", "value": value, **closed}
+        return
     if task == "classification":
-        for rank, value in enumerate(classification_thresholds(parameters), 1):
-            yield {"quantity": "sample_complexity", "rank": rank, "value": value, **form}
-        yield {"quantity": "exponent", "value": classification_exponent(parameters), **form}
-    elif task == "autoregressive":
-        yield {"quantity": "entropy_rate", "value": autoregressive_floor(parameters), **form}
-    else:
-        for learner in get_args(Learner):
-            for level in range(1, parameters.L + 1):
-                value = threshold(parameters, level, learner)
-                yield {
-                    "quantity": "sample_complexity",
-                    "learner": learner,
-                    "level": level,
-                    "value": value,
-                    **form,
-                }
-            value = asymptotic_exponent(parameters, learner)
-            yield {"quantity": "exponent", "learner": learner, "value": value, **form}
+        yield from _ranked(
+            {
+                "closed form": theory.classification_thresholds(parameters),
+                "ensemble": theory.ensemble_label_complexities(parameters),
+            },
+            parameters.probabilities(1),
+            {"level": 1},
+        )
+        yield {
+            "quantity": "exponent",
+            "value": theory.classification_exponent(parameters),
+            **closed,
+        }
+        return
+    for learner in get_args(Learner):
+        for level in range(1, parameters.L + 1):
+            yield from _ranked(
+                {
+                    "closed form": theory.sample_complexities(parameters, level, learner),
+                    "ensemble": theory.ensemble_complexities(parameters, level, learner),
+                },
+                parameters.probabilities(theory.ranked_level(level, learner)),
+                {"learner": learner, "level": level},
+            )
+        value = theory.asymptotic_exponent(parameters, learner)
+        yield {"quantity": "exponent", "learner": learner, "value": value, **closed}
+
+
+def _ranked(
+    by_method: dict[str, theory.Array], f: theory.Array, where: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    for method, complexities in by_method.items():
+        same = {**where, "stderr": 0.0 if method == "closed form" else np.nan, "method": method}
+        for rank, value in enumerate(complexities, 1):
+            yield {"quantity": "sample_complexity", "index": rank, "value": value, **same}
+        yield {"quantity": "threshold", "value": theory.at_half(complexities, f), **same}

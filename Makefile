@@ -1,6 +1,7 @@
 # make run [STUDY=FILE]   set up, run a study, print its exponents
 # make test               set up, run the whole test suite
 # make lint               format, style, types
+# make bench              speed of exact inference against a plain loop
 # make docs               regenerate the schema and the reference of keys
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ CORES ?= all
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint docs setup
+.PHONY: run test lint bench docs setup
 .DEFAULT_GOAL := run
 
 setup: $(VENV)/installed
@@ -36,6 +37,9 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
+
+bench: setup
+	$(BIN)/python -m rhm_scaling bench
 
 docs: setup
 	$(BIN)/python -m rhm_scaling docs

@@ -106,6 +106,13 @@ def _name(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
     print(load_study(arguments.study).name)
 
 
+def _bench(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
+    """Measure exact inference against a plain loop."""
+    from .bench import inference
+
+    print(inference().to_string(index=False, float_format="{:.1f}".format, na_rep="-"))
+
+
 def _docs(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
     """Write what is generated from the configuration models under ``config/``."""
     from . import reference
@@ -140,10 +147,13 @@ def _parser() -> argparse.ArgumentParser:
     name.add_argument("study", type=Path, help="the study's YAML file")
     name.set_defaults(run=_name)
 
+    bench = commands.add_parser("bench", help=_bench.__doc__)
+    bench.set_defaults(run=_bench)
+
     docs = commands.add_parser("docs", help=_docs.__doc__)
     docs.set_defaults(run=_docs)
 
-    for command in (make, stage, show, name, docs):
+    for command in (make, stage, show, name, bench, docs):
         command.add_argument("--log", type=Path, help="file to which plain lines are appended")
     return parser
 

@@ -188,3 +188,12 @@ def test_replicas_of_one_draw_are_not_independent_of_it() -> None:
     np.testing.assert_allclose(curves.cluster_means(table, "test_error"), [0.2, 0.4])
     table["rule_seed"] = 0
     np.testing.assert_allclose(curves.cluster_means(table, "test_error"), table["test_error"])
+
+
+def test_where_a_growing_curve_crosses_a_height() -> None:
+    sizes = np.array([10.0, 100.0, 1000.0])
+    assert curves.crossing(sizes, np.array([0.0, 0.25, 0.75]), 0.5) == pytest.approx(10**2.5)
+    assert curves.crossing(sizes, np.array([0.0, 0.5, 0.4]), 0.5) == pytest.approx(100)
+    assert curves.crossing(sizes, np.array([0.0, 0.1, 0.2]), 0.5) == np.inf
+    assert np.isnan(curves.crossing(sizes, np.array([0.6, 0.8, 0.9]), 0.5))
+    assert curves.crossing(sizes, np.array([np.nan, 0.1, np.nan]), 0.5) == np.inf

@@ -81,6 +81,17 @@ def parts_of(estimates: list[limits.Estimate]) -> list[tuple[float, float]]:
     return [(estimate.value, estimate.stderr) for estimate in estimates]
 
 
+def test_the_budget_leaves_later_positions_to_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
+    grammar = GRAMMARS["deep"]
+    tokens = Stream(grammar, 3, 0, "theory").take(8000)["tokens"]
+    exact = limits.position_entropies(grammar)
+    monkeypatch.setattr(limits, "_BUDGET", 20)
+    mixed = limits.position_entropies(grammar, [tokens])
+    assert [mixed[0].method, mixed[-1].method] == ["enumerated", "sampled"]
+    for estimate, known in zip(mixed, exact, strict=True):
+        assert abs(estimate.value - known.value) < 5 * estimate.stderr + 1e-12
+
+
 def test_vanishing_correlations_leave_the_whole_entropy() -> None:
     full = Grammar.draw(Parameters.make(v=4, s=2, L=3, m=4), 0)  # f = 1: every tuple is a rule
     values = [estimate.value for estimate in limits.ngram_entropies(full)]

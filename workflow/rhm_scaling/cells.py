@@ -31,7 +31,13 @@ from .tasks import Task
 STORE = "results/store"
 KINDS = ("grammars", "sentences", "exact", "theory", "survey", "models", "counts")
 LIGHT_STAGES = (
-    *("runs", "theory_table", "theory_figures", "curves", "fits", "recovery", "figures"),
+    "runs",
+    "theory_table",
+    "theory_figures",
+    "curves",
+    "fits",
+    "recovery",
+    "figures",
 )
 # A training set is a prefix of a stream file. Few capacities mean few files and few jobs; several
 # let Snakemake, which starts jobs with large inputs first, begin with the long trainings.
@@ -50,15 +56,9 @@ def capacity(size: int) -> int:
 # Kinds that are a folder of files, by role
 _FOLDERS = {
     "theory": {"quantities": "quantities.csv", "curves": "curves.csv"},
-    "models": {
-        "runs": "runs.csv",
-        "history": "history.csv",
-        "weights": "weights.safetensors",
-    },
+    "models": {"runs": "runs.csv", "history": "history.csv", "weights": "weights.safetensors"},
     "counts": {"runs": "runs.csv", "recovery": "recovery.csv"},
 }
-for _files in _FOLDERS.values():
-    _files["specification"] = "specification.json"
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,8 @@ class Product:
         """Paths of the files that make up the product, by role."""
         stem = f"{STORE}/{self.kind}/{self.name}"
         if self.kind in _FOLDERS:
-            return {role: f"{stem}/{name}" for role, name in _FOLDERS[self.kind].items()}
+            named = {**_FOLDERS[self.kind], "specification": "specification.json"}
+            return {role: f"{stem}/{name}" for role, name in named.items()}
         suffix = {"sentences": "npy", "exact": "npz", "survey": "csv"}.get(self.kind, "json")
         return {"product": f"{stem}.{suffix}", "specification": f"{stem}.specification.json"}
 
@@ -320,8 +321,7 @@ class Plan:
             for rule in {rule for rule, _, _ in tile}:
                 inputs[f"r{rule:03d}-grammar"] = self._grammar(curve.grammar, rule)
             what["learner"] = config.model_dump()
-            kind = "-".join(f"{value}" for value in config.model_dump().values()).lower()
-            return self._add(_make("counts", f"{here}/{kind}/{block}", what, inputs))
+            return self._add(_make("counts", f"{here}/{config.label}/{block}", what, inputs))
         training = config.training.model_dump()
         optimizer = config.optimizer.model_dump()
         what["architecture"] = {

@@ -276,6 +276,11 @@ class CountingConfig(_Baseline):
     to find its own, as in a `transformer`."""
 
     @property
+    def label(self) -> str:
+        """A readable name for paths."""
+        return "counting-shared" if self.sharing else "counting-unshared"
+
+    @property
     def learner(self) -> Learner:
         """The kind of network that has the same thresholds."""
         return "cnn" if self.sharing else "transformer"
@@ -285,6 +290,7 @@ class NgramConfig(_Baseline):
     """Counts n-grams of tokens, with back-off to shorter ones."""
 
     learner: ClassVar[None] = None
+    label: ClassVar[str] = "ngram"
 
     kind: Literal["ngram"]
     """Always `ngram`."""

@@ -27,7 +27,8 @@ from .inference import (
 Array = NDArray[np.float64]
 Method = Literal["enumerated", "sampled"]
 
-ENUMERABLE = 2**22  # most (context, symbol) pairs that are enumerated
+ENUMERABLE = 2**22  # most (context, symbol) pairs that are enumerated at once: memory
+_BUDGET = 2**24  # and for one grammar in all: time
 _MASKS = 32  # most numbers of known patches that are tried
 
 
@@ -94,14 +95,15 @@ class _Branch:
     child: NDArray[np.int64]
     weight: Array
 
+    def ways(self, contexts: _Contexts) -> NDArray[np.int64]:
+        """Number of ways that continue each entry."""
+        symbols = int(max(self.parent.max(), contexts.symbol.max())) + 1
+        return np.bincount(self.parent, minlength=symbols)[contexts.symbol]
+
     def extend(self, contexts: _Contexts) -> _Contexts:
         """Contexts that reach to the child."""
-        symbols = int(max(self.parent.max(), contexts.symbol.max())) + 1
-        count = np.bincount(self.parent, minlength=symbols)
-        start = np.cumsum(count) - count
-        ways = count[contexts.symbol]
-        if ways.sum() > ENUMERABLE:
-            raise _TooManyError
+        ways = self.ways(contexts)
+        start = np.searchsorted(self.parent, np.arange(int(contexts.symbol.max()) + 1))
         entry = np.repeat(np.arange(len(ways)), ways)
         within = np.arange(len(entry)) - np.repeat(np.cumsum(ways) - ways, ways)
         row = start[contexts.symbol][entry] + within
@@ -125,6 +127,7 @@ class _Enumeration:
         self.grammar = grammar
         self._classes: list[Array | None] = [None]  # by level; None: the symbols themselves
         self._branches: dict[tuple[int, int], _Branch] = {}
+        self._spent = 0
 
     def _classes_of(self, level: int) -> Array | None:
         """``p(class | symbol)``, ``(classes, symbols)``, or None where classes are symbols."""
@@ -179,11 +182,20 @@ class _Enumeration:
         self._branches[level, child] = found
         return found
 
+    def _extended(self, level: int, child: int, contexts: _Contexts) -> _Contexts:
+        """Contexts that reach to a child of the nodes of `level`, if they can be afforded."""
+        branch = self._branch(level, child)
+        ways = int(branch.ways(contexts).sum())
+        if ways > ENUMERABLE or self._spent + ways > _BUDGET:
+            raise _TooManyError
+        self._spent += ways
+        return branch.extend(contexts)
+
     def last_token(self, context: int) -> float:
         """``H_l``: entropy of the last token given the ``s**l - 1`` before it."""
         known = _Contexts.none(self.grammar.last_marginal(context))
         for level in range(context, 0, -1):
-            known = self._branch(level, self.grammar.parameters.s - 1).extend(known)
+            known = self._extended(level, self.grammar.parameters.s - 1, known)
         return known.entropy()
 
     def positions(self) -> Iterator[float | None]:
@@ -197,7 +209,7 @@ class _Enumeration:
         s = self.grammar.parameters.s
         for child in range(s):
             try:
-                longer = self._branch(level, child).extend(contexts)
+                longer = self._extended(level, child, contexts)
             except _TooManyError:
                 yield from [None] * s ** (level - 1)
             else:

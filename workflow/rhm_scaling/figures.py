@@ -66,10 +66,12 @@ def curve_labels(curves: pd.DataFrame) -> dict[tuple[Any, ...], str]:
     keys = curves[CURVE_KEY].drop_duplicates()
     words = {"grammar": "{}", "architecture": "{}", "width": "width {}", "depth": "depth {}"}
     telling = [column for column in words if keys[column].nunique() > 1] or ["architecture"]
-    return {
-        tuple(key): ", ".join(words[c].format(key[CURVE_KEY.index(c)]) for c in telling)
-        for key in keys.itertuples(index=False, name=None)
-    }
+    labels = {}
+    for key in keys.itertuples(index=False, name=None):
+        parts = {column: key[CURVE_KEY.index(column)] for column in telling}
+        # learners that count have no width
+        labels[key] = ", ".join(words[c].format(part) for c, part in parts.items() if part != 0)
+    return labels
 
 
 def _with_interval(fit: pd.Series) -> str:
@@ -294,7 +296,7 @@ def recoveries(recovery: pd.DataFrame, found: pd.DataFrame, title: str) -> Figur
             axis.plot(half, np.full(len(half), 0.5), "x", color=color, markersize=5)
         axis.set_title(label)
         _sizes(axis, mine)
-        axis.legend(loc="upper left", title="hidden symbols of")
+    axes[0, -1].legend(title="hidden symbols of", loc="center left", bbox_to_anchor=(1.0, 0.5))
     axes[0, 0].set_ylabel("fraction recovered by counting")
     axes[0, 0].set_ylim(-0.03, 1.03)
     figure.suptitle(title.replace("$", r"\$"), fontsize="medium")

@@ -181,7 +181,7 @@ def _errors(axis: Axes, quantities: pd.DataFrame, curves: pd.DataFrame) -> None:
     if not (curves["prediction"] == "marginalised").any():
         at = quantities[(quantities["quantity"] == "threshold")]["value"].mean()
         axis.axvline(at, color=GREY, linestyle="--", linewidth=1, label="predicted threshold")
-        axis.set_ylim(0.01, 1.5)
+        axis.set_ylim(0.1, 1.5)
     axis.legend(loc="lower left")
 
 
@@ -189,7 +189,12 @@ def _ranks(axis: Axes, quantities: pd.DataFrame, survey: pd.DataFrame | None) ->
     """Thresholds of the level-1 rules by rank."""
     color = sns.color_palette("colorblind")[0]
     known = quantities[quantities["quantity"] == "sample_complexity"]
+    ensemble = known[known["method"] == "ensemble"].sort_values("index")
+    if survey is not None and len(ensemble) and np.ptp(ensemble["value"]) == 0:
+        _histogram(axis, quantities, survey)
+        return
     own = known[known["method"] == "correlations"]
+    many = ""
     for row, (_, draw) in enumerate(own.groupby("rule_seed")):
         axis.plot(
             draw["index"].astype(float),
@@ -199,11 +204,6 @@ def _ranks(axis: Axes, quantities: pd.DataFrame, survey: pd.DataFrame | None) ->
             markersize=3,
             label=None if row else "correlations of the study's draws",
         )
-    many = ""
-    ensemble = known[known["method"] == "ensemble"].sort_values("index")
-    if survey is not None and len(ensemble) and np.ptp(ensemble["value"]) == 0:
-        _histogram(axis, quantities, survey)
-        return
     if survey is not None and len(ensemble):
         # within a draw complexities are exactly proportional to 1/f_k: one ratio says it all
         low, high = (survey["threshold"] / survey["ensemble"]).quantile([0.05, 0.95])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from conftest import GRAMMARS, SHAPES, Language, enumerate_language
-from rhm_scaling import bench, inference
+from rhm_scaling import inference
+from rhm_scaling.bench.inference import plain_last_token
 from rhm_scaling.grammar import Grammar, Parameters
 from rhm_scaling.sampling import Stream
 from rhm_scaling.theory import autoregressive_floor
@@ -63,7 +64,7 @@ def test_last_token_posteriors_for_every_context(language: Language) -> None:
 
 def test_the_plain_loop_of_the_benchmark_does_the_same_work(language: Language) -> None:
     some = language.tokens[:: max(1, len(language.tokens) // 5)]
-    plain = bench.plain_last_token(language.grammar, some)
+    plain = plain_last_token(language.grammar, some)
     ours = inference.last_token_posteriors(language.grammar, some)
     np.testing.assert_allclose(plain, ours, atol=1e-12)
 

@@ -107,10 +107,13 @@ def _name(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
 
 
 def _bench(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
-    """Measure exact inference against a plain loop."""
-    from .bench import inference
+    """Measure inference, sampler and training against plain loops and matrix products."""
+    from .bench import inference, sampler, training
 
-    print(inference().to_string(index=False, float_format="{:.1f}".format, na_rep="-"))
+    for part in (inference, sampler, training):
+        print((part.__doc__ or "").splitlines()[0])
+        table = part.measure()
+        print(table.to_string(index=False, float_format="{:.2f}".format, na_rep="-"), flush=True)
 
 
 def _docs(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:

@@ -174,6 +174,12 @@ def _classification(grammar: Grammar, stream: Stream, rows: list[Row], curves: l
     curves += _curve("lookup", sizes, predictions.lookup_error(parameters.n, overlap))
     if parameters.zipf[0] is None and parameters.file is None:
         return  # equal thresholds: a drop, whose shape theory does not give
+    errors = np.array([estimate.value for estimate in by_rank])
+    curves += _curve("marginalised", sizes, predictions.predicted_error(thresholds, errors, sizes))
+    upper = predictions.any_patch_error(parameters.n, patches, thresholds, f, sizes)
+    curves += _curve("any_patch", sizes, upper)
+    if parameters.zipf[0] is None:
+        return
     by_known = predictions.all_patches(
         list(by_patches), [estimate.value for estimate in by_patches.values()]
     )
@@ -183,12 +189,7 @@ def _classification(grammar: Grammar, stream: Stream, rows: list[Row], curves: l
     rows.append(
         {"quantity": "amplitude", "value": amplitude, "stderr": np.nan, "method": "asymptotic"}
     )
-    errors = np.array([estimate.value for estimate in by_rank])
-    curves += _curve("marginalised", sizes, predictions.predicted_error(thresholds, errors, sizes))
-    upper = predictions.any_patch_error(parameters.n, patches, thresholds, f, sizes)
-    curves += _curve("any_patch", sizes, upper)
-    if np.isfinite(amplitude):
-        curves += _curve("asymptotic", sizes, power_law)
+    curves += _curve("asymptotic", sizes, power_law)
 
 
 def _autoregressive(grammar: Grammar, stream: Stream, rows: list[Row]) -> None:

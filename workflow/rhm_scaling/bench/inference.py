@@ -1,10 +1,8 @@
-"""Speed of exact inference: ratios to a plain loop, measured in one run on this machine."""
+"""Exact inference: sentences a second and memory, against a plain loop."""
 
 from __future__ import annotations
 
-import time
 import tracemalloc
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
@@ -12,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .grammar import Grammar, Parameters
-from .inference import last_token_posteriors, root_posterior, token_posteriors
-from .sampling import Stream
+from ..grammar import Grammar, Parameters
+from ..inference import last_token_posteriors, root_posterior, token_posteriors
+from ..sampling import Stream
+from . import rate
 
 GRAMMARS = {
     "v=32 m=8 s=2 L=4": Parameters.make(v=32, m=8, s=2, L=4),
@@ -61,12 +60,6 @@ def plain_last_token(grammar: Grammar, tokens: NDArray[np.integer]) -> NDArray[n
     return found
 
 
-def _rate(work: Callable[[], object], sentences: int) -> float:
-    start = time.perf_counter()
-    work()
-    return sentences / (time.perf_counter() - start)
-
-
 def _share(label: str) -> None:
     """What each of two processes does."""
     grammar = Grammar.draw(GRAMMARS[label], 0)
@@ -82,7 +75,7 @@ def _peak(grammar: Grammar, tokens: NDArray[np.integer]) -> float:
     return float(peak / 2**20)
 
 
-def inference() -> pd.DataFrame:
+def measure() -> pd.DataFrame:
     """A row a grammar and work: sentences a second, and how many times the plain loop's."""
     rows: list[dict[str, Any]] = []
     for label, parameters in GRAMMARS.items():
@@ -92,22 +85,22 @@ def inference() -> pd.DataFrame:
         plain, ours = plain_last_token(grammar, some), last_token_posteriors(grammar, some)
         if not np.allclose(plain, ours, atol=1e-10):
             raise AssertionError("the two ways disagree")
-        loop = _rate(lambda: plain_last_token(grammar, some), _LOOP)  # noqa: B023
+        loop = rate(lambda: plain_last_token(grammar, some), _LOOP)  # noqa: B023
         rates = {"plain loop, last token, all contexts": loop}
         for name, function in (
             ("last token, all contexts", last_token_posteriors),
             ("root", root_posterior),
             ("every token, left to right", token_posteriors),
         ):
-            rates[name] = _rate(lambda: function(grammar, tokens), _WHOLE)  # noqa: B023
+            rates[name] = rate(lambda: function(grammar, tokens), _WHOLE)  # noqa: B023
         with ProcessPoolExecutor(_PROCESSES) as pool:
             list(pool.map(_share, [label] * _PROCESSES))  # start the processes first
             work = lambda: list(pool.map(_share, [label] * _PROCESSES))  # noqa: B023, E731
             name = f"last token, all contexts, {_PROCESSES} processes"
-            rates[name] = _rate(work, _PROCESSES * _WHOLE)
+            rates[name] = rate(work, _PROCESSES * _WHOLE)
         rows += [
-            {"grammar": label, "work": name, "sentences/s": round(rate), "ratio": rate / loop}
-            for name, rate in rates.items()
+            {"grammar": label, "work": name, "sentences/s": round(speed), "ratio": speed / loop}
+            for name, speed in rates.items()
         ]
         for size in (_WHOLE // 4, _WHOLE):
             name = f"memory beside the result, {size} sentences"

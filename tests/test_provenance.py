@@ -58,9 +58,9 @@ MODELS = {"cnn", "transformer", "attention"}
         ("grammar", "# Above this many", "# Over this many", set()),
         ("sampling", '"""The first `size` sentences, a chunk at a time."""', '"""Some."""', set()),
         ("models/cnn", "def rate_scale(self)", "def rate_scale( self )", set()),
-        ("models/cnn", "torch.relu(", "torch.tanh(", {"cnn"}),
+        ("models/cnn", ".relu_()", ".tanh_()", {"cnn"}),
         ("models/transformer", "torch.relu(", "torch.tanh(", {"transformer"}),
-        ("models/layers", "triu(1)", "triu(2)", MODELS),
+        ("models/layers", "tril(-1)", "tril(-2)", MODELS),
         ("training", "_FIRST_EVALUATION = 8", "_FIRST_EVALUATION = 16", MODELS),
         ("figures", "Agg", "agg", {"figures"}),
         ("fitting", "HUBER = 0.1", "HUBER = 0.2", {"fits"}),
@@ -80,8 +80,8 @@ def test_what_an_edit_touches(
 
 def test_changing_back_gives_the_same_fingerprint(edit: Edit) -> None:
     before = prints()
-    edit("models/cnn", "torch.relu(", "torch.tanh(")
-    edit("models/cnn", "torch.tanh(", "torch.relu(")
+    edit("models/cnn", ".relu_()", ".tanh_()")
+    edit("models/cnn", ".tanh_()", ".relu_()")
     assert changed(before) == set()
 
 

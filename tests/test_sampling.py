@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from conftest import SHAPES, Language
+from rhm_scaling import sampling
 from rhm_scaling.grammar import Grammar, Parameters
+from rhm_scaling.inference import root_posterior
 from rhm_scaling.sampling import CHUNK, STREAMS, Stream, overlap, unsigned_type
 
 
@@ -15,7 +17,13 @@ def stream(name: str = "train", sample_seed: int = 0, shape: str = "zipf") -> St
     return Stream(Grammar.draw(SHAPES[shape], 3), 3, sample_seed, name)
 
 
-def test_frequencies_against_exact_probabilities(language: Language) -> None:
+@pytest.mark.parametrize("table", [0, sampling._TABLE])
+def test_frequencies_against_exact_probabilities(
+    language: Language, table: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "_TABLE", table)  # nothing: a leap a level
+    if not table:
+        assert len(sampling.leaps(language.grammar)) == language.grammar.parameters.L
     size = 40_000
     sentences = Stream(language.grammar, 3, 0, "train").take(size)
     known: dict[tuple, float] = {}
@@ -34,6 +42,32 @@ def test_frequencies_against_exact_probabilities(language: Language) -> None:
     chi2 = ((counts - expected)[common] ** 2 / expected[common]).sum()
     freedom = common.sum() - 1
     assert chi2 < freedom + 5 * np.sqrt(2 * freedom)
+
+
+@pytest.mark.parametrize("weights", [[1.0], [0.5, 0.3, 0.2], [0.2, 0.7, 0.1, 0.0], [1, 1, 1]])
+def test_alias_tables_hold_the_probabilities(weights: list[float]) -> None:
+    expected = np.array(weights) / sum(weights)
+    keep, other = sampling._alias(np.array(weights))
+    found = keep / 2**32 / len(weights)
+    np.add.at(found, other, (1 - keep / 2**32) / len(weights))
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        Parameters.make(v=300, s=2, L=3, m=2),  # two bytes a token
+        Parameters.make(v=20, s=8, L=2, m=3),
+        Parameters.make(v=8, s=3, L=3, m=4, zipf={2: 1.0}),  # rows that are no integer
+        Parameters.make(v=64, n=8, s=2, L=3, m={1: 64, 2: 4, 3: 4}, zipf={1: 1.0}),
+    ],
+)
+def test_sentences_of_every_layout_are_of_the_grammar(parameters: Parameters) -> None:
+    grammar = Grammar.draw(parameters, 0)
+    sentences = Stream(grammar, 0, 0, "train").take(300)
+    found = root_posterior(grammar, sentences["tokens"])
+    np.testing.assert_array_equal(found.argmax(axis=1), sentences["label"])
+    assert len(np.unique(sentences["label"])) > 1
 
 
 def test_a_prefix_does_not_depend_on_the_size() -> None:

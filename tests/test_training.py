@@ -73,7 +73,7 @@ def test_a_replica_equals_itself_alone_bitwise(kind: str, optimizer: str, width:
     rate = {"sgd": 0.2, "adam": 0.01}[optimizer]
     settings = replace(SETTINGS, optimizer=optimizer, lr=rate)
     if kind == "cnn":
-        settings = replace(settings, max_steps=400, train_loss=0.3)
+        settings = replace(settings, max_steps=400, patience=4.0, train_loss=0.1)
     pack = run(kind, "last_token", [0, 1, 2, 3], settings, width)
     assert len(set(pack.steps)) > 1  # some stop early, the pack is compacted
     for replica in range(4):

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from .layers import Pack, Shape, linear, one_hot
+from .layers import Pack, Shape, one_hot
 
 
 class Network(Pack):
@@ -35,9 +35,11 @@ class Network(Pack):
     def forward(self, tokens: Tensor) -> Tensor:
         """Masked tokens ``(R, B, T)`` to logits ``(R, B, C)``."""
         x = one_hot(tokens, self.shape.v)
+        scale = 1.0 / self.shape.width
         for weight in self.filters:
-            R, B, T, channels = x.shape
             # stride equals patch size, so a convolution is one matrix product over patches
-            patches = x.reshape(R, B, T // self.shape.s, self.shape.s * channels)
-            x = torch.relu(linear(patches, weight) * weight.shape[1] ** -0.5)
-        return linear(x[:, :, 0], self.readout) / self.shape.width
+            patches = x.reshape(len(tokens), -1, weight.shape[1])
+            x = torch.bmm(patches, weight).relu_()
+            scale *= weight.shape[1] ** -0.5
+        # without biases, factors pass through ReLU: applied to the logits they cost nothing
+        return torch.bmm(x, self.readout) * scale

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rhm_scaling.cells import Plan, capacity
+from rhm_scaling.cells import Plan
+from rhm_scaling.products import capacity
 from rhm_scaling.provenance import UserError, write_text
 from rhm_scaling.reading import parse_study
 

@@ -65,7 +65,7 @@ MODELS = {"cnn", "transformer", "attention"}
         ("figures", "Agg", "agg", {"figures"}),
         ("fitting", "HUBER = 0.1", "HUBER = 0.2", {"fits"}),
         ("sampling", "CHUNK = 4096", "CHUNK = 8192", {"sentences", "theory", *MODELS}),
-        ("cells", "2**10", "2**11", set()),
+        ("products", "2**10", "2**11", set()),
         ("config", "= 2048", "= 4096", set()),
         ("cli", "default=1", "default=2", set()),
     ],

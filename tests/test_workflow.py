@@ -18,9 +18,10 @@ import pytest
 import torch
 
 from conftest import TINY, Project
-from rhm_scaling.cells import Plan, Product
+from rhm_scaling.cells import Plan
 from rhm_scaling.grammar import Grammar, Parameters
 from rhm_scaling.grammar_files import to_json
+from rhm_scaling.products import Product
 from rhm_scaling.provenance import UserError
 from rhm_scaling.reading import load_study
 from rhm_scaling.results import load_network

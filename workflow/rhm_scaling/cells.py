@@ -1,16 +1,15 @@
 """A study unrolled into products: what is made from what, where it lives, what makes it again.
 
-A heavy product's path ends in a hash of its specification, which holds the parameters, the
-identities of what it is made from, and a fingerprint of the code that makes it. Nothing about the
-study, the order of keys or the position in a list enters. Light products have plain names and
-depend on a file for each stage under ``results/<study>/stages/``.
+Nothing about the study, the order of keys or the position in a list enters a heavy product
+(`products`). Light products have plain names and depend on a file for each stage under
+``results/<study>/stages/``.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import product as cartesian
 from pathlib import Path
 from typing import Any
@@ -25,11 +24,10 @@ from .config import (
     Study,
 )
 from .grammar import Parameters
-from .provenance import UserError, canonical_json, fingerprint, identity
+from .products import KINDS, Product, capacity, make_product
+from .provenance import UserError, fingerprint
 from .tasks import Task
 
-STORE = "results/store"
-KINDS = ("grammars", "sentences", "exact", "theory", "survey", "models", "counts")
 LIGHT_STAGES = (
     "runs",
     "theory_table",
@@ -39,94 +37,7 @@ LIGHT_STAGES = (
     "recovery",
     "figures",
 )
-# A training set is a prefix of a stream file. Few capacities mean few files and few jobs; several
-# let Snakemake, which starts jobs with large inputs first, begin with the long trainings.
-_SMALLEST_CAPACITY = 2**10
 _COUNTING = (CountingConfig, NgramConfig)
-
-
-def capacity(size: int) -> int:
-    """Sentences in the file whose prefix serves as a training set of `size`: 1024 times 4**k."""
-    sentences = _SMALLEST_CAPACITY
-    while sentences < size:
-        sentences *= 4
-    return sentences
-
-
-# Kinds that are a folder of files, by role
-_FOLDERS = {
-    "theory": {"quantities": "quantities.csv", "curves": "curves.csv"},
-    "models": {"runs": "runs.csv", "history": "history.csv", "weights": "weights.safetensors"},
-    "counts": {"runs": "runs.csv", "recovery": "recovery.csv"},
-}
-
-
-@dataclass(frozen=True)
-class Product:
-    """A heavy product.
-
-    Attributes
-    ----------
-    kind
-        Which rule makes it: one of `KINDS`.
-    name
-        Path below ``results/store/<kind>/``, without suffix; ends in the identity.
-    specification
-        What it is; everything that decides its content.
-    inputs
-        Products that it is read from, by role.
-    reads
-        Files of the user that it is read from, by role.
-    """
-
-    kind: str
-    name: str
-    specification: dict[str, Any]
-    inputs: dict[str, Product] = field(default_factory=dict)
-    reads: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def identity(self) -> str:
-        """The hash that ends the name."""
-        return identity(self.specification)
-
-    @property
-    def json(self) -> str:
-        """The specification as canonical JSON."""
-        return canonical_json(self.specification)
-
-    @property
-    def sources(self) -> dict[str, str]:
-        """Files that it is read from, by role."""
-        made = {role: product.files["product"] for role, product in self.inputs.items()}
-        return {**made, **self.reads}
-
-    @property
-    def files(self) -> dict[str, str]:
-        """Paths of the files that make up the product, by role."""
-        stem = f"{STORE}/{self.kind}/{self.name}"
-        if self.kind in _FOLDERS:
-            named = {**_FOLDERS[self.kind], "specification": "specification.json"}
-            return {role: f"{stem}/{name}" for role, name in named.items()}
-        suffix = {"sentences": "npy", "exact": "npz", "survey": "csv"}.get(self.kind, "json")
-        return {"product": f"{stem}.{suffix}", "specification": f"{stem}.specification.json"}
-
-
-def _make(
-    kind: str,
-    label: str,
-    what: dict[str, Any],
-    inputs: dict[str, Product] | None = None,
-    by_name: tuple[str, ...] = (),
-    reads: dict[str, str] | None = None,
-) -> Product:
-    """A product whose code is the stage of its kind and the modules that this loads `by_name`."""
-    inputs = inputs or {}
-    code = fingerprint(f"stages.{kind}", *by_name)
-    made_from = {role: product.identity for role, product in inputs.items()}
-    specification = {"kind": kind, **what, "inputs": made_from, "code": code}
-    name = f"{label}-{identity(specification)}"
-    return Product(kind, name, specification, inputs, reads or {})
 
 
 @dataclass(frozen=True)
@@ -259,29 +170,29 @@ class Plan:
         label = f"{parameters.label()}/r{rule:03d}"
         config = self.study.grammars[name]
         reads = {"file": str(config.path)} if isinstance(config, FileGrammarConfig) else {}
-        return self._add(_make("grammars", label, what, reads=reads))
+        return self._add(make_product("grammars", label, what, reads=reads))
 
     def _sentences(self, grammar: str, rule: int, sample: int, stream: str, size: int) -> Product:
         what = {"rule_seed": rule, "sample_seed": sample, "stream": stream, "size": size}
         label = f"{self.parameters(grammar).label()}/r{rule:03d}-s{sample:03d}-{stream}-{size}"
         inputs = {"grammar": self._grammar(grammar, rule)}
-        return self._add(_make("sentences", label, what, inputs))
+        return self._add(make_product("sentences", label, what, inputs))
 
     def _exact(self, grammar: str, task: Task, rule: int, sentences: Product) -> Product:
         label = f"{sentences.name.rsplit('-', 1)[0]}-{task}"
         inputs = {"grammar": self._grammar(grammar, rule), "sentences": sentences}
-        return self._add(_make("exact", label, {"task": task}, inputs))
+        return self._add(make_product("exact", label, {"task": task}, inputs))
 
     def _theory(self, grammar: str, task: Task, rule: int) -> Product:
         what = {"task": task, "rule_seed": rule}
         label = f"{self.parameters(grammar).label()}/r{rule:03d}-{task}"
         inputs = {"grammar": self._grammar(grammar, rule)}
-        return self._add(_make("theory", label, what, inputs))
+        return self._add(make_product("theory", label, what, inputs))
 
     def _survey(self, grammar: str, task: Task) -> Product:
         parameters = self.parameters(grammar)
         what = {"grammar": parameters.specification(), "task": task}
-        return self._add(_make("survey", f"{parameters.label()}/{task}", what))
+        return self._add(make_product("survey", f"{parameters.label()}/{task}", what))
 
     def _block(
         self,
@@ -321,7 +232,7 @@ class Plan:
             for rule in {rule for rule, _, _ in tile}:
                 inputs[f"r{rule:03d}-grammar"] = self._grammar(curve.grammar, rule)
             what["learner"] = config.model_dump()
-            return self._add(_make("counts", f"{here}/{config.label}/{block}", what, inputs))
+            return self._add(make_product("counts", f"{here}/{config.label}/{block}", what, inputs))
         training = config.training.model_dump()
         optimizer = config.optimizer.model_dump()
         what["architecture"] = {
@@ -337,7 +248,7 @@ class Plan:
             **training,
         }
         label = f"{here}/{config.kind}-w{curve.width}-d{curve.depth}/{block}"
-        return self._add(_make("models", label, what, inputs, (f"models.{config.kind}",)))
+        return self._add(make_product("models", label, what, inputs, (f"models.{config.kind}",)))
 
     def stage(self, name: str) -> dict[str, Any]:
         """What a light stage depends on beside its tables: its code, its share of the plan."""

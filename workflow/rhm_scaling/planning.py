@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .cells import LIGHT_STAGES, Plan, Product
+from .cells import LIGHT_STAGES, Plan
+from .products import Product
 from .provenance import PACKAGE, UserError, write_if_changed
 from .reading import load_study
 

@@ -211,6 +211,11 @@ def test_single_files_and_until(project: Project) -> None:
     [
         ("m: 2}", "m: 9}", "grammars.small.m: level 1 needs v*m = 6*9 = 54"),
         ("task: autoregressive", "task: autoregresive", "experiments.every.task: "),
+        (
+            "train_sizes: [16, 32, 64, 128]",
+            "train_sizes: auto",
+            "wrong.yaml: experiments.labels.train_sizes: grammar 'flat': the first threshold",
+        ),
         ("grammars:", "grammar:", "grammar: unknown key; did you mean 'grammars'?"),
         ("name: tiny", "name: $(touch gotcha)", "name: use letters"),
     ],

@@ -40,7 +40,11 @@ class WorkflowPlan(Plan):
         path = Path(machine.study)
         if not path.is_file() and (base / path).is_file():
             path = base / path
-        super().__init__(load_study(path))
+        study = load_study(path)
+        try:
+            super().__init__(study)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
         self.machine = machine
 
     def product(self, kind: str, name: str) -> Product:

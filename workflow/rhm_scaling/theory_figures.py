@@ -48,12 +48,18 @@ def theory_figure(
         _positions(axis, quantities)
     else:
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 4.0))
-        if task == "last_token":
+        known = quantities[quantities["quantity"].isin(["threshold", "sample_complexity"])]
+        known = known[np.isfinite(known["value"])]
+        if not (len(known) and len(curves)):  # nothing is correlated, nothing can be learnt
+            for axis in (left, right):
+                axis.set_axis_off()
+                axis.text(0.5, 0.5, "correlations vanish: no threshold", ha="center")
+        elif task == "last_token":
             _staircases(left, quantities, curves)
-            _levels(right, quantities, survey)
+            _levels(right, known, survey)
         else:
             _errors(left, quantities, curves)
-            _ranks(right, quantities, survey)
+            _ranks(right, known, survey)
     figure.suptitle(title.replace("$", r"\$"), fontsize="medium")
     sns.despine(figure)
     return figure
@@ -97,20 +103,13 @@ def _staircases(axis: Axes, quantities: pd.DataFrame, curves: pd.DataFrame) -> N
     axis.set_title("predicted staircases, power law through their corners")
     if np.isfinite(lowest):
         axis.set_ylim(bottom=lowest / 5)  # room for the legend
-        axis.legend(loc="lower left")
-    else:
-        _nothing(axis)
+    axis.legend(loc="lower left")
 
 
-def _nothing(axis: Axes) -> None:
-    axis.text(0.5, 0.5, "correlations vanish: no threshold", transform=axis.transAxes, ha="center")
-
-
-def _levels(axis: Axes, quantities: pd.DataFrame, survey: pd.DataFrame | None) -> None:
+def _levels(axis: Axes, known: pd.DataFrame, survey: pd.DataFrame | None) -> None:
     """Thresholds by level: many draws, the study's own, the ensemble and the papers' form."""
     palette = sns.color_palette("colorblind")
-    known = quantities[quantities["quantity"] == "threshold"]
-    known = known[np.isfinite(known["value"])]
+    known = known[known["quantity"] == "threshold"]
     for learner, (marker, color) in _LEARNERS.items():
         side = 0.12 if learner == "transformer" else -0.12
         mine = known[known["learner"] == learner]
@@ -141,7 +140,9 @@ def _levels(axis: Axes, quantities: pd.DataFrame, survey: pd.DataFrame | None) -
             )
         else:
             own = mine[mine["method"] == "correlations"]
-            axis.plot(own["level"] + side, own["value"], marker, color=palette[color])
+            axis.plot(
+                own["level"] + side, own["value"], marker, color=palette[color], label=learner
+            )
         for method, line in {"ensemble": "-", "closed form": ":"}.items():
             rows = mine[mine["method"] == method].sort_values("level")
             if len(rows):
@@ -160,10 +161,7 @@ def _levels(axis: Axes, quantities: pd.DataFrame, survey: pd.DataFrame | None) -
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     many = "" if survey is None else f", {survey['rule_seed'].nunique()} rule draws (dots)"
     axis.set_title(f"exact correlations{many}")
-    if len(known):
-        axis.legend(loc="upper left")
-    else:
-        _nothing(axis)
+    axis.legend(loc="upper left")
 
 
 def _errors(axis: Axes, quantities: pd.DataFrame, curves: pd.DataFrame) -> None:
@@ -185,13 +183,13 @@ def _errors(axis: Axes, quantities: pd.DataFrame, curves: pd.DataFrame) -> None:
     axis.legend(loc="lower left")
 
 
-def _ranks(axis: Axes, quantities: pd.DataFrame, survey: pd.DataFrame | None) -> None:
+def _ranks(axis: Axes, thresholds: pd.DataFrame, survey: pd.DataFrame | None) -> None:
     """Thresholds of the level-1 rules by rank."""
     color = sns.color_palette("colorblind")[0]
-    known = quantities[quantities["quantity"] == "sample_complexity"]
+    known = thresholds[thresholds["quantity"] == "sample_complexity"]
     ensemble = known[known["method"] == "ensemble"].sort_values("index")
     if survey is not None and len(ensemble) and np.ptp(ensemble["value"]) == 0:
-        _histogram(axis, quantities, survey)
+        _histogram(axis, thresholds, survey)
         return
     own = known[known["method"] == "correlations"]
     many = ""
@@ -222,10 +220,10 @@ def _ranks(axis: Axes, quantities: pd.DataFrame, survey: pd.DataFrame | None) ->
     axis.legend(loc="upper left")
 
 
-def _histogram(axis: Axes, quantities: pd.DataFrame, survey: pd.DataFrame) -> None:
+def _histogram(axis: Axes, thresholds: pd.DataFrame, survey: pd.DataFrame) -> None:
     """Thresholds of many rule draws with uniform rules, which all have the same."""
     color = sns.color_palette("colorblind")[0]
-    known = quantities[quantities["quantity"] == "threshold"].set_index("method")["value"]
+    known = thresholds[thresholds["quantity"] == "threshold"].set_index("method")["value"]
     axis.hist(survey["threshold"], bins=16, color=color, alpha=0.4)
     harmonic = 1 / (1 / survey["threshold"]).mean()
     for value, line, label in (

@@ -106,7 +106,8 @@ class Stream:
             with aside.open("wb") as file:
                 np.lib.format.write_array_header_1_0(file, header)
                 for part in self.chunks(size):
-                    part.tofile(file)
+                    # not tofile, whose error on a full disk does not say so
+                    file.write(part.view(np.uint8).data)
 
         write_aside(path, fill)
 

@@ -61,6 +61,7 @@ def test_a_good_study() -> None:
         ("zipf: {1: 1.0}", "zipf: {1: 0}", "grammars.z.zipf.1: "),
         ("zipf: {1: 1.0}", "zipf: {3: 1.0}", "grammars.z.zipf: levels go from 1 to 2"),
         ("L: 2, m: 2}", "L: 40, m: 2}", "grammars.g.L: "),
+        ("s: 2, L: 2, m: 2}", f"s: 1{20 * '0'}, L: 1{20 * '0'}, m: 2}}", "grammars.g.L: "),
         ("width: 16", "widht: 16", "architectures.cnn.widht: unknown key; did you mean 'width'?"),
         ("width: 16", "width: 0", "architectures.cnn.width.0: "),
         ("width: 16", "width: []", "architectures.cnn.width: "),

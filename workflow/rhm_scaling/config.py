@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -83,7 +84,7 @@ class DrawnGrammarConfig(Model):
 
     @model_validator(mode="after")
     def _possible(self) -> DrawnGrammarConfig:
-        if self.s**self.L > 2**16:
+        if self.L * math.log2(self.s) > 16:  # never the power itself: it may have no end
             raise ValueError(f"L: sentences of s**L = {self.s}**{self.L} tokens; take L smaller")
         self.parameters()
         return self

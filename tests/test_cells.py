@@ -151,7 +151,7 @@ def test_two_names_of_one_grammar_share_products_and_both_have_their_theory() ->
     both = {"g": STUDY["grammars"]["g"], "twin": STUDY["grammars"]["g"]}
     found = plan({"grammars": both, "experiments.e.grammars": ["g", "twin"]})
     assert names(found) == names(BASE)
-    listed = [product["grammar"] for product in found.stage("theory_table")["products"]]
+    listed = [product["grammar"] for product in found.stages()["theory_table"]["products"]]
     assert sorted(listed) == ["g", "g", "twin", "twin"]
 
 

@@ -90,7 +90,7 @@ def test_a_helper_imported_inside_a_function_counts(edit: Edit) -> None:
         "fitting", "def _mean_curve(", "def unused():\n    from . import theory\n\ndef _mean_curve("
     )
     before = prints()
-    edit("theory", "signal > 1e-14", "signal > 1e-15")
+    edit("theory", "- 1 > 1e-12", "- 1 > 1e-13")
     assert "fits" in changed(before)
 
 

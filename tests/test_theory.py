@@ -30,6 +30,15 @@ def test_the_ensemble_becomes_the_papers_form_at_large_v(learner: str) -> None:
     np.testing.assert_allclose(labels, theory.classification_thresholds(large), rtol=0.01)
 
 
+@pytest.mark.parametrize("learner", ["transformer", "cnn"])
+def test_deep_levels_are_far_but_not_out_of_reach(learner: str) -> None:
+    deep = Parameters.make(v=32, s=2, L=12, m=8)
+    bare = theory.sample_complexities(deep, 12, learner)
+    assert bare[0] == pytest.approx(32 * 8.0 ** {"transformer": 23, "cnn": 13}[learner] / 0.75)
+    assert np.isfinite(theory.ensemble_complexities(deep, 12, learner)).all()
+    assert np.isfinite(theory.ensemble_label_complexities(deep)).all()
+
+
 def test_a_threshold_is_that_of_half_of_the_probability() -> None:
     complexities = np.array([1.0, 2.0, 4.0])
     assert theory.at_half(complexities, np.array([0.6, 0.3, 0.1])) == 1

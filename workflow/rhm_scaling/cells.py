@@ -250,9 +250,9 @@ class Plan:
         label = f"{here}/{config.kind}-w{curve.width}-d{curve.depth}/{block}"
         return self._add(make_product("models", label, what, inputs, (f"models.{config.kind}",)))
 
-    def stage(self, name: str) -> dict[str, Any]:
-        """What a light stage depends on beside its tables: its code, its share of the plan."""
-        study = self.study
+    def stages(self) -> dict[str, dict[str, Any]]:
+        """What each light stage depends on beside its tables: its code, its share of the plan."""
+        study, recovering = self.study, set(self.recovering)
         curves = [{"experiment": curve.experiment, **curve.key()} for curve in self.curves]
         grammars = {name: self.parameters(name).specification() for name in study.grammars}
         learners = {name: config.learner for name, config in study.architectures.items()}
@@ -287,7 +287,7 @@ class Plan:
                 "blocks": [
                     {"recovery": block.files["recovery"], **curve.key()}
                     for curve, block in self.blocks
-                    if curve in self.recovering
+                    if curve in recovering
                 ],
                 "learners": learners,
             },
@@ -295,11 +295,14 @@ class Plan:
                 "curves": curves,
                 "learners": learners,
                 "titles": titles,
-                "recovering": sorted({curve.experiment for curve in self.recovering}),
+                "recovering": sorted({curve.experiment for curve in recovering}),
                 "title": study.title or study.name,
             },
         }
-        return {"study": study.name, "code": fingerprint(f"stages.{name}"), **shares[name]}
+        return {
+            name: {"study": study.name, "code": fingerprint(f"stages.{name}"), **shares[name]}
+            for name in LIGHT_STAGES
+        }
 
     def solved(self) -> list[tuple[str, Task]]:
         """Grammars and tasks whose theory is drawn."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .grammar import Grammar
-from .theory import Learner, at_half, ranked_level
+from .theory import Learner, at_half, check_level, ranked_level
 
 Array = NDArray[np.float64]
 
@@ -105,9 +105,7 @@ def sample_complexities(grammar: Grammar, level: int, learner: Learner) -> Array
     ValueError
         If the level is not of this grammar.
     """
-    parameters = grammar.parameters
-    if not 1 <= level <= parameters.L:
-        raise ValueError(f"level must lie in 1..{parameters.L}, not {level}")
+    check_level(grammar.parameters, level)
     if level == 1:
         return _within_the_last_patch(grammar)
     made_by = ranked_level(level, learner)

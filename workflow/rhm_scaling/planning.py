@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .cells import LIGHT_STAGES, Plan
+from .cells import Plan
 from .products import Product
 from .provenance import PACKAGE, UserError, write_if_changed
 from .reading import load_study
@@ -76,8 +76,8 @@ class WorkflowPlan(Plan):
         """Write ``study.json`` and the stage files, each only when its content changes."""
         folder = Path("results", self.study.name)
         files = {folder / "study.json": self.resolved()}
-        for name in LIGHT_STAGES:
-            files[folder / "stages" / f"{name}.json"] = self.stage(name)
+        for name, share in self.stages().items():
+            files[folder / "stages" / f"{name}.json"] = share
         for path, content in files.items():
             write_if_changed(path, json.dumps(content, indent=1) + "\n")
 

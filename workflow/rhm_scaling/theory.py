@@ -39,7 +39,7 @@ def sample_complexities(parameters: Parameters, level: int, learner: Learner) ->
     array
         One value a rank, most probable first; infinite where the correlations vanish (``f = 1``).
     """
-    _check_level(parameters, level)
+    check_level(parameters, level)
     signal = 1.0 - grammatical_fraction(parameters, level)
     signal = signal if signal > 1e-12 else 0.0
     if level > 1:
@@ -48,10 +48,11 @@ def sample_complexities(parameters: Parameters, level: int, learner: Learner) ->
         if learner == "transformer":
             signal *= float(np.prod(path[1:-1]))
     f_k = parameters.probabilities(ranked_level(level, learner))
-    return _over(1.0, signal * f_k / parameters.symbols(level))
+    return _inverse(signal * f_k / parameters.symbols(level))
 
 
-def _check_level(parameters: Parameters, level: int) -> None:
+def check_level(parameters: Parameters, level: int) -> None:
+    """Raise `ValueError` if the grammar has no such level of rules."""
     if not 1 <= level <= parameters.L:
         raise ValueError(f"level must lie in 1..{parameters.L}, not {level}")
 
@@ -66,7 +67,7 @@ def ensemble_complexities(parameters: Parameters, level: int, learner: Learner) 
     dependence between two steps through one rule table; correlations of drawn grammars agree
     within a few per cent (tested).
     """
-    _check_level(parameters, level)
+    check_level(parameters, level)
     v, s = parameters.v, parameters.s
     tuples = v**s
     alike = (v ** (s - 1) - 1) / (tuples - 1)  # chance that two distinct tuples share a child
@@ -75,7 +76,9 @@ def ensemble_complexities(parameters: Parameters, level: int, learner: Learner) 
         same = weight * parameters.q(above)
         weight = same + (1 - same) * alike
     same = weight * parameters.q(level)
-    signal = (same - 1 / tuples) / (1 - 1 / tuples)
+    # what rounding leaves of a difference that vanishes is no signal; small signals are
+    excess = same - 1 / tuples if same * tuples - 1 > 1e-12 else 0.0
+    signal = excess / (1 - 1 / tuples)
     if level == 1:
         signal *= (1 - 1 / v) * (1 - 1 / v ** (s - 1)) / parameters.q(1)
     else:
@@ -84,13 +87,13 @@ def ensemble_complexities(parameters: Parameters, level: int, learner: Learner) 
         signal *= float(np.prod([parameters.q(j) * step for j in range(1, level)]))
         if learner == "transformer":
             signal *= float(np.prod([parameters.q(j) * step for j in range(2, level)]))
-    return _over(1.0, signal * parameters.probabilities(ranked_level(level, learner)))
+    return _inverse(signal * parameters.probabilities(ranked_level(level, learner)))
 
 
-def _over(one: float, signal: Array) -> Array:
-    """``one/signal``, infinite where the signal vanishes but for rounding."""
+def _inverse(signal: Array) -> Array:
+    """``1/signal``, infinite where there is none."""
     found = np.full(signal.shape, np.inf)
-    return np.asarray(np.divide(one, signal, where=signal > 1e-14, out=found))
+    return np.asarray(np.divide(1.0, signal, where=signal > 0, out=found))
 
 
 def ranked_level(level: int, learner: Learner) -> int:
@@ -143,7 +146,7 @@ def ensemble_label_complexities(parameters: Parameters) -> Array:
     step = (1 - 1 / v) / (1 - 1 / tuples)
     above = [parameters.q(level) * step for level in range(2, parameters.L + 1)]
     signal = (1 - 1 / parameters.n) / parameters.n * float(np.prod(above))
-    return _over(1.0, signal * parameters.probabilities(1))
+    return _inverse(signal * parameters.probabilities(1))
 
 
 def classification_exponent(parameters: Parameters) -> float:

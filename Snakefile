@@ -43,6 +43,7 @@ rule all:
         PLAN.paths("counts"),
         table("runs"),
         table("fits"),
+        RATES,
         THEORY_FIGURES,
         FIGURES,
 

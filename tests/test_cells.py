@@ -134,6 +134,26 @@ def test_a_training_set_is_a_prefix_of_a_file_that_does_not_depend_on_other_size
     assert [capacity(size) for size in (1, 1024, 1025, 10**7)] == [1024, 1024, 4096, 2**24]
 
 
+def test_learning_rates_are_one_more_axis_of_the_pack() -> None:
+    change = "architectures.cnn.optimizer"
+    one, same = (plan({change: {"kind": "sgd", "lr": lr}}) for lr in (0.2, [0.2]))
+    assert names(one) == names(same)
+    swept = {"kind": "sgd", "lr": [0.4, 0.1, 0.2, 0.8]}
+    found = plan({change: swept})
+    assert [b.specification["learning_rates"] for c, b in found.blocks if c in found.sweeping] == [
+        [0.1, 0.2, 0.4, 0.8]
+    ] * 2
+    tiles = plan({change: swept, "block.learning_rates": 2})
+    more = plan({change: {**swept, "lr": [*swept["lr"], 1.6]}, "block.learning_rates": 2})
+    assert names(tiles) < names(more)
+    assert len(names(more) - names(tiles)) == 2
+    assert not tiles.coordinates  # one width
+    several = plan({change: swept, "architectures.cnn.width": [8, 16]})
+    ((curve, check),) = several.coordinates
+    assert curve.architecture == "cnn"
+    assert check.specification["widths"] == [8, 16]
+
+
 def test_replicas_are_covered_once() -> None:
     replicas = {"rule_draws": 5, "samples": 2, "initialisations": 3}
     block = {"rule_draws": 2, "samples": 1, "initialisations": 2}

@@ -42,7 +42,7 @@ def test_a_good_study() -> None:
     study = parse_study(GOOD, "s.yaml")
     assert study.architectures["big"].width == [8, 16]
     assert study.architectures["cnn"].width == [16]
-    assert study.architectures["big"].optimizer.lr == 1e-3
+    assert study.architectures["big"].optimizer.lr == [1e-3]
     assert study.grammars["z"].parameters().zipf == (1.0, None)
 
 
@@ -68,8 +68,9 @@ def test_a_good_study() -> None:
         ("width: 16", "width: [4, 4]", "architectures.cnn.width: holds a value twice"),
         ("heads: 2", "heads: 3", "architectures.big.heads: 3 does not divide the width 8"),
         ("kind: cnn", "kind: rnn", "architectures.cnn: needs kind: 'cnn', 'transformer'"),
-        ("lr: 1e-3", "lr: 0", "architectures.big.optimizer.lr: "),
-        ("lr: 1e-3", "lr: .nan", "architectures.big.optimizer.lr: "),
+        ("lr: 1e-3", "lr: 0", "architectures.big.optimizer.lr.0: "),
+        ("lr: 1e-3", "lr: .nan", "architectures.big.optimizer.lr.0: "),
+        ("lr: 1e-3", "lr: [0.1, 0.1]", "architectures.big.optimizer.lr: "),
         ("train_sizes: [8, 16]", "train_sizes: [8, 0]", "experiments.last.train_sizes.1: "),
         ("train_sizes: [8, 16]", "train_sizes: []", "experiments.last.train_sizes: "),
         ("train_sizes: [8, 16]", "train_sizes: often", "experiments.last.train_sizes: "),

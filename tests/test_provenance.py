@@ -59,7 +59,7 @@ MODELS = {"cnn", "transformer", "attention"}
         ("sampling", '"""The first `size` sentences, a chunk at a time."""', '"""Some."""', set()),
         ("models/cnn", "def rate_scale(self)", "def rate_scale( self )", set()),
         ("models/cnn", ".relu_()", ".tanh_()", {"cnn"}),
-        ("models/transformer", "torch.relu(", "torch.tanh(", {"transformer"}),
+        ("models/transformer", "self.up, self.down)", "self.up, -self.down)", {"transformer"}),
         ("models/layers", "tril(-1)", "tril(-2)", MODELS),
         ("training", "_FIRST_EVALUATION = 8", "_FIRST_EVALUATION = 16", MODELS),
         ("figures", "Agg", "agg", {"figures"}),

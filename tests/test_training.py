@@ -8,17 +8,16 @@ import pytest
 import torch
 
 from rhm_scaling.config import kinds
+from rhm_scaling.examples import Examples, evaluate
 from rhm_scaling.grammar import Grammar, Parameters
 from rhm_scaling.inference import exact_predictor
 from rhm_scaling.models import build
 from rhm_scaling.models.layers import Shape
 from rhm_scaling.sampling import Stream
 from rhm_scaling.training import (
-    Examples,
     Outcome,
     Settings,
     batch_order,
-    evaluate,
     evaluation_steps,
     train,
 )
@@ -26,7 +25,6 @@ from rhm_scaling.training import (
 PARAMETERS = Parameters.make(v=6, s=2, L=3, m=2)
 SETTINGS = Settings(
     optimizer="sgd",
-    lr=0.2,
     momentum=0.9,
     warmup_steps=10,
     batch_size=32,
@@ -47,11 +45,20 @@ def shape(task: str, width: int = 12) -> Shape:
     return Shape(6, 2, 3, 6, task, width=width, depth=2, heads=2)
 
 
-def run(kind: str, task: str, replicas: list[int], settings: Settings, width: int = 12) -> Outcome:
+def run(
+    kind: str,
+    task: str,
+    replicas: list[int],
+    settings: Settings,
+    width: int = 12,
+    rates: list[float] | float = 0.2,
+) -> Outcome:
     seeds = [1000 + replica for replica in replicas]
     network = build(kind, shape(task, width), seeds)
     sets = [examples(task, replicas, *what) for what in (("train", 100), ("validation", 150))]
-    return train(network, *sets, seeds, settings)
+    if isinstance(rates, float):
+        rates = [rates] * len(replicas)
+    return train(network, *sets, seeds, rates, settings)
 
 
 def assert_same(one: Outcome, i: int, other: Outcome, j: int) -> None:
@@ -70,24 +77,25 @@ def assert_same(one: Outcome, i: int, other: Outcome, j: int) -> None:
 @pytest.mark.parametrize("kind", kinds())
 @pytest.mark.parametrize("width", [12, 14])  # with and without a remainder in vector registers
 def test_a_replica_equals_itself_alone_bitwise(kind: str, optimizer: str, width: int) -> None:
-    rate = {"sgd": 0.2, "adam": 0.01}[optimizer]
-    settings = replace(SETTINGS, optimizer=optimizer, lr=rate)
+    rates = {"sgd": [0.2, 0.1, 0.2, 0.3], "adam": [0.01, 0.02, 0.01, 0.005]}[optimizer]
+    settings = replace(SETTINGS, optimizer=optimizer)
     if kind == "cnn":
         settings = replace(settings, max_steps=400, patience=4.0, train_loss=0.1)
-    pack = run(kind, "last_token", [0, 1, 2, 3], settings, width)
+    pack = run(kind, "last_token", [0, 1, 2, 3], settings, width, rates)
     assert len(set(pack.steps)) > 1  # some stop early, the pack is compacted
     for replica in range(4):
-        assert_same(pack, replica, run(kind, "last_token", [replica], settings, width), 0)
+        alone = run(kind, "last_token", [replica], settings, width, rates[replica])
+        assert_same(pack, replica, alone, 0)
 
 
 @pytest.mark.parametrize(
     ("kind", "task"), [("cnn", "classification"), ("transformer", "autoregressive")]
 )
 def test_other_tasks_too(kind: str, task: str) -> None:
-    settings = SETTINGS if kind == "cnn" else replace(SETTINGS, optimizer="adam", lr=0.01)
-    pack = run(kind, task, [0, 1, 2], settings)
+    settings = SETTINGS if kind == "cnn" else replace(SETTINGS, optimizer="adam")
+    pack = run(kind, task, [0, 1, 2], settings, rates=0.01)
     for replica in range(3):
-        assert_same(pack, replica, run(kind, task, [replica], settings), 0)
+        assert_same(pack, replica, run(kind, task, [replica], settings, rates=0.01), 0)
 
 
 def test_the_same_seeds_give_the_same_outcome() -> None:
@@ -104,7 +112,7 @@ def test_a_diverging_replica_is_marked_and_does_not_touch_the_others() -> None:
     sets = [
         examples("last_token", [0, 1, 2], *what) for what in (("train", 100), ("validation", 150))
     ]
-    outcome = train(network, *sets, seeds, SETTINGS)
+    outcome = train(network, *sets, seeds, [0.2] * 3, SETTINGS)
     healthy = run("cnn", "last_token", [0, 1, 2], SETTINGS)
     assert outcome.stop_reason[1] == "diverged"
     assert math.isnan(outcome.validation_loss[1])
@@ -114,7 +122,7 @@ def test_a_diverging_replica_is_marked_and_does_not_touch_the_others() -> None:
 
 
 def test_a_high_rate_diverges_within_the_run() -> None:
-    outcome = run("cnn", "last_token", [0], replace(SETTINGS, lr=1e6, warmup_steps=1))
+    outcome = run("cnn", "last_token", [0], replace(SETTINGS, warmup_steps=1), rates=1e6)
     assert outcome.stop_reason == ["diverged"]
     assert outcome.steps[0] < SETTINGS.max_steps
 
@@ -124,12 +132,13 @@ def test_a_high_rate_diverges_within_the_run() -> None:
     [
         ({"train_loss": 10.0}, "train_loss"),
         ({"max_steps": 8, "min_steps": 100}, "max_steps"),
-        ({"lr": 1e-9, "min_steps": 20}, "patience"),
+        ({"min_steps": 20}, "patience"),
     ],
 )
 def test_each_stopping_rule(change: dict, reason: str) -> None:
     settings = replace(SETTINGS, train_loss=0.0)
-    outcome = run("cnn", "last_token", [0], replace(settings, **change))
+    rate = 1e-9 if reason == "patience" else 0.2
+    outcome = run("cnn", "last_token", [0], replace(settings, **change), rates=rate)
     assert outcome.stop_reason == [reason]
 
 

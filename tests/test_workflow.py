@@ -30,20 +30,30 @@ from rhm_scaling.training import Examples, evaluate
 from test_documents import documented
 
 LIGHT = {
-    *("gather_runs", "tabulate_theory", "draw_theory", "aggregate_curves", "fit_curves"),
+    *(
+        "compare_rates",
+        "gather_runs",
+        "tabulate_theory",
+        "draw_theory",
+        "aggregate_curves",
+        "fit_curves",
+    ),
     *("gather_recovery", "draw_figures", "all"),
 }
 
 
 def test_tables_have_the_documented_columns_and_all_rows(project: Project) -> None:
     tables = ("runs", "theory", "predictions", "curves", "fits", "local_exponents")
-    for name in (*tables, "recovery", "recovered_at"):
+    rates = ("rates", "best_rates", "rate_scaling", "coordinates")
+    for name in (*tables, "recovery", "recovered_at", *rates):
         assert list(project.table(name).columns) == documented(f"{name}.csv")
     runs = project.table("runs")
-    assert len(runs) == 2 * (2 * 4 + 6 * 3 + 3)
-    assert not runs.duplicated(["grammar", "task", "architecture", "train_size", "rule_seed"]).any()
-    assert len(project.table("curves")) == len(runs) / 2
-    assert len(project.table("fits")) == 9
+    assert len(runs) == 2 * (2 * 4 + 6 * 3 + 3 + 2 * 2)
+    point = ["grammar", "task", "architecture", "width", "train_size", "rule_seed"]
+    assert not runs.duplicated([*point, "lr"]).any()
+    assert not runs[runs["chosen"]].duplicated(point).any()
+    assert len(project.table("curves")) == runs["chosen"].sum() / 2
+    assert len(project.table("fits")) == 11
     assert (runs["status"] == "ok").all()
 
 
@@ -309,7 +319,9 @@ def test_a_trained_network_can_be_loaded(project: Project) -> None:
     runs = project.table("runs").query("task == 'last_token' and stop_reason != 'counted'")
     study = json.loads((project.folder / "results/tiny/study.json").read_text(encoding="utf-8"))
     for _, row in runs.groupby("architecture").tail(1).iterrows():
-        cell = {key: row[key] for key in ("task", "architecture", "train_size", "rule_seed")}
+        cell = {
+            key: row[key] for key in ("task", "architecture", "width", "train_size", "rule_seed")
+        }
         network = load_network("tiny", project.folder, **cell)
         (name,) = (
             name
@@ -359,8 +371,9 @@ def test_a_study_that_diverges_ends_with_marked_rows(project: Project) -> None:
 def test_figures_are_there_in_both_formats(project: Project) -> None:
     folder = project.folder / "results" / "tiny" / "figures"
     names = collections.Counter(path.suffix for path in folder.iterdir())
-    # two an experiment, four grammars with a task, one experiment that recovers symbols
-    assert names == {".pdf": 11, ".png": 11, ".html": 1}
+    # two an experiment, four grammars with a task, one experiment that recovers symbols, one that
+    # tries learning rates
+    assert names == {".pdf": 14, ".png": 14, ".html": 1}
     assert all(path.stat().st_size > 1000 for path in folder.iterdir())
 
 

@@ -30,6 +30,7 @@ from .tasks import Task
 
 LIGHT_STAGES = (
     "runs",
+    "rates",
     "theory_table",
     "theory_figures",
     "curves",
@@ -38,6 +39,7 @@ LIGHT_STAGES = (
     "figures",
 )
 _COUNTING = (CountingConfig, NgramConfig)
+_INITIALISATIONS = 8  # of a coordinate check
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,9 @@ class Plan:
         The theory of each grammar, task and rule draw.
     surveys
         Correlations of many rule draws of each drawn grammar and task.
+    coordinates
+        Coordinate checks of networks that sweep both width and learning rate, each with the first
+        of its curves.
     curves
         The learning curves.
     grids
@@ -89,6 +94,7 @@ class Plan:
         self.blocks: list[tuple[Curve, Product]] = []
         self.theory: dict[tuple[str, Task, int], Product] = {}
         self.surveys: dict[tuple[str, Task], Product] = {}
+        self.coordinates: list[tuple[Curve, Product]] = []
         self.curves: list[Curve] = []
         self.grids: dict[tuple[str, str], grid.Grid] = {}
         for name, experiment in study.experiments.items():
@@ -97,9 +103,11 @@ class Plan:
                 self._solve(grammar, experiment)
             for curve in self._curves(name, experiment):
                 self.curves.append(curve)
+                self._check_coordinates(curve)
                 sizes = self.grids[name, curve.grammar].sizes
-                for tile, size in cartesian(self._tiles(curve, experiment), sizes):
-                    self.blocks.append((curve, self._block(curve, experiment, size, tile)))
+                rates = self._rates(curve)
+                for tile, size, span in cartesian(self._tiles(curve, experiment), sizes, rates):
+                    self.blocks.append((curve, self._block(curve, experiment, size, tile, span)))
 
     def _grid(self, name: str, experiment: ExperimentConfig, grammar: str) -> grid.Grid:
         chosen = experiment.train_sizes
@@ -151,6 +159,14 @@ class Plan:
             ]
             yield [(r, s, i) for r, s, i in cartesian(*spans)]
 
+    def _rates(self, curve: Curve) -> list[list[float]]:
+        """The learning rates that are tried, in tiles; one empty tile for learners that count."""
+        config = self.study.architectures[curve.architecture]
+        if isinstance(config, _COUNTING):
+            return [[]]
+        rates, side = sorted(config.optimizer.lr), self.study.block.learning_rates
+        return [rates[start : start + side] for start in range(0, len(rates), side)]
+
     def _add(self, product: Product) -> Product:
         known = self.products[product.kind].setdefault(product.name, product)
         if known.specification != product.specification:
@@ -200,6 +216,7 @@ class Plan:
         experiment: ExperimentConfig,
         size: int,
         tile: list[tuple[int, int, int]],
+        rates: list[float],
     ) -> Product:
         parameters = self.parameters(curve.grammar)
         config = self.study.architectures[curve.architecture]
@@ -217,7 +234,7 @@ class Plan:
             inputs[f"{here}-exact"] = self._exact(
                 curve.grammar, curve.task, rule, inputs[f"{here}-test"]
             )
-        what = {
+        what: dict[str, Any] = {
             "grammar": parameters.specification(),
             "task": curve.task,
             "train_size": size,
@@ -233,22 +250,52 @@ class Plan:
                 inputs[f"r{rule:03d}-grammar"] = self._grammar(curve.grammar, rule)
             what["learner"] = config.model_dump()
             return self._add(make_product("counts", f"{here}/{config.label}/{block}", what, inputs))
-        training = config.training.model_dump()
-        optimizer = config.optimizer.model_dump()
-        what["architecture"] = {
-            "kind": config.kind,
-            "width": curve.width,
-            "depth": curve.depth,
-            "heads": getattr(config, "heads", 1),
-        }
-        what["settings"] = {
+        what["architecture"] = {**self._shape(curve), "width": curve.width}
+        what["settings"] = self._settings(curve)
+        what["learning_rates"] = rates
+        span = "-".join(f"{rate:g}" for rate in dict.fromkeys((rates[0], rates[-1])))
+        label = f"{here}/{config.kind}-w{curve.width}-d{curve.depth}-lr{span}/{block}"
+        return self._add(make_product("models", label, what, inputs, (f"models.{config.kind}",)))
+
+    def _shape(self, curve: Curve) -> dict[str, Any]:
+        """A network's architecture but for its width."""
+        config = self.study.architectures[curve.architecture]
+        heads = getattr(config, "heads", 1)
+        return {"kind": config.kind, "depth": curve.depth, "heads": heads}
+
+    def _settings(self, curve: Curve) -> dict[str, Any]:
+        """How a network is trained (`training.Settings`)."""
+        config: Any = self.study.architectures[curve.architecture]
+        optimizer = config.optimizer.model_dump(exclude={"lr"})
+        return {
             "optimizer": optimizer.pop("kind"),
             "momentum": optimizer.pop("momentum", 0.0),
             **optimizer,
-            **training,
+            **config.training.model_dump(),
         }
-        label = f"{here}/{config.kind}-w{curve.width}-d{curve.depth}/{block}"
-        return self._add(make_product("models", label, what, inputs, (f"models.{config.kind}",)))
+
+    def _check_coordinates(self, curve: Curve) -> None:
+        """Add the coordinate check of a network that sweeps both width and learning rate."""
+        config: Any = self.study.architectures[curve.architecture]
+        if self._tries(curve) < 2 or len(config.width) < 2 or curve.width != min(config.width):
+            return
+        settings = self._settings(curve)
+        parameters, rates = self.parameters(curve.grammar), sorted(config.optimizer.lr)
+        what = {
+            "grammar": parameters.specification(),
+            "task": curve.task,
+            "architecture": self._shape(curve),
+            "widths": sorted(config.width),
+            "settings": {key: settings[key] for key in ("optimizer", "momentum", "batch_size")},
+            "learning_rate": rates[len(rates) // 2],
+            "initialisations": _INITIALISATIONS,
+        }
+        inputs = {"sentences": self._sentences(curve.grammar, 0, 0, "train", capacity(1))}
+        label = f"{parameters.label()}/{curve.task}-{config.kind}-d{curve.depth}"
+        by_name = (f"models.{config.kind}",)
+        self.coordinates.append(
+            (curve, self._add(make_product("coordinates", label, what, inputs, by_name)))
+        )
 
     def stages(self) -> dict[str, dict[str, Any]]:
         """What each light stage depends on beside its tables: its code, its share of the plan."""
@@ -265,6 +312,13 @@ class Plan:
                     {"runs": block.files["runs"], "product": block.name, **curve.key()}
                     for curve, block in self.blocks
                 ]
+            },
+            "rates": {
+                "curves": [curve for curve, c in zip(curves, self.curves) if c in self.sweeping],
+                "coordinates": [
+                    {"file": known.files["product"], **curve.key()}
+                    for curve, known in self.coordinates
+                ],
             },
             "theory_table": {
                 "grammars": grammars,
@@ -296,6 +350,7 @@ class Plan:
                 "learners": learners,
                 "titles": titles,
                 "recovering": sorted({curve.experiment for curve in recovering}),
+                "sweeping": sorted({curve.experiment for curve in self.sweeping}),
                 "title": study.title or study.name,
             },
         }
@@ -313,6 +368,15 @@ class Plan:
         """Curves of learners that recover hidden symbols."""
         kinds = self.study.architectures
         return [c for c in self.curves if isinstance(kinds[c.architecture], CountingConfig)]
+
+    @property
+    def sweeping(self) -> list[Curve]:
+        """Curves of networks for which several learning rates are tried."""
+        return [curve for curve in self.curves if self._tries(curve) > 1]
+
+    def _tries(self, curve: Curve) -> int:
+        """How many learning rates are tried."""
+        return sum(map(len, self._rates(curve)))
 
     def resolved(self) -> dict[str, Any]:
         """The content of ``study.json``: the study with every default, and all its products."""

@@ -49,17 +49,23 @@ def _same_code(planned: str, *modules: str) -> None:
 
 def _make(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
     """Make one heavy product from its specification."""
+    log("started")
     specification = json.loads(arguments.specification)
     module = f"stages.{specification['kind']}"
     by_name: list[str] = []
     options: dict[str, Any] = {}
-    if specification["kind"] == "models":
+    if "architecture" in specification:
         by_name = [f"models.{specification['architecture']['kind']}"]
-        options = {"device": _torch(arguments.device, arguments.threads), "log": log}
+    if specification["kind"] == "models":
+        device = _torch(arguments.device, arguments.threads)
+        options = {"device": device, "pack": arguments.pack, "log": log}
     _same_code(specification["code"], module, *by_name)
     outputs = _pairs(arguments.outputs)
     make = importlib.import_module(f".{module}", __package__).make
+    start = time.perf_counter()
     make(specification, _pairs(arguments.inputs), outputs, **options)
+    threads = arguments.threads if specification["kind"] == "models" else 1
+    log(f"made in {threads * (time.perf_counter() - start):.2f} core-seconds")
     write_text(outputs["specification"], json.dumps(specification, indent=1) + "\n")
 
 
@@ -77,10 +83,24 @@ def _torch(device: str, threads: int) -> str:
 
 def _stage(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
     """Make the tables or figures of one light stage of a study."""
+    log("started")
     folder: Path = arguments.folder
     stage = json.loads((folder / "stages" / f"{arguments.name}.json").read_text(encoding="utf-8"))
     _same_code(stage["code"], f"stages.{arguments.name}")
-    importlib.import_module(f".stages.{arguments.name}", __package__).make(stage, folder, Path())
+    make = importlib.import_module(f".stages.{arguments.name}", __package__).make
+    start = time.perf_counter()
+    make(stage, folder, Path())
+    log(f"made in {time.perf_counter() - start:.2f} core-seconds")
+
+
+def _spent(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
+    """Print how the time of a study's run was spent, from its logs."""
+    from .cells import Plan
+    from .reading import load_study
+    from .spent import spent
+
+    table = spent(Plan(load_study(arguments.study)), Path(), arguments.cores)
+    print(table.to_string(index=False, float_format="{:.2f}".format))
 
 
 def _show(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
@@ -107,13 +127,29 @@ def _name(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
 
 
 def _bench(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
-    """Measure inference, sampler and training against plain loops and matrix products."""
-    from .bench import inference, sampler, training
+    """Measure inference, sampler, training and the cost model: ratios to loops and to peaks."""
+    from .bench import cost, inference, sampler, training
 
-    for part in (inference, sampler, training):
-        print((part.__doc__ or "").splitlines()[0])
-        table = part.measure()
-        print(table.to_string(index=False, float_format="{:.2f}".format, na_rep="-"), flush=True)
+    parts: dict[str, Callable[[], Any]] = {
+        (inference.__doc__ or ""): inference.measure,
+        (sampler.__doc__ or ""): sampler.measure,
+        (training.__doc__ or ""): training.measure,
+        (cost.__doc__ or ""): lambda: cost.predictions(cost.calibrate()),
+        (cost.growth.__doc__ or ""): cost.growth,
+    }
+    for title, measure in parts.items():
+        print(title.splitlines()[0])
+        table = measure().to_string(index=False, float_format="{:.2f}".format, na_rep="-")
+        print(table, flush=True)
+
+
+def _calibrate(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
+    """Measure this machine's rates, from which times are estimated; a minute or two."""
+    from .bench.cost import calibrate
+
+    path = Path("results", "machine.json")
+    write_text(path, calibrate().json())
+    print(f"{path}: {path.read_text(encoding='utf-8')}", end="")
 
 
 def _docs(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
@@ -135,6 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--outputs", nargs="+", required=True, metavar="ROLE=PATH")
     make.add_argument("--device", choices=["cpu", "cuda", "auto"], default="cpu")
     make.add_argument("--threads", type=int, default=1)
+    make.add_argument("--pack", type=int, help="replicas trained side by side")
     make.set_defaults(run=_make)
 
     stage = commands.add_parser("stage", help=_stage.__doc__)
@@ -150,13 +187,21 @@ def _parser() -> argparse.ArgumentParser:
     name.add_argument("study", type=Path, help="the study's YAML file")
     name.set_defaults(run=_name)
 
+    spent = commands.add_parser("spent", help=_spent.__doc__)
+    spent.add_argument("study", type=Path, help="the study's YAML file")
+    spent.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="of the run")
+    spent.set_defaults(run=_spent)
+
     bench = commands.add_parser("bench", help=_bench.__doc__)
     bench.set_defaults(run=_bench)
+
+    calibrate = commands.add_parser("calibrate", help=_calibrate.__doc__)
+    calibrate.set_defaults(run=_calibrate)
 
     docs = commands.add_parser("docs", help=_docs.__doc__)
     docs.set_defaults(run=_docs)
 
-    for command in (make, stage, show, name, bench, docs):
+    for command in (make, stage, show, name, spent, bench, calibrate, docs):
         command.add_argument("--log", type=Path, help="file to which plain lines are appended")
     return parser
 

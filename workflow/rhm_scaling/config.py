@@ -45,6 +45,10 @@ def _distinct(values: list[Any]) -> list[Any]:
 Sizes = Annotated[list[PositiveInt], Field(min_length=1), AfterValidator(_distinct)]
 Names = Annotated[list[Name], Field(min_length=1), AfterValidator(_distinct)]
 Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Rates = Annotated[
+    Annotated[list[PositiveFloat], Field(min_length=1), AfterValidator(_distinct)],
+    BeforeValidator(_as_list, json_schema_input_type=PositiveFloat | list[PositiveFloat]),
+]
 Sweep = Annotated[
     Sizes,
     BeforeValidator(_as_list, json_schema_input_type=PositiveInt | list[PositiveInt]),
@@ -148,8 +152,9 @@ class SgdConfig(Model):
 
     kind: Literal["sgd"]
     """Always `sgd`."""
-    lr: PositiveFloat = 0.5
-    """Learning rate; in a `cnn` it is multiplied by the width (mean-field parametrization)."""
+    lr: Rates = [0.5]
+    """Learning rate, or several to try: every point of a curve then takes the one of least
+    validation loss. In a `cnn` it is multiplied by the width (mean-field parametrization)."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Momentum."""
     warmup_steps: PositiveInt = 1
@@ -161,8 +166,9 @@ class AdamConfig(Model):
 
     kind: Literal["adam"]
     """Always `adam`."""
-    lr: PositiveFloat = 1e-3
-    """Learning rate."""
+    lr: Rates = [1e-3]
+    """Learning rate, or several to try: every point of a curve then takes the one of least
+    validation loss."""
     warmup_steps: PositiveInt = 100
     """Steps over which the rate rises linearly to `lr`; 1 for none."""
 
@@ -326,6 +332,8 @@ class BlockConfig(Model):
     """Samples in a block."""
     initialisations: PositiveInt = 1
     """Initialisations in a block."""
+    learning_rates: PositiveInt = 8
+    """Learning rates, in growing order, in a block of networks."""
 
 
 class AutoSizesConfig(Model):

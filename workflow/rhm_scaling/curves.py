@@ -62,8 +62,8 @@ def mean_and_interval(values: NDArray[np.float64]) -> tuple[float, float, float]
 def learning_curve(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
     """One row a training size, for the replicas of one curve.
 
-    Columns: train_size, measure, replicas, rule_draws, diverged, mean, low, high (interval of the
-    mean over rule draws), test_loss, bayes_loss (means), overlap.
+    Columns: train_size, lr, rates_tried, measure, replicas, rule_draws, diverged, mean, low, high
+    (interval of the mean over rule draws), test_loss, bayes_loss (means), overlap.
     """
     rows = []
     for size, group in runs.groupby("train_size"):
@@ -72,6 +72,8 @@ def learning_curve(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
         rows.append(
             {
                 "train_size": size,
+                "lr": group["lr"].iloc[0],
+                "rates_tried": group["rates_tried"].iloc[0],
                 "measure": measure,
                 "replicas": len(good),
                 "rule_draws": good["rule_seed"].nunique(),

@@ -26,7 +26,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from .curves import CURVE_KEY, rows_of
 from .provenance import write_aside
 
-_MARKERS = "osD^vP*Xd<>"
+MARKERS = "osD^vP*Xd<>"
 _MEASURE_LABEL = {
     "test_error": "test error",
     "test_excess": "excess over the Bayes limit (nats)",
@@ -122,7 +122,7 @@ def learning_curves(
         figure, (loss_axis, axis) = plt.subplots(1, 2, figsize=(9.2, 4.0))
         _losses(loss_axis, curves, theory, labels)
     handles = []
-    for (key, label), color, marker in zip(labels.items(), colors, _MARKERS * 9):
+    for (key, label), color, marker in zip(labels.items(), colors, MARKERS * 9):
         table, fit = _rows(curves, key), _rows(fits, key).iloc[0]
         shown = table[table["mean"] > 0]
         _errorbars(axis, shown, "mean", color, marker)
@@ -138,7 +138,8 @@ def learning_curves(
             axis.plot(
                 table["train_size"], table["lookup"], color=color, linestyle=":", linewidth=1.2
             )
-        text = f"{label}: {_with_interval(fit)}"
+        tuned = ", tuned rate" if (table["rates_tried"] > 1).all() else ""
+        text = f"{label}{tuned}: {_with_interval(fit)}"
         handles.append(Line2D([], [], color=color, marker=marker, markersize=4, label=text))
     _sizes(axis, curves)
     axis.set_yscale("log")
@@ -209,7 +210,7 @@ def _losses(
 ) -> None:
     """Test loss against size, between the exact entropies (mean over rule draws)."""
     colors = sns.color_palette("colorblind", len(labels))
-    for (key, label), color, marker in zip(labels.items(), colors, _MARKERS * 9):
+    for (key, label), color, marker in zip(labels.items(), colors, MARKERS * 9):
         table = _rows(curves, key)
         axis.plot(
             table["train_size"], table["test_loss"], color=color, marker=marker, markersize=4,
@@ -248,7 +249,7 @@ def local_exponents(
     colors = sns.color_palette("colorblind", len(labels))
     figure, axis = plt.subplots(figsize=(5.6, 3.8))
     tops = [1.0]
-    for (key, label), color, marker in zip(labels.items(), colors, _MARKERS * 9):
+    for (key, label), color, marker in zip(labels.items(), colors, MARKERS * 9):
         table, fit = _rows(local, key).dropna(subset=["exponent"]), _rows(fits, key).iloc[0]
         _errorbars(axis, table, "exponent", color, marker)
         axis.plot(
@@ -283,7 +284,7 @@ def recoveries(recovery: pd.DataFrame, found: pd.DataFrame, title: str) -> Figur
     for axis, (key, label) in zip(axes[0], labels.items()):
         mine, at = _rows(recovery, key), _rows(found, key)
         levels = sorted(mine["level"].unique())
-        for level, color, marker in zip(levels, sns.color_palette("colorblind"), _MARKERS):
+        for level, color, marker in zip(levels, sns.color_palette("colorblind"), MARKERS):
             curve = mine[mine["level"] == level].groupby("train_size")["recovered"].mean()
             axis.plot(
                 curve.index, curve, color=color, marker=marker, markersize=4, label=f"level {level}"

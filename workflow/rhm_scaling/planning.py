@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from . import cost
 from .cells import Plan
 from .products import Product
 from .provenance import PACKAGE, UserError, write_if_changed
@@ -24,7 +28,30 @@ class Machine(BaseModel):
 
     study: str
     device: Literal["cpu", "cuda", "auto"] = "cpu"
-    threads: int = Field(1, ge=1)
+    threads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    memory_mb: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the training of a block is given.
+
+    Attributes
+    ----------
+    threads
+        Of the computation.
+    memory
+        MiB.
+    pack
+        Replicas trained side by side in this memory; zero if not even one fits.
+    seconds
+        Expected, on these threads.
+    """
+
+    threads: int
+    memory: int
+    pack: int
+    seconds: float
 
 
 class WorkflowPlan(Plan):
@@ -34,9 +61,11 @@ class WorkflowPlan(Plan):
     ----------
     machine
         Settings of this machine.
+    jobs
+        What each block of networks is given, by name.
     """
 
-    def __init__(self, machine: Machine, base: Path) -> None:
+    def __init__(self, machine: Machine, base: Path, cores: int) -> None:
         path = Path(machine.study)
         if not path.is_file() and (base / path).is_file():
             path = base / path
@@ -46,6 +75,34 @@ class WorkflowPlan(Plan):
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
         self.machine = machine
+        self.jobs = self._jobs(cores)
+
+    def _jobs(self, cores: int) -> dict[str, Job]:
+        """Threads and memory of every block, so that all cores work and nothing is outgrown.
+
+        They follow from the study alone, not from what is finished already: a run that was
+        interrupted goes on as it began.
+        """
+        rates = cost.Rates.read(Path("results", "machine.json"))
+        costs = {
+            name: cost.BlockCost.of(product.specification, *_held_out(product))
+            for name, product in self.products["models"].items()
+        }
+        seconds = {name: block.seconds(rates) for name, block in costs.items()}
+        chosen = cost.threads(seconds, cores)
+        given = self.machine.memory_mb
+        whole = _USABLE * (_physical_memory() if given == "auto" else given)
+        jobs = {}
+        for name, block in costs.items():
+            # a network that needs more than its share of the memory has fewer neighbours
+            least = math.ceil(cores * block.memory(1) / whole)
+            fixed = self.machine.threads
+            threads = min(cores, max(chosen[name], least)) if fixed == "auto" else fixed
+            share = whole * min(1.0, threads / cores)
+            pack = block.fitting(share)
+            memory = math.ceil(block.memory(pack or 1))
+            jobs[name] = Job(threads, memory, pack, seconds[name] / threads)
+        return jobs
 
     def product(self, kind: str, name: str) -> Product:
         """The product of a kind with a name.
@@ -82,6 +139,23 @@ class WorkflowPlan(Plan):
             write_if_changed(path, json.dumps(content, indent=1) + "\n")
 
 
+_USABLE = 0.9  # of the memory
+
+
+def _held_out(block: Product) -> tuple[int, int]:
+    """Sizes of a block's validation and test sets."""
+    sizes = {role.rsplit("-", 1)[1]: known.specification for role, known in block.inputs.items()}
+    return sizes["validation"]["size"], sizes["test"]["size"]
+
+
+def _physical_memory() -> float:
+    """MiB of this machine, or of the control group that it is confined to."""
+    found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError, ValueError):  # no limit, or another kind of system
+        found = min(found, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    return found / 2**20
+
+
 def jobs_use_this_library() -> None:
     """Let every job run this copy of the library with the interpreter that plans it.
 
@@ -98,16 +172,16 @@ def jobs_use_this_library() -> None:
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**32))
 
 
-def plan_or_exit(config: Mapping[str, Any], base: Path) -> WorkflowPlan:
+def plan_or_exit(config: Mapping[str, Any], base: Path, cores: int | None) -> WorkflowPlan:
     """The plan of the configured study, written out; a user's mistake ends in one line."""
     try:
         try:
             machine = Machine.model_validate(dict(config))
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
-            key = ".".join(map(str, problem["loc"]))
-            raise UserError(f"config/config.yaml: {key}: {problem['msg']}") from error
-        plan = WorkflowPlan(machine, base)
+            # deeper parts of the place name pydantic's own alternatives
+            raise UserError(f"config/config.yaml: {problem['loc'][0]}: {problem['msg']}") from error
+        plan = WorkflowPlan(machine, base, cores or os.cpu_count() or 1)
         plan.check_store()
         plan.write()
         return plan

@@ -12,13 +12,17 @@ from typing import Any
 from .provenance import canonical_json, fingerprint, identity
 
 STORE = "results/store"
-KINDS = ("grammars", "sentences", "exact", "theory", "survey", "models", "counts")
+KINDS = (
+    *("grammars", "sentences", "exact", "theory", "survey"),
+    *("models", "counts", "coordinates"),
+)
 # Kinds that are a folder of files, by role
 _FOLDERS = {
     "theory": {"quantities": "quantities.csv", "curves": "curves.csv"},
     "models": {"runs": "runs.csv", "history": "history.csv", "weights": "weights.safetensors"},
     "counts": {"runs": "runs.csv", "recovery": "recovery.csv"},
 }
+_SUFFIXES = {"sentences": "npy", "exact": "npz", "survey": "csv", "coordinates": "csv"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Product:
         if self.kind in _FOLDERS:
             named = {**_FOLDERS[self.kind], "specification": "specification.json"}
             return {role: f"{stem}/{name}" for role, name in named.items()}
-        suffix = {"sentences": "npy", "exact": "npz", "survey": "csv"}.get(self.kind, "json")
+        suffix = _SUFFIXES.get(self.kind, "json")
         return {"product": f"{stem}.{suffix}", "specification": f"{stem}.specification.json"}
 
 

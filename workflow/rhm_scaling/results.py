@@ -40,7 +40,7 @@ def load_network(study: str, root: Path = Path(), **cell: Any) -> Pack:
         The folder that holds ``results/``.
     cell
         Columns of ``runs.csv`` that single out one row, such as ``grammar``, ``architecture``,
-        ``task``, ``train_size``, ``rule_seed``.
+        ``task``, ``train_size``, ``rule_seed``; without ``lr``, the rate that curves take.
 
     Raises
     ------
@@ -55,9 +55,11 @@ def load_network(study: str, root: Path = Path(), **cell: Any) -> Pack:
     runs = load_runs(study, root)
     if unknown := sorted(set(cell) - set(runs.columns)):
         raise UserError(f"{unknown[0]}: not a column of runs.csv")
+    if "lr" not in cell:
+        runs = runs[runs["chosen"]]
     rows = runs[(runs[list(cell)] == pd.Series(cell, dtype=object)).all(axis=1)]
     if len(rows) != 1:
-        varying = [c for c in runs.columns[:12] if rows[c].nunique() > 1]
+        varying = [c for c in runs.columns[:14] if rows[c].nunique() > 1]
         hint = f"; name also {', '.join(varying)}" if varying else ""
         raise UserError(f"{len(rows)} replicas of {study} match {cell}{hint}")
     row = rows.iloc[0]
@@ -66,7 +68,8 @@ def load_network(study: str, root: Path = Path(), **cell: Any) -> Pack:
     folder = root / "results" / "store" / "models" / row["product"]
     specification = json.loads((folder / "specification.json").read_text(encoding="utf-8"))
     replica = [int(row[key]) for key in ("rule_seed", "sample_seed", "init_seed")]
-    index = specification["replicas"].index(replica)
+    rate = specification["learning_rates"].index(row["lr"])
+    index = rate * len(specification["replicas"]) + specification["replicas"].index(replica)
     path = folder / "weights.safetensors"
     try:
         with safe_open(path, "pt") as file:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,22 +17,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
+from .examples import Examples, evaluate, example_losses
 from .models.layers import Pack
-from .tasks import Task, inputs_and_targets
+from .optimizers import Kind, Optimizer
 
 StopReason = Literal["patience", "train_loss", "max_steps", "diverged"]
 _FIRST_EVALUATION = 8  # earlier evaluations would cost more than they tell
-_EVALUATION_EXAMPLES = 256  # a replica and forward pass when evaluating; small enough for caches
 
 
 @dataclass(frozen=True)
 class Settings:
     """How a network is trained; `config/README.md` explains each value."""
 
-    optimizer: Literal["sgd", "adam"]
-    lr: float
+    optimizer: Kind
     momentum: float
     warmup_steps: int
     batch_size: int
@@ -41,58 +39,6 @@ class Settings:
     patience: float
     train_loss: float
     evaluations_per_octave: int
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Inputs and targets of a pack; replicas that share a data set hold it once.
-
-    Attributes
-    ----------
-    inputs
-        Masked tokens of the distinct data sets, ``(U, N, T)``.
-    targets
-        ``(U, N)``, or ``(U, N, T)`` for the autoregressive task.
-    source
-        Which data set each replica uses, ``(R,)``.
-    """
-
-    inputs: Tensor
-    targets: Tensor
-    source: Tensor
-
-    @classmethod
-    def make(
-        cls, task: Task, datasets: Sequence[NDArray[np.void]], source: Sequence[int], v: int
-    ) -> Examples:
-        """Examples of `task` from structured arrays of sentences, all of one size."""
-        pairs = [inputs_and_targets(task, sentences, v) for sentences in datasets]
-        inputs, targets = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*pairs))
-        return cls(inputs, targets, torch.tensor(source))
-
-    @property
-    def size(self) -> int:
-        """Sentences in each data set, ``N``."""
-        return self.inputs.shape[1]
-
-    def to(self, device: torch.device) -> Examples:
-        """The same on another device."""
-        return Examples(*(t.to(device) for t in (self.inputs, self.targets, self.source)))
-
-    def keep(self, replicas: Tensor) -> Examples:
-        """The examples of some of the replicas."""
-        return Examples(self.inputs, self.targets, self.source[replicas])
-
-    def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs ``(R, B, T)`` and targets ``(R, B[, T])`` at `rows`, ``(R, B)``."""
-        source = self.source[:, None]
-        return self.inputs[source, rows], self.targets[source, rows].long()
-
-    def parts(self) -> Iterator[tuple[slice, Tensor, Tensor]]:
-        """All examples of every replica in order, a slice of the sentences at a time."""
-        for start in range(0, self.size, _EVALUATION_EXAMPLES):
-            part = slice(start, min(start + _EVALUATION_EXAMPLES, self.size))
-            yield part, self.inputs[self.source, part], self.targets[self.source, part].long()
 
 
 @dataclass
@@ -144,72 +90,6 @@ def batch_order(seed: int, size: int, start: int, stop: int) -> NDArray[np.int64
     return np.concatenate(chain)[start - first * size : stop - first * size]
 
 
-def example_losses(logits: Tensor, targets: Tensor) -> Tensor:
-    """Cross entropy in nats, shape of `targets`; `logits` have one axis more."""
-    flat = functional.cross_entropy(
-        logits.reshape(-1, logits.shape[-1]), targets.reshape(-1), reduction="none"
-    )
-    return flat.view(targets.shape)
-
-
-@torch.no_grad()
-def evaluate(
-    network: Pack, examples: Examples, posterior: Tensor | None = None
-) -> dict[str, NDArray[np.float64]]:
-    """Mean loss and error of each replica over all examples, in double precision.
-
-    Parameters
-    ----------
-    posterior
-        Exact posteriors of the data sets, ``(U, N, C)``, for tasks with one target.
-
-    Returns
-    -------
-    dict
-        ``loss`` and ``error``, each ``(R,)``, and with `posterior` also ``cross_entropy``, from
-        the exact posterior to the network's: its excess over the posterior's entropy is the mean
-        Kullback-Leibler divergence.
-    """
-    names = ["loss", "error"] + ([] if posterior is None else ["cross_entropy"])
-    sums = {name: torch.zeros(len(examples.source), dtype=torch.float64) for name in names}
-    for part, inputs, targets in examples.parts():
-        logits = network(inputs)
-        found = {
-            "loss": example_losses(logits, targets),
-            "error": logits.argmax(-1) != targets,
-        }
-        if posterior is not None:
-            exact = posterior[examples.source, part]
-            found["cross_entropy"] = -(exact * logits.double().log_softmax(-1)).sum(-1)
-        for name, values in found.items():
-            # summed by numpy, row by row: the same order whatever the number of replicas
-            rows = values.double().flatten(1).cpu().numpy()
-            sums[name] += torch.tensor([row.sum() for row in rows])
-    answers = examples.targets[0].numel()
-    return {name: (total / answers).numpy() for name, total in sums.items()}
-
-
-def _optimizer(network: Pack, settings: Settings) -> torch.optim.Optimizer:
-    rate = settings.lr * network.rate_scale
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(network.parameters(), rate, momentum=settings.momentum)
-    return torch.optim.Adam(network.parameters(), rate)
-
-
-def _compact(
-    network: Pack, optimizer: torch.optim.Optimizer, replicas: Tensor, settings: Settings
-) -> torch.optim.Optimizer:
-    """Cut the pack and the optimizer's state down to `replicas`, so that the rest costs nothing."""
-    before = list(network.parameters())
-    network.keep(replicas)
-    compacted = _optimizer(network, settings)
-    for old, new in zip(before, network.parameters()):
-        for name, value in optimizer.state[old].items():
-            by_replica = isinstance(value, Tensor) and value.dim() == old.dim()
-            compacted.state[new][name] = value[replicas] if by_replica else value
-    return compacted
-
-
 class _Batches:
     """Row numbers of the coming batches of each replica, drawn in stretches of about an epoch."""
 
@@ -233,6 +113,7 @@ def train(
     train_set: Examples,
     validation_set: Examples,
     order_seeds: Sequence[int],
+    rates: Sequence[float],
     settings: Settings,
     progress: Callable[[int, int, float], None] = lambda step, active, loss: None,
 ) -> Outcome:
@@ -250,6 +131,8 @@ def train(
         weights are in the outcome).
     order_seeds
         Seed of each replica's batch order.
+    rates
+        Learning rate of each replica.
     progress
         Called at each evaluation with the step, the number of active replicas and their mean
         validation loss.
@@ -264,20 +147,17 @@ def train(
         seconds=[0.0] * total,
         stop_reason=["max_steps"] * total,
     )
-    optimizer = _optimizer(network, settings)
-    rate = optimizer.param_groups[0]["lr"]
+    optimizer = Optimizer(network, settings.optimizer, rates, settings.momentum)
     batches = _Batches(order_seeds, train_set.size, settings.batch_size)
     active = list(range(total))
     running, since = torch.zeros(total, dtype=torch.float64, device=device), 0
     step, clock = 0, time.perf_counter()
     for goal in evaluation_steps(settings):
         while step < goal:
-            optimizer.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / settings.warmup_steps)
             inputs, targets = train_set.batch(batches.at(step, active).to(device))
             losses = example_losses(network(inputs), targets).flatten(1).mean(1)
-            optimizer.zero_grad(set_to_none=True)
             losses.sum().backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            optimizer.step(min(1.0, (step + 1) / settings.warmup_steps))
             running += losses.detach()
             step, since = step + 1, since + 1
         found = evaluate(network, validation_set)
@@ -313,7 +193,8 @@ def train(
             break
         if len(staying) < len(active):
             kept = torch.tensor(staying, device=device)
-            optimizer = _compact(network, optimizer, kept, settings)
+            network.keep(kept)
+            optimizer.keep(network, kept)
             train_set, validation_set = train_set.keep(kept), validation_set.keep(kept)
             active = [active[row] for row in staying]
         running = torch.zeros(len(active), dtype=torch.float64, device=device)

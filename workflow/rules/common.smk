@@ -13,10 +13,9 @@ sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 from rhm_scaling.planning import jobs_use_this_library, plan_or_exit
 
 jobs_use_this_library()
-PLAN = plan_or_exit(config, Path(workflow.basedir))
+PLAN = plan_or_exit(config, Path(workflow.basedir), workflow.resource_settings.cores)
 FOLDER = Path("results", PLAN.study.name)
 DEVICE = PLAN.machine.device
-THREADS = PLAN.machine.threads
 
 
 def table(name):
@@ -52,6 +51,11 @@ def roles(kind):
     ]
 
 
+def job(wildcards):
+    """What the training of a block is given."""
+    return PLAN.jobs[wildcards.name]
+
+
 def figures(names):
     """Paths of figures, as PNG for the report and as PDF for the paper."""
     return [
@@ -61,15 +65,27 @@ def figures(names):
     ]
 
 
+# of all that trainings are made from, so that they can start in the order of their length
+FIRST = 10**9
+
+
 # experiments with a learner that recovers hidden symbols by counting
 RECOVERING = sorted({curve.experiment for curve in PLAN.recovering})
 RECOVERY = [table("recovery"), table("recovered_at")] if RECOVERING else []
+# experiments with networks for which several learning rates are tried
+SWEEPING = sorted({curve.experiment for curve in PLAN.sweeping})
+RATES = [
+    table(name)
+    for name in ("rates", "best_rates", "rate_scaling", "coordinates")
+    if SWEEPING
+]
 THEORY_FIGURES = figures(f"theory-{grammar}-{task}" for grammar, task in PLAN.solved())
 FIGURES = figures(
     [
         *(f"learning_curves-{experiment}" for experiment in PLAN.study.experiments),
         *(f"local_exponents-{experiment}" for experiment in PLAN.study.experiments),
         *(f"recovery-{experiment}" for experiment in RECOVERING),
+        *(f"learning_rates-{experiment}" for experiment in SWEEPING),
     ]
 )
 

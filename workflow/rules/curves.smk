@@ -2,7 +2,8 @@
 
 Reads the blocks and the theory table. Writes ``runs.csv``, ``curves.csv``, ``fits.csv``,
 ``local_exponents.csv`` and, for studies with a counting learner, ``recovery.csv`` and
-``recovered_at.csv`` below ``results/<study>/``.
+``recovered_at.csv``, for studies that try several learning rates ``rates.csv``,
+``best_rates.csv``, ``rate_scaling.csv`` and ``coordinates.csv`` below ``results/<study>/``.
 """
 
 
@@ -85,3 +86,25 @@ rule gather_recovery:
         "Gathering what was recovered by counting"
     shell:
         "python -m rhm_scaling stage recovery {params.folder:q} --log {log:q}"
+
+
+rule compare_rates:
+    input:
+        stage("rates"),
+        table("runs"),
+        PLAN.paths("coordinates", "product"),
+    output:
+        table("rates"),
+        report(table("best_rates"), category="Tables", labels={"table": "best_rates"}),
+        table("rate_scaling"),
+        table("coordinates"),
+    log:
+        FOLDER / "logs" / "rates.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        folder=FOLDER,
+    message:
+        "Comparing learning rates"
+    shell:
+        "python -m rhm_scaling stage rates {params.folder:q} --log {log:q}"

@@ -12,6 +12,7 @@ rule sample_sentences:
         specification="results/store/sentences/{name}.specification.json",
     log:
         "results/logs/sentences/{name}.log",
+    priority: FIRST
     conda:
         "../../envs/environment.yaml"
     params:

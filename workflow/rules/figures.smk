@@ -12,6 +12,7 @@ rule draw_figures:
         table("local_exponents"),
         table("theory"),
         RECOVERY,
+        RATES,
     output:
         [
             report(
@@ -39,6 +40,15 @@ rule draw_figures:
                 labels={"experiment": experiment},
             )
             for experiment in RECOVERING
+        ],
+        [
+            report(
+                FOLDER / "figures" / f"learning_rates-{experiment}.png",
+                caption="../report/learning_rates.rst",
+                category="Learning rates",
+                labels={"experiment": experiment},
+            )
+            for experiment in SWEEPING
         ],
         report(
             FOLDER / "figures" / "exponents.html",

@@ -12,6 +12,7 @@ rule draw_grammar:
         specification="results/store/grammars/{name}.specification.json",
     log:
         "results/logs/grammars/{name}.log",
+    priority: FIRST
     conda:
         "../../envs/environment.yaml"
     params:

@@ -3,7 +3,8 @@
 Reads sentences and exact posteriors. Writes, below
 ``results/store/models/<parameters>/<task>/<architecture>/P<size>/<replicas>-<identity>/``, the
 replicas' rows, their training histories and their weights; below ``results/store/counts/`` the
-rows of learners that count, and what they recovered.
+rows of learners that count, and what they recovered; below ``results/store/coordinates/`` how far
+first steps move every layer.
 """
 
 
@@ -17,9 +18,14 @@ rule train_block:
         specification="results/store/models/{name}/specification.json",
     log:
         "results/logs/models/{name}.log",
+    # longest first, so that no core waits for a long training at the end
+    priority: lambda wildcards: int(1000 * job(wildcards).seconds)
     conda:
         "../../envs/environment.yaml"
-    threads: THREADS
+    threads: lambda wildcards: job(wildcards).threads
+    resources:
+        mem_mb=lambda wildcards: job(wildcards).memory,
+        pack=lambda wildcards: job(wildcards).pack,
     params:
         specification=specification("models"),
         roles=roles("models"),
@@ -28,7 +34,7 @@ rule train_block:
         "Training the block {wildcards.name}"
     shell:
         "python -m rhm_scaling make {params.specification:q} --log {log:q}"
-        " --device {params.device} --threads {threads}"
+        " --device {params.device} --threads {threads} --pack {resources.pack}"
         " --inputs {params.roles:q}"
         " --outputs runs={output.runs:q} history={output.history:q}"
         " weights={output.weights:q} specification={output.specification:q}"
@@ -55,3 +61,24 @@ rule count_block:
         " --inputs {params.roles:q}"
         " --outputs runs={output.runs:q} recovery={output.recovery:q}"
         " specification={output.specification:q}"
+
+
+rule check_coordinates:
+    input:
+        sources("coordinates"),
+    output:
+        product="results/store/coordinates/{name}.csv",
+        specification="results/store/coordinates/{name}.specification.json",
+    log:
+        "results/logs/coordinates/{name}.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        specification=specification("coordinates"),
+        roles=roles("coordinates"),
+    message:
+        "Checking coordinates of {wildcards.name}"
+    shell:
+        "python -m rhm_scaling make {params.specification:q} --log {log:q}"
+        " --inputs {params.roles:q}"
+        " --outputs product={output.product:q} specification={output.specification:q}"

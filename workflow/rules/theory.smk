@@ -14,6 +14,7 @@ rule predict_exactly:
         specification="results/store/exact/{name}.specification.json",
     log:
         "results/logs/exact/{name}.log",
+    priority: FIRST
     conda:
         "../../envs/environment.yaml"
     params:

@@ -11,21 +11,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
-from torch.utils.flop_counter import FlopCounterMode
 
+from ..cost import Work, work
+from ..examples import Examples
 from ..grammar import Grammar, Parameters
 from ..models import build
-from ..models.layers import Pack, Shape
+from ..models.layers import Shape
 from ..sampling import Stream
 from ..tasks import inputs_and_targets
-from ..training import Examples, Settings, evaluate, evaluation_steps, example_losses, train
+from ..training import Settings, evaluation_steps, train
 from . import rate
 
 GRAMMAR = Parameters.make(v=12, s=2, L=3, m=3)
-REPLICAS, BATCH, SIZE = 8, 128, 8192
-SHAPES = {
+BATCH, SIZE, HELD_OUT = 128, 8192, 2048
+CPU_CASES = {
     "cnn": {"width": 256, "depth": 3, "heads": 1},
     "transformer": {"width": 64, "depth": 3, "heads": 8},
+}
+GPU_CASES = {
+    "cnn": {"width": 512, "depth": 3, "heads": 1},
+    "transformer": {"width": 512, "depth": 3, "heads": 8},
 }
 _STEPS = 512  # of a pack
 _PLAIN_STEPS = 200  # of one network
@@ -71,21 +76,34 @@ class PlainTransformer(nn.Module):
         return self.readout(self.norm(x[:, -1]))  # type: ignore[no-any-return]
 
 
+def _plain_network(kind: str, sizes: dict[str, int]) -> tuple[nn.Module, torch.optim.Optimizer]:
+    """A network and its optimizer, as they are usually written."""
+    if kind == "cnn":
+        cnn = PlainCnn(GRAMMAR.v, GRAMMAR.s, GRAMMAR.L, sizes["width"])
+        return cnn, torch.optim.SGD(cnn.parameters(), 0.1, 0.9)
+    transformer = PlainTransformer(GRAMMAR.v, GRAMMAR.d, *sizes.values())
+    return transformer, torch.optim.Adam(transformer.parameters(), 1e-3)
+
+
 def plain_training(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     sentences: NDArray[Any],
     validation: NDArray[Any],
     steps: int,
+    device: str = "cpu",
 ) -> None:
     """One network, one batch at a time, the loss read back at every step."""
     inputs, targets = map(torch.from_numpy, inputs_and_targets("last_token", sentences, GRAMMAR.v))
-    unseen = list(map(torch.from_numpy, inputs_and_targets("last_token", validation, GRAMMAR.v)))
+    unseen = [
+        torch.from_numpy(array).to(device)
+        for array in inputs_and_targets("last_token", validation, GRAMMAR.v)
+    ]
     loader = DataLoader(TensorDataset(inputs, targets.long()), BATCH, shuffle=True)
     step, history = 0, []
     while step < steps:
         for x, y in loader:
-            loss = nn.functional.cross_entropy(network(x), y)
+            loss = nn.functional.cross_entropy(network(x.to(device)), y.to(device))
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -97,71 +115,108 @@ def plain_training(
         nn.functional.cross_entropy(network(unseen[0]), unseen[1].long()).item()
 
 
-def peak() -> float:
+def peak(device: str = "cpu") -> float:
     """Operations a second of a large single-precision matrix product, the best of several."""
-    a, b = torch.randn(2048, 2048), torch.randn(2048, 2048)
-    work: Callable[[], object] = lambda: torch.mm(a, b)  # noqa: E731
-    return max(rate(work, 2 * 2048**3) for _ in range(12))
+    side = 2048 if device == "cpu" else 8192
+    a, b = torch.randn(side, side, device=device), torch.randn(side, side, device=device)
+    # reading a number back waits for the device
+    work: Callable[[], object] = lambda: torch.mm(a, b)[0, 0].item()  # noqa: E731
+    return max(rate(work, 2 * side**3) for _ in range(12))
 
 
-def _operations(network: Pack, known: Examples, held_out: Examples) -> tuple[int, int]:
-    """Operations of a training step and of an evaluation, as PyTorch counts them."""
-    with FlopCounterMode(display=False) as step:
-        inputs, targets = known.batch(torch.arange(BATCH).expand(REPLICAS, BATCH))
-        example_losses(network(inputs), targets).sum().backward()  # type: ignore[no-untyped-call]
-    network.zero_grad(set_to_none=True)
-    with FlopCounterMode(display=False) as evaluation:
-        evaluate(network, held_out)
-    return step.get_total_flops(), evaluation.get_total_flops()
+class PackTraining:
+    """A pack ready to be trained: what the benchmarks time.
+
+    Attributes
+    ----------
+    work
+        Of one example of one network.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        kind: str,
+        sizes: dict[str, int],
+        replicas: int,
+        size: int = SIZE,
+        held_out: int = HELD_OUT,
+        device: str = "cpu",
+    ) -> None:
+        self.kind, self.replicas, self.size, self.device = kind, replicas, size, device
+        self.work: Work = work(parameters, "last_token", {"kind": kind, **sizes})
+        self.shape = Shape.of(parameters, "last_token", sizes)
+        grammar = Grammar.draw(parameters, 0)
+        self.known, self.held_out = (
+            Examples.make(
+                "last_token",
+                [Stream(grammar, 0, 0, name).take(count)],
+                [0] * replicas,
+                parameters.v,
+            ).to(torch.device(device))
+            for name, count in (("train", size), ("validation", held_out))
+        )
+
+    def train(self, steps: int) -> float:
+        """Train for so many steps, evaluations included; matrix-product operations."""
+        sgd = self.kind == "cnn"
+        settings = Settings(
+            optimizer="sgd" if sgd else "adam", momentum=0.9, warmup_steps=1, batch_size=BATCH,
+            max_steps=steps, min_steps=steps, patience=1e9, train_loss=0.0,
+            evaluations_per_octave=4,
+        )  # fmt: skip
+        seeds = list(range(self.replicas))
+        network = build(self.kind, self.shape, seeds).to(self.device)
+        rates = [0.1 if sgd else 1e-3] * self.replicas
+        train(network, self.known, self.held_out, seeds, rates, settings)
+        evaluated = len(evaluation_steps(settings)) * self.held_out.size
+        one = steps * BATCH * self.work.training + evaluated * self.work.forward
+        return self.replicas * one
 
 
 def measure(threads: int = 2) -> pd.DataFrame:
     """A row an architecture: replica-steps a second, against the plain loop and the peak.
 
-    The pack's time includes everything: batching, optimizer, evaluation; operations are those of
-    the matrix products of training steps and evaluations.
+    The pack's time includes everything: initialisation, batching, optimizer, evaluation;
+    operations are those of the matrix products of training steps and evaluations. Where there is a
+    GPU, the same at the sizes of a GPU.
     """
     torch.set_num_threads(threads)
+    cases = [("cpu", 8, kind, sizes) for kind, sizes in CPU_CASES.items()]
+    if torch.cuda.is_available():
+        cases += [("cuda", 32, kind, sizes) for kind, sizes in GPU_CASES.items()]
     grammar = Grammar.draw(GRAMMAR, 0)
     train_data, unseen = (
-        Stream(grammar, 0, 0, name).take(SIZE) for name in ("train", "validation")
+        Stream(grammar, 0, 0, name).take(size)
+        for name, size in (("train", SIZE), ("validation", HELD_OUT))
     )
     rows = []
-    for kind, sizes in SHAPES.items():
-        best = peak()
-        shape = Shape.of(GRAMMAR, "last_token", sizes)
-        seeds = list(range(REPLICAS))
-        known, held_out = (
-            Examples.make("last_token", [data], [0] * REPLICAS, GRAMMAR.v)
-            for data in (train_data, unseen[:2048])
-        )
-        network = build(kind, shape, seeds)
-        step, evaluation = _operations(network, known, held_out)
-        steps = _STEPS
-        settings = Settings(
-            optimizer="sgd" if kind == "cnn" else "adam", lr=0.1 if kind == "cnn" else 1e-3,
-            momentum=0.9, warmup_steps=1, batch_size=BATCH, max_steps=steps, min_steps=steps,
-            patience=1e9, train_loss=0.0, evaluations_per_octave=4,
+    for device, replicas, kind, sizes in cases:
+        best = peak(device)
+        pack = PackTraining(GRAMMAR, kind, sizes, replicas, device=device)
+        pack.train(8)
+        operations = 0.0
+
+        def packed() -> None:
+            nonlocal operations
+            operations = pack.train(_STEPS)  # noqa: B023
+
+        steps = rate(packed, _STEPS)
+        plain, optimizer = _plain_network(kind, sizes)
+        plain.to(device)
+        alone = lambda: plain_training(  # noqa: E731
+            plain, optimizer, train_data, unseen, _PLAIN_STEPS, device  # noqa: B023
         )  # fmt: skip
-        operations = steps * step + len(evaluation_steps(settings)) * evaluation
-        pack = rate(lambda: train(network, known, held_out, seeds, settings), steps)  # noqa: B023
-        if kind == "cnn":
-            plain: nn.Module = PlainCnn(GRAMMAR.v, GRAMMAR.s, GRAMMAR.L, sizes["width"])
-            optimizer: torch.optim.Optimizer = torch.optim.SGD(plain.parameters(), 0.1, 0.9)
-        else:
-            plain = PlainTransformer(GRAMMAR.v, GRAMMAR.d, *sizes.values())
-            optimizer = torch.optim.Adam(plain.parameters(), 1e-3)
-        work = lambda: plain_training(plain, optimizer, train_data, unseen[:2048], _PLAIN_STEPS)  # noqa: B023, E731
-        loop = rate(work, _PLAIN_STEPS)
+        loop = rate(alone, _PLAIN_STEPS)
         rows.append(
             {
-                "network": f"{kind}, width {sizes['width']}",
+                "network": f"{kind}, width {sizes['width']}, {replicas} replicas, {device}",
                 "plain loop steps/s": loop,
-                "replica-steps/s": pack * REPLICAS,
-                "ratio": pack * REPLICAS / loop,
-                "GFLOP/s": pack * operations / steps / 1e9,
-                "sgemm GFLOP/s": best / 1e9,
-                "of sgemm": pack * operations / steps / best,
+                "replica-steps/s": steps * replicas,
+                "ratio": steps * replicas / loop,
+                "GFLOP/s": steps * operations / _STEPS / 1e9,
+                "matrix products GFLOP/s": best / 1e9,
+                "share": steps * operations / _STEPS / best,
             }
         )
     return pd.DataFrame(rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import torch
@@ -32,14 +32,26 @@ class Network(Pack):
         """The width."""
         return float(self.shape.width)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Masked tokens ``(R, B, T)`` to logits ``(R, B, C)``."""
-        x = one_hot(tokens, self.shape.v)
-        scale = 1.0 / self.shape.width
+    def _layers(self, tokens: Tensor) -> Iterator[tuple[Tensor, float]]:
+        """Of each layer the activations ``(R, B * patches, w)`` and the factor they lack.
+
+        Without biases, factors pass through ReLU: applied to the logits they cost nothing.
+        """
+        x, factor = one_hot(tokens, self.shape.v), 1.0
         for weight in self.filters:
             # stride equals patch size, so a convolution is one matrix product over patches
             patches = x.reshape(len(tokens), -1, weight.shape[1])
             x = torch.bmm(patches, weight).relu_()
-            scale *= weight.shape[1] ** -0.5
-        # without biases, factors pass through ReLU: applied to the logits they cost nothing
-        return torch.bmm(x, self.readout) * scale
+            factor *= weight.shape[1] ** -0.5
+            yield x, factor
+
+    def hidden(self, tokens: Tensor) -> Iterator[Tensor]:
+        """One layer a level."""
+        for x, factor in self._layers(tokens):
+            yield x.view(*tokens.shape[:2], -1, x.shape[-1]) * factor
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Masked tokens ``(R, B, T)`` to logits ``(R, B, C)``."""
+        for top in self._layers(tokens):
+            x, factor = top
+        return torch.bmm(x, self.readout) * (factor / self.shape.width)

@@ -6,7 +6,7 @@ Letters of tensor shapes: ``R`` replicas, ``B`` batch, ``T`` positions, ``w`` wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,10 @@ class Pack(nn.Module):
         """A parameter ``(R, *shape)`` that starts at `value`."""
         return nn.Parameter(torch.full((len(self._generators), *shape), value))
 
+    def hidden(self, tokens: Tensor) -> Iterator[Tensor]:
+        """Activations of every hidden layer, ``(R, B, positions, w)``, from the bottom up."""
+        raise NotImplementedError
+
     def keep(self, replicas: Tensor) -> None:
         """Drop all replicas but the given indices along ``R``; parameters become new ones."""
         for module in self.modules():
@@ -106,6 +110,17 @@ def linear(x: Tensor, weight: Tensor) -> Tensor:
     """``(R, ..., i)`` times ``(R, i, o)``: one batched product, ``(R, ..., o)``."""
     flat = torch.bmm(x.reshape(x.shape[0], -1, x.shape[-1]), weight)
     return flat.view(*x.shape[:-1], weight.shape[-1])
+
+
+def perceptron(x: Tensor, up: Tensor, down: Tensor) -> Tensor:
+    """``(R, ..., i)`` to ``(R, ..., o)`` through a hidden layer with ReLU.
+
+    `up` has shape ``(R, i, h)``, `down` ``(R, h, o)``.
+    """
+    flat = x.reshape(x.shape[0], -1, x.shape[-1])
+    # in place: the hidden layer is the largest array of a transformer
+    hidden = torch.bmm(flat, up).relu_()
+    return torch.bmm(hidden, down).view(*x.shape[:-1], down.shape[-1])
 
 
 class LayerNorm(nn.Module):
@@ -142,7 +157,7 @@ class Attention(nn.Module):
         """``(R, B, T, w)`` to the same, or to ``(R, B, 1, w)`` for the last position alone."""
         R, B, T, w = x.shape
         queries = x[:, :, -1:] if last_only else x
-        query = self._split(linear(queries, self.query)) * (w // self.heads) ** -0.5
+        query = self._split(linear(queries, self.query * (w // self.heads) ** -0.5))
         key, value = (self._split(half) for half in linear(x, self.key_value).chunk(2, dim=-1))
         # keys before queries: over a few positions, softmax is two to three times faster on an axis
         # that is not the last
@@ -188,11 +203,22 @@ class AttentionStack(Pack):
         """One block; called as ``block(x, last_only)`` on ``(R, B, T, w)``."""
         raise TypeError("an attention stack is built from the blocks of an architecture")
 
+    def hidden(self, tokens: Tensor) -> Iterator[Tensor]:
+        """The residual stream after the embedding and after every block."""
+        x = self.embedding(tokens)
+        yield x
+        for index, block in enumerate(self.blocks):
+            x = block(x, last_only=self._once and index == len(self.blocks) - 1)
+            yield x
+
+    @property
+    def _once(self) -> bool:
+        """Whether only the last position answers."""
+        return self.shape.task != "autoregressive"
+
     def forward(self, tokens: Tensor) -> Tensor:
         """Masked tokens ``(R, B, T)`` to logits ``(R, B, C)`` or ``(R, B, T, C)``."""
-        once = self.shape.task != "autoregressive"
-        x = self.embedding(tokens)
-        for index, block in enumerate(self.blocks):
-            x = block(x, last_only=once and index == len(self.blocks) - 1)
+        for layer in self.hidden(tokens):
+            x = layer
         logits = linear(self.norm(x), self.readout)
-        return logits[:, :, -1] if once else logits
+        return logits[:, :, -1] if self._once else logits

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from .layers import Attention, AttentionStack, LayerNorm, Pack, linear
+from .layers import Attention, AttentionStack, LayerNorm, Pack, perceptron
 
 
 class Block(nn.Module):
@@ -23,8 +22,7 @@ class Block(nn.Module):
         """``(R, B, T, w)`` to the same, or to ``(R, B, 1, w)``."""
         attended = self.attention(self.attention_norm(x), last_only)
         x = (x[:, :, -1:] if last_only else x) + attended
-        hidden = torch.relu(linear(self.mlp_norm(x), self.up))
-        return x + linear(hidden, self.down)
+        return x + perceptron(self.mlp_norm(x), self.up, self.down)
 
 
 class Network(AttentionStack):

@@ -41,6 +41,7 @@ def make(specification: dict[str, Any], inputs: dict[str, Path], outputs: dict[s
         rows.append(
             {**same, **measured, "overlap": overlap(train, test)}
             | {"seconds": round(time.perf_counter() - start, 3)}
+            | {"pack": 1, "threads": 1, "device": "cpu"}
         )
         recovered += [{**same, "level": level, "recovered": f} for level, f in found.items()]
     write_text(outputs["runs"], pd.DataFrame(rows).to_csv(index=False))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..curves import CURVE_KEY, identified, learning_curve, rows_of
 from ..grammar import Parameters
+from ..learning_rates import at_chosen_rate
 from ..predictions import (
     all_patches,
     lookup_error,
@@ -29,7 +30,7 @@ _MISTAKES = 10  # an error estimated from fewer test mistakes is not resolved
 
 def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
     """Aggregate every curve of the study."""
-    runs = pd.read_csv(folder / "runs.csv")
+    runs = at_chosen_rate(pd.read_csv(folder / "runs.csv"))
     theory = pd.read_csv(folder / "theory.csv")
     tables = [learning_curve(rows_of(runs, key), MEASURE[key["task"]]) for key in stage["curves"]]
     parts = []

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..figures import learning_curves, local_exponents, recoveries, save, style
 from ..provenance import write_text
+from ..rate_figures import learning_rates
 from ..summary import exponent_table
 
 _PAGE = """<!doctype html>
@@ -48,6 +49,13 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
         title = stage["titles"][experiment]
         drawn = recoveries(recovery.merge(keys), found.merge(keys), title)
         save(drawn, folder, f"recovery-{experiment}")
+    for experiment in stage["sweeping"]:
+        keys = pd.DataFrame([c for c in stage["curves"] if c["experiment"] == experiment])
+        names = ("rates", "best_rates", "rate_scaling", "coordinates")
+        networks = keys[["grammar", "task", "architecture", "depth"]].drop_duplicates()
+        tried = [pd.read_csv(folder / f"{name}.csv").merge(networks) for name in names]
+        drawn = learning_rates(stage["titles"][experiment], *tried)
+        save(drawn, folder, f"learning_rates-{experiment}")
     table = exponent_table(fits).to_html(index=False, border=0)
     page = _PAGE.format(title=html.escape(stage["title"]), table=table)
     write_text(folder / "figures" / "exponents.html", page)

@@ -7,7 +7,6 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ..grammar import Grammar
@@ -38,12 +37,4 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
     except (ValueError, EOFError, OSError, BadZipFile) as error:
-        raise UserError(f"{path}: damaged ({error}); delete it and run again") from error
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """A table in the store."""
-    try:
-        return pd.read_csv(path)
-    except ValueError as error:
         raise UserError(f"{path}: damaged ({error}); delete it and run again") from error

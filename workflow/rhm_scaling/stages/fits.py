@@ -16,13 +16,14 @@ from ..fitting import (
     fitting_window,
     local_exponents,
 )
+from ..learning_rates import at_chosen_rate
 from ..provenance import seed_from, write_text
 from ..tasks import MEASURE
 
 
 def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
     """Fit every curve of the study."""
-    runs = pd.read_csv(folder / "runs.csv")
+    runs = at_chosen_rate(pd.read_csv(folder / "runs.csv"))
     curves = pd.read_csv(folder / "curves.csv")
     theory = pd.read_csv(folder / "theory.csv")
     rows, local = [], []

@@ -3,24 +3,135 @@
 from __future__ import annotations
 
 import math
+import operator
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 from tqdm import tqdm
 
+from ..examples import Examples, evaluate
 from ..grammar import Parameters
 from ..models import build
 from ..models.layers import Shape
-from ..provenance import seed_from, write_aside
+from ..provenance import UserError, seed_from, write_aside
 from ..sampling import overlap
-from ..training import Examples, Settings, evaluate, train
+from ..training import Outcome, Settings, train
 from .files import read_arrays, read_sentences
+
+Log = Callable[[str], None]
+_STREAMS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A replica of the block: its seeds and its learning rate."""
+
+    rule: int
+    sample: int
+    init: int
+    rate: float
+
+    @property
+    def data(self) -> str:
+        """Which data sets it uses."""
+        return f"r{self.rule:03d}-s{self.sample:03d}"
+
+    def key(self) -> dict[str, Any]:
+        """The columns that tell it from the others."""
+        return {"rule_seed": self.rule, "sample_seed": self.sample, "init_seed": self.init}
+
+
+class _Block:
+    """The block's replicas with their data; any part of them can be trained by itself."""
+
+    def __init__(self, specification: dict[str, Any], inputs: dict[str, Path], device: str) -> None:
+        self.task, self.size = specification["task"], specification["train_size"]
+        self.parameters = Parameters.from_specification(specification["grammar"])
+        self.settings = Settings(**specification["settings"])
+        self.architecture = specification["architecture"]
+        self.device = torch.device(device)
+        # the rate is one more axis of the pack; a replica's seeds do not depend on it
+        self.members = [
+            _Member(rule, sample, init, rate)
+            for rate in specification["learning_rates"]
+            for rule, sample, init in specification["replicas"]
+        ]
+        self.sentences = {
+            (data, stream): read_sentences(inputs[f"{data}-{stream}"])
+            for data in dict.fromkeys(member.data for member in self.members)
+            for stream in _STREAMS
+        }
+        for data, stream in self.sentences:
+            if stream == "train":
+                self.sentences[data, stream] = self.sentences[data, stream][: self.size]
+        self.exact = {
+            data: read_arrays(inputs[f"{data}-exact"])
+            for data in dict.fromkeys(member.data for member in self.members)
+        }
+        self.name = f"{self.architecture['kind']} {self.task} P={self.size}"
+
+    def _seeds(self, members: Sequence[_Member], purpose: str) -> list[int]:
+        # neither optimizer nor stopping rule enters: changing them compares like with like
+        what = [self.parameters.specification(), self.task, self.architecture, self.size]
+        return [seed_from(purpose, what, m.rule, m.sample, m.init) for m in members]
+
+    def train(
+        self, members: Sequence[_Member], log: Log
+    ) -> tuple[Outcome, dict[str, NDArray[np.float64]], int]:
+        """Outcome and test measures of some of the replicas, and a network's parameter count."""
+        data = list(dict.fromkeys(member.data for member in members))
+        source = [data.index(member.data) for member in members]
+        examples = {
+            stream: Examples.make(
+                self.task, [self.sentences[d, stream] for d in data], source, self.parameters.v
+            ).to(self.device)
+            for stream in _STREAMS
+        }
+        shape = Shape.of(self.parameters, self.task, self.architecture)
+        kind, count = self.architecture["kind"], len(members)
+        network = build(kind, shape, self._seeds(members, "initial weights")).to(self.device)
+        with tqdm(total=self.settings.max_steps, desc=self.name, leave=False, disable=None) as bar:
+
+            def progress(step: int, active: int, loss: float) -> None:
+                bar.set_postfix_str(f"{active}/{count} replicas, validation {loss:.4f}")
+                bar.update(step - bar.n)
+                log(f"{self.name}: step {step}, {active} of {count} active, validation {loss:.6f}")
+
+            outcome = train(
+                network,
+                examples["train"],
+                examples["validation"],
+                self._seeds(members, "batch order"),
+                [member.rate for member in members],
+                self.settings,
+                progress,
+            )
+        chosen = build(kind, shape, [0] * count).to(self.device)
+        chosen.load_state_dict(outcome.weights)
+        posterior = None
+        if "posterior" in self.exact[data[0]]:
+            stacked = np.stack([self.exact[d]["posterior"] for d in data])
+            posterior = torch.from_numpy(stacked).to(self.device)
+        return outcome, evaluate(chosen, examples["test"], posterior), network.parameter_count
+
+    def excess(self, member: _Member, found: dict[str, float]) -> float:
+        """Test loss above the exact predictor's."""
+        exact = self.exact[member.data]
+        if "cross_entropy" in found:
+            return found["cross_entropy"] - float(exact["entropy"].mean())
+        return found["loss"] - float(exact["loss"].mean())
+
+    def overlap(self, data: str) -> float:
+        """Fraction of test sentences that are training sentences."""
+        return overlap(self.sentences[data, "train"], self.sentences[data, "test"])
 
 
 def make(
@@ -28,111 +139,94 @@ def make(
     inputs: dict[str, Path],
     outputs: dict[str, Path],
     device: str = "cpu",
-    log: Callable[[str], None] = lambda line: None,
+    pack: int | None = None,
+    log: Log = lambda line: None,
 ) -> None:
     """Train, choose each replica's best step on its validation set, and report its test set.
 
     Writes ``runs`` (a row a replica), ``history`` (a row an evaluation) and ``weights`` (at the
-    best step, each tensor with a leading replica axis).
+    best step, each tensor with a leading replica axis). The block is trained `pack` replicas at a
+    time, fewer if these turn out not to fit into memory.
     """
-    task, size = specification["task"], specification["train_size"]
-    parameters = Parameters.from_specification(specification["grammar"])
-    settings = Settings(**specification["settings"])
-    architecture = specification["architecture"]
-    replicas = [tuple(replica) for replica in specification["replicas"]]
-    samples = list(dict.fromkeys((rule, sample) for rule, sample, _ in replicas))
-    source = [samples.index((rule, sample)) for rule, sample, _ in replicas]
-
-    sentences = {
-        stream: [read_sentences(inputs[f"r{r:03d}-s{s:03d}-{stream}"]) for r, s in samples]
-        for stream in ("train", "validation", "test")
-    }
-    sentences["train"] = [array[:size] for array in sentences["train"]]
-    exact = [read_arrays(inputs[f"r{r:03d}-s{s:03d}-exact"]) for r, s in samples]
-    examples = {
-        stream: Examples.make(task, arrays, source, parameters.v).to(torch.device(device))
-        for stream, arrays in sentences.items()
-    }
-
-    def seeds(purpose: str) -> list[int]:
-        # neither optimizer nor stopping rule enters: changing them compares like with like
-        what = [parameters.specification(), task, architecture, size]
-        return [seed_from(purpose, what, *replica) for replica in replicas]
-
-    shape = Shape.of(parameters, task, architecture)
-    network = build(architecture["kind"], shape, seeds("initial weights")).to(device)
-    count = network.parameter_count
-    name = f"{architecture['kind']} {task} P={size}"
-    with tqdm(total=settings.max_steps, desc=name, leave=False, disable=None) as bar:
-
-        def progress(step: int, active: int, loss: float) -> None:
-            bar.set_postfix_str(f"{active}/{len(replicas)} replicas, validation {loss:.4f}")
-            bar.update(step - bar.n)
-            log(f"{name}: step {step}, {active} of {len(replicas)} active, validation {loss:.6f}")
-
-        outcome = train(
-            network,
-            examples["train"],
-            examples["validation"],
-            seeds("batch order"),
-            settings,
-            progress,
+    block = _Block(specification, inputs, device)
+    total = len(block.members)
+    pack = min(total, total if pack is None else pack)
+    if pack == 0:
+        raise UserError(
+            f"{block.name}: not even one network fits into the memory given; take a smaller width "
+            "or batch, or set memory_mb in config/config.yaml"
         )
-
-    chosen = build(architecture["kind"], shape, [0] * len(replicas)).to(device)
-    chosen.load_state_dict(outcome.weights)
-    has_posterior = "posterior" in exact[0]
-    posterior = (
-        torch.from_numpy(np.stack([arrays["posterior"] for arrays in exact])).to(device)
-        if has_posterior
-        else None
-    )
-    found = evaluate(chosen, examples["test"], posterior)
-    bayes = np.array([exact[index]["loss"].mean() for index in source])
-    if has_posterior:
-        entropy = np.array([exact[index]["entropy"].mean() for index in source])
-        excess = found["cross_entropy"] - entropy
-    else:
-        excess = found["loss"] - bayes
-    overlaps = [
-        overlap(train_set, test_set)
-        for train_set, test_set in zip(sentences["train"], sentences["test"])
-    ]
-    rows = [
-        {
-            "lr": settings.lr,
-            "parameters": count,
-            "train_size": size,
-            "rule_seed": rule,
-            "sample_seed": sample,
-            "init_seed": init,
-            "status": "diverged" if outcome.stop_reason[row] == "diverged" else "ok",
-            "stop_reason": outcome.stop_reason[row],
-            "best_step": outcome.best_step[row],
-            "steps": outcome.steps[row],
-            "val_loss": outcome.validation_loss[row],
-            "test_loss": found["loss"][row],
-            "test_error": found["error"][row],
-            "test_excess": excess[row],
-            "bayes_loss": bayes[row],
-            "overlap": overlaps[source[row]],
-            "seconds": round(outcome.seconds[row], 3),
-        }
-        for row, (rule, sample, init) in enumerate(replicas)
-    ]
-    history = pd.DataFrame(outcome.history)
-    who = history.pop("replica").map(lambda row: replicas[row])
-    for column, key in enumerate(("rule_seed", "sample_seed", "init_seed")):
-        history.insert(column, key, [replica[column] for replica in who])
-    weights = {name: tensor.contiguous().cpu() for name, tensor in outcome.weights.items()}
-    write_aside(outputs["weights"], lambda aside: save_file(weights, aside))
+    if pack < total:
+        log(f"{block.name}: {total} replicas do not fit into the memory given; {pack} at a time")
+    overlaps = {data: block.overlap(data) for data in block.exact}
+    rows, histories, weights = [], [], []
+    queue = [block.members[start : start + pack] for start in range(0, total, pack)]
+    while queue:
+        part = queue.pop(0)
+        try:
+            outcome, found, count = block.train(part, log)
+        except (RuntimeError, MemoryError) as error:
+            if not _out_of_memory(error):
+                raise
+            if len(part) == 1:
+                raise MemoryError from error
+            half = len(part) // 2
+            log(f"{block.name}: {len(part)} replicas do not fit into memory; {half} at a time")
+            queue[:0] = [part[:half], part[half:]]
+            continue
+        weights.append(outcome.weights)
+        histories += [
+            {**part[row["replica"]].key(), "lr": part[row["replica"]].rate, **row}
+            for row in sorted(outcome.history, key=operator.itemgetter("replica"))
+        ]
+        for row, member in enumerate(part):
+            mine = {name: float(values[row]) for name, values in found.items()}
+            reason = outcome.stop_reason[row]
+            rows.append(
+                {
+                    "lr": member.rate,
+                    "parameters": count,
+                    "train_size": block.size,
+                    **member.key(),
+                    "status": "diverged" if reason == "diverged" else "ok",
+                    "stop_reason": reason,
+                    "best_step": outcome.best_step[row],
+                    "steps": outcome.steps[row],
+                    "val_loss": outcome.validation_loss[row],
+                    "test_loss": mine["loss"],
+                    "test_error": mine["error"],
+                    "test_excess": block.excess(member, mine),
+                    "bayes_loss": block.exact[member.data]["loss"].mean(),
+                    "overlap": overlaps[member.data],
+                    "seconds": round(outcome.seconds[row], 3),
+                    "pack": len(part),
+                    "threads": torch.get_num_threads(),
+                    "device": device,
+                }
+            )
+    joined = {
+        name: torch.cat([part[name] for part in weights]).contiguous().cpu() for name in weights[0]
+    }
+    history = pd.DataFrame(histories).drop(columns="replica")
+    write_aside(outputs["weights"], lambda aside: save_file(joined, aside))
     write_aside(outputs["history"], lambda aside: history.to_csv(aside, index=False))
     write_aside(outputs["runs"], lambda aside: pd.DataFrame(rows).to_csv(aside, index=False))
+    _report(block.name, rows, log)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether an allocation failed, of numpy, of torch on a GPU, or of torch on a CPU."""
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return known or "can't allocate memory" in str(error)
+
+
+def _report(name: str, rows: Sequence[dict[str, Any]], log: Log) -> None:
+    """A line a replica; diverged ones are also printed."""
     for row in rows:
-        who_text = f"r{row['rule_seed']} s{row['sample_seed']} i{row['init_seed']}"
+        who = "r{rule_seed} s{sample_seed} i{init_seed} lr {lr:g}".format(**row)
         if row["status"] == "diverged":
-            line = f"{name} {who_text}: diverged at step {row['steps']}; its row says so"
+            line = f"{name} {who}: diverged at step {row['steps']}; its row says so"
             log(line)
             print(line, file=sys.stderr)
         elif math.isfinite(row["test_loss"]):
-            log(f"{name} {who_text}: {row['stop_reason']}, test loss {row['test_loss']:.6f}")
+            log(f"{name} {who}: {row['stop_reason']}, test loss {row['test_loss']:.6f}")

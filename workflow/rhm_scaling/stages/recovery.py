@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..curves import CURVE_KEY, REPLICA_KEY, crossing
 from ..provenance import write_text
-from .files import read_table
+from .tables import read_table
 
 
 def make(stage: dict[str, Any], folder: Path, root: Path) -> None:

@@ -8,12 +8,16 @@ from typing import Any
 import pandas as pd
 
 from ..curves import CURVE_KEY
+from ..learning_rates import choices
 from ..provenance import UserError, write_text
+from .tables import read_table
 
 COLUMNS = [
     "study",
     *CURVE_KEY,
     "lr",
+    "rates_tried",
+    "chosen",
     "parameters",
     "train_size",
     "rule_seed",
@@ -30,8 +34,12 @@ COLUMNS = [
     "bayes_loss",
     "overlap",
     "seconds",
+    "pack",
+    "threads",
+    "device",
     "product",
 ]
+_ADDED = ("rates_tried", "chosen")
 
 
 def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
@@ -39,15 +47,16 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
     parts = []
     for block in stage["blocks"]:
         path = root / block["runs"]
-        try:
-            rows = pd.read_csv(path, dtype=str, keep_default_na=False)
-        except (ValueError, OSError) as error:
-            raise UserError(f"{path}: damaged ({error}); delete it and run again") from error
+        rows = read_table(path, dtype=str, keep_default_na=False)
         for column, value in block.items():
             if column != "runs":
                 rows[column] = str(value)
         rows["study"] = stage["study"]
-        if missing := [column for column in COLUMNS if column not in rows]:
+        known = [column for column in COLUMNS if column not in _ADDED]
+        if missing := [column for column in known if column not in rows]:
             raise UserError(f"{path}: damaged (no column {missing[0]}); delete it and run again")
-        parts.append(rows[COLUMNS])
-    write_text(folder / "runs.csv", pd.concat(parts).to_csv(index=False))
+        parts.append(rows[known])
+    runs = pd.concat(parts, ignore_index=True)
+    numbers = {column: pd.to_numeric(runs[column]) for column in ("lr", "val_loss")}
+    runs = runs.join(choices(runs.assign(**numbers)))
+    write_text(folder / "runs.csv", runs[COLUMNS].to_csv(index=False))

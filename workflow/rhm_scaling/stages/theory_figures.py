@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..figures import save, style
 from ..theory_figures import theory_figure
-from .files import read_table
+from .tables import read_table
 
 
 def make(stage: dict[str, Any], folder: Path, root: Path) -> None:

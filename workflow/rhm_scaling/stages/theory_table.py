@@ -14,7 +14,7 @@ from ..grammar import Parameters
 from ..provenance import write_text
 from ..solution import CURVES, QUANTITIES
 from ..theory import Learner
-from .files import read_table
+from .tables import read_table
 
 KEY = ["study", "grammar", "task", "rule_seed"]
 COLUMNS = [*KEY, *QUANTITIES]

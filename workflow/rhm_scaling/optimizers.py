@@ -1,0 +1,89 @@
+"""Optimizers of a pack: every replica with its own learning rate.
+
+Those of PyTorch have one rate for a whole tensor, and importing them takes longer than a small
+training (they load its compiler); the arithmetic here is theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from .models.layers import Pack
+
+Kind = Literal["sgd", "adam"]
+_BETAS, _EPSILON = (0.9, 0.999), 1e-8  # of Adam, the usual ones
+
+
+class Optimizer:
+    """Plain gradient descent with momentum, or Adam (arXiv:1412.6980), of all replicas of a pack.
+
+    Parameters
+    ----------
+    network
+        The pack.
+    kind
+        ``sgd`` or ``adam``.
+    rates
+        Learning rate of each replica as configured, ``(R,)``; what the width does to it
+        (`Pack.rate_scale`) is applied here.
+    momentum
+        Of ``sgd``.
+    """
+
+    def __init__(self, network: Pack, kind: Kind, rates: Sequence[float], momentum: float) -> None:
+        self._parameters = list(network.parameters())
+        self._kind, self._momentum = kind, momentum
+        device = self._parameters[0].device
+        self._rates = torch.tensor(rates, device=device) * network.rate_scale
+        moments = 1 if kind == "sgd" else 2
+        self._moments = [
+            [torch.zeros_like(parameter) for parameter in self._parameters] for _ in range(moments)
+        ]
+        self._steps = 0
+
+    @torch.no_grad()
+    def step(self, factor: float = 1.0) -> None:
+        """One update from the gradients, which it consumes; every rate is multiplied by `factor`.
+
+        Operations are element by element, so a replica's numbers do not depend on the pack.
+        """
+        self._steps += 1
+        change = self._descend if self._kind == "sgd" else self._adapt
+        for parameter, *moments in zip(self._parameters, *self._moments):
+            gradient = parameter.grad
+            if gradient is None:
+                raise RuntimeError("a parameter has no gradient: call backward before step")
+            rates = self._rates.view(-1, *[1] * (parameter.dim() - 1))
+            change(parameter, gradient, rates, factor, *moments)
+            parameter.grad = None
+
+    def _descend(
+        self, parameter: Tensor, gradient: Tensor, rates: Tensor, factor: float, velocity: Tensor
+    ) -> None:
+        velocity.mul_(self._momentum).add_(gradient)
+        parameter.addcmul_(velocity, rates, value=-factor)
+
+    def _adapt(
+        self,
+        parameter: Tensor,
+        gradient: Tensor,
+        rates: Tensor,
+        factor: float,
+        mean: Tensor,
+        square: Tensor,
+    ) -> None:
+        bias, bias_square = (1.0 - beta**self._steps for beta in _BETAS)
+        mean.lerp_(gradient, 1.0 - _BETAS[0])
+        square.mul_(_BETAS[1]).addcmul_(gradient, gradient, value=1.0 - _BETAS[1])
+        scale = square.div(bias_square).sqrt_().add_(_EPSILON)
+        parameter.addcmul_(mean.div(scale), rates, value=-factor / bias)
+
+    def keep(self, network: Pack, replicas: Tensor) -> None:
+        """Go on with some `replicas` of the pack, `network` having been cut down to them."""
+        self._parameters = list(network.parameters())
+        self._rates = self._rates[replicas]
+        self._moments = [[moment[replicas] for moment in moments] for moments in self._moments]

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from rhm_scaling.cells import Plan
+from rhm_scaling.light import stages
 from rhm_scaling.products import capacity
 from rhm_scaling.provenance import UserError, write_text
 from rhm_scaling.reading import parse_study
@@ -171,7 +172,7 @@ def test_two_names_of_one_grammar_share_products_and_both_have_their_theory() ->
     both = {"g": STUDY["grammars"]["g"], "twin": STUDY["grammars"]["g"]}
     found = plan({"grammars": both, "experiments.e.grammars": ["g", "twin"]})
     assert names(found) == names(BASE)
-    listed = [product["grammar"] for product in found.stages()["theory_table"]["products"]]
+    listed = [product["grammar"] for product in stages(found)["theory_table"]["products"]]
     assert sorted(listed) == ["g", "g", "twin", "twin"]
 
 

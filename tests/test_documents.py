@@ -64,6 +64,23 @@ def test_the_table_of_the_readme_is_the_reference() -> None:
     assert f"```\n{table}\n```" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_stopping_early_changes_nothing_beyond_the_noise() -> None:
+    runs = pd.read_csv(ROOT / "results" / "reference" / "stopping" / "runs.csv")
+    key = ["grammar", "architecture", "rule_seed"]
+    longer = runs["architecture"].str.endswith("-longer")
+    late = runs[longer].assign(architecture=runs["architecture"].str.removesuffix("-longer"))
+    both = runs[~longer].merge(late, on=key, suffixes=("", "_late"))
+    assert len(both) == 18
+    # a replica that goes on keeps its best step or finds a better one, ten times as long
+    assert (both["steps_late"] >= 9 * both["steps"]).all()
+    assert (both["best_step_late"] >= both["best_step"]).all()
+    assert (both["best_step_late"] == both["best_step"]).sum() == 17
+    for _, group in both.groupby(["grammar", "architecture"]):
+        change = (group["test_loss_late"] - group["test_loss"]).mean()
+        noise = group["test_loss"].std() / len(group) ** 0.5
+        assert abs(change) < noise / 10
+
+
 def test_documents_speak_of_files_that_exist() -> None:
     for document in ("README.md", "CONTRIBUTING.md"):
         text = (ROOT / document).read_text(encoding="utf-8")

@@ -1,8 +1,7 @@
 """A study unrolled into products: what is made from what, where it lives, what makes it again.
 
 Nothing about the study, the order of keys or the position in a list enters a heavy product
-(`products`). Light products have plain names and depend on a file for each stage under
-``results/<study>/stages/``.
+(`products`).
 """
 
 from __future__ import annotations
@@ -25,19 +24,9 @@ from .config import (
 )
 from .grammar import Parameters
 from .products import KINDS, Product, capacity, make_product
-from .provenance import UserError, fingerprint
+from .provenance import UserError
 from .tasks import Task
 
-LIGHT_STAGES = (
-    "runs",
-    "rates",
-    "theory_table",
-    "theory_figures",
-    "curves",
-    "fits",
-    "recovery",
-    "figures",
-)
 _COUNTING = (CountingConfig, NgramConfig)
 _INITIALISATIONS = 8  # of a coordinate check
 
@@ -277,7 +266,7 @@ class Plan:
     def _check_coordinates(self, curve: Curve) -> None:
         """Add the coordinate check of a network that sweeps both width and learning rate."""
         config: Any = self.study.architectures[curve.architecture]
-        if self._tries(curve) < 2 or len(config.width) < 2 or curve.width != min(config.width):
+        if self.tries(curve) < 2 or len(config.width) < 2 or curve.width != min(config.width):
             return
         settings = self._settings(curve)
         parameters, rates = self.parameters(curve.grammar), sorted(config.optimizer.lr)
@@ -297,68 +286,6 @@ class Plan:
             (curve, self._add(make_product("coordinates", label, what, inputs, by_name)))
         )
 
-    def stages(self) -> dict[str, dict[str, Any]]:
-        """What each light stage depends on beside its tables: its code, its share of the plan."""
-        study, recovering = self.study, set(self.recovering)
-        curves = [{"experiment": curve.experiment, **curve.key()} for curve in self.curves]
-        grammars = {name: self.parameters(name).specification() for name in study.grammars}
-        learners = {name: config.learner for name, config in study.architectures.items()}
-        titles = {name: experiment.title or name for name, experiment in study.experiments.items()}
-        tests = {name: experiment.test_size for name, experiment in study.experiments.items()}
-        keyed = {"curves": curves, "grammars": grammars, "learners": learners}
-        shares: dict[str, dict[str, Any]] = {
-            "runs": {
-                "blocks": [
-                    {"runs": block.files["runs"], "product": block.name, **curve.key()}
-                    for curve, block in self.blocks
-                ]
-            },
-            "rates": {
-                "curves": [curve for curve, c in zip(curves, self.curves) if c in self.sweeping],
-                "coordinates": [
-                    {"file": known.files["product"], **curve.key()}
-                    for curve, known in self.coordinates
-                ],
-            },
-            "theory_table": {
-                "grammars": grammars,
-                "products": [
-                    {"files": known.files, "grammar": grammar, "task": task, "rule": rule}
-                    for (grammar, task, rule), known in self.theory.items()
-                ],
-            },
-            "theory_figures": {
-                "grammars": grammars,
-                "figures": self.solved(),
-                "surveys": [
-                    {"file": known.files["product"], "grammar": grammar, "task": task}
-                    for (grammar, task), known in self.surveys.items()
-                ],
-            },
-            "curves": {**keyed, "test_sizes": tests},
-            "fits": keyed,
-            "recovery": {
-                "blocks": [
-                    {"recovery": block.files["recovery"], **curve.key()}
-                    for curve, block in self.blocks
-                    if curve in recovering
-                ],
-                "learners": learners,
-            },
-            "figures": {
-                "curves": curves,
-                "learners": learners,
-                "titles": titles,
-                "recovering": sorted({curve.experiment for curve in recovering}),
-                "sweeping": sorted({curve.experiment for curve in self.sweeping}),
-                "title": study.title or study.name,
-            },
-        }
-        return {
-            name: {"study": study.name, "code": fingerprint(f"stages.{name}"), **shares[name]}
-            for name in LIGHT_STAGES
-        }
-
     def solved(self) -> list[tuple[str, Task]]:
         """Grammars and tasks whose theory is drawn."""
         return list(dict.fromkeys((grammar, task) for grammar, task, _ in self.theory))
@@ -372,9 +299,9 @@ class Plan:
     @property
     def sweeping(self) -> list[Curve]:
         """Curves of networks for which several learning rates are tried."""
-        return [curve for curve in self.curves if self._tries(curve) > 1]
+        return [curve for curve in self.curves if self.tries(curve) > 1]
 
-    def _tries(self, curve: Curve) -> int:
+    def tries(self, curve: Curve) -> int:
         """How many learning rates are tried."""
         return sum(map(len, self._rates(curve)))
 
@@ -391,7 +318,6 @@ class Plan:
             ],
             "blocks": [{**curve.key(), "product": block.name} for curve, block in self.blocks],
             "products": {kind: sorted(known) for kind, known in self.products.items()},
-            "stages": {name: fingerprint(f"stages.{name}") for name in LIGHT_STAGES},
         }
 
     def check_store(self, root: Path = Path()) -> None:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from . import cost
 from .cells import Plan
+from .light import stages
 from .products import Product
 from .provenance import PACKAGE, UserError, write_if_changed
 from .reading import load_study
@@ -132,8 +133,10 @@ class WorkflowPlan(Plan):
     def write(self) -> None:
         """Write ``study.json`` and the stage files, each only when its content changes."""
         folder = Path("results", self.study.name)
-        files = {folder / "study.json": self.resolved()}
-        for name, share in self.stages().items():
+        shares = stages(self)
+        code = {name: share["code"] for name, share in shares.items()}
+        files = {folder / "study.json": {**self.resolved(), "stages": code}}
+        for name, share in shares.items():
             files[folder / "stages" / f"{name}.json"] = share
         for path, content in files.items():
             write_if_changed(path, json.dumps(content, indent=1) + "\n")

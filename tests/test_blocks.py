@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from rhm_scaling.provenance import UserError
 from rhm_scaling.reading import load_study
 from rhm_scaling.spent import spent
 from rhm_scaling.stages import models
+from rhm_scaling.stages.files import write_rows
 
 TIMING = ["seconds", "pack"]
 
@@ -98,6 +100,12 @@ def test_another_error_is_not_taken_for_want_of_memory(
     monkeypatch.setattr(models, "train", lambda *_: torch.ones(2) @ torch.ones(3))
     with pytest.raises(RuntimeError, match=r"size|dot"):
         again()
+
+
+def test_rows_are_written_as_pandas_would(tmp_path: Path) -> None:
+    rows = [{"a": 1, "b": 0.1 + 0.2, "c": "x,y"}, {"a": 2, "b": math.nan, "c": ""}]
+    write_rows(tmp_path / "rows.csv", rows)
+    assert (tmp_path / "rows.csv").read_text() == pd.DataFrame(rows).to_csv(index=False)
 
 
 def planned(project: Project, cores: int = 2, **settings: Any) -> WorkflowPlan:

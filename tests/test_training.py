@@ -67,7 +67,7 @@ def assert_same(one: Outcome, i: int, other: Outcome, j: int) -> None:
     for key in ("best_step", "steps", "validation_loss", "stop_reason"):
         assert getattr(one, key)[i] == getattr(other, key)[j], key
     histories = [
-        [{**row, "replica": 0} for row in outcome.history if row["replica"] == index]
+        [row for replica, row in outcome.history if replica == index]
         for outcome, index in ((one, i), (other, j))
     ]
     np.testing.assert_equal(*histories)
@@ -116,7 +116,7 @@ def test_a_diverging_replica_is_marked_and_does_not_touch_the_others() -> None:
     healthy = run("cnn", "last_token", [0, 1, 2], SETTINGS)
     assert outcome.stop_reason[1] == "diverged"
     assert math.isnan(outcome.validation_loss[1])
-    assert [row["step"] for row in outcome.history if row["replica"] == 1] == [0]
+    assert [row["step"] for replica, row in outcome.history if replica == 1] == [0]
     for replica in (0, 2):
         assert_same(outcome, replica, healthy, replica)
 
@@ -145,7 +145,7 @@ def test_each_stopping_rule(change: dict, reason: str) -> None:
 def test_the_best_step_is_the_least_validation_loss() -> None:
     outcome = run("cnn", "last_token", [0, 1], SETTINGS)
     for replica in range(2):
-        rows = [row for row in outcome.history if row["replica"] == replica]
+        rows = [row for other, row in outcome.history if other == replica]
         best = min(rows, key=lambda row: row["validation_loss"])
         assert outcome.best_step[replica] == best["step"]
         assert outcome.validation_loss[replica] == best["validation_loss"]

@@ -55,7 +55,8 @@ class Outcome:
     stop_reason
         Which rule ended it; ``diverged`` if a loss was not finite.
     history
-        One row an evaluation: replica, step, train_loss, validation_loss, validation_error.
+        A replica and its row, for each evaluation: step, train_loss, validation_loss,
+        validation_error.
     """
 
     weights: dict[str, Tensor]
@@ -64,7 +65,7 @@ class Outcome:
     validation_loss: list[float]
     seconds: list[float]
     stop_reason: list[StopReason]
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
 
 def evaluation_steps(settings: Settings) -> list[int]:
@@ -91,21 +92,32 @@ def batch_order(seed: int, size: int, start: int, stop: int) -> NDArray[np.int64
 
 
 class _Batches:
-    """Row numbers of the coming batches of each replica, drawn in stretches of about an epoch."""
+    """Row numbers of the coming batches of each replica, drawn in stretches of about an epoch.
 
-    def __init__(self, seeds: Sequence[int], size: int, batch_size: int) -> None:
+    A stretch goes to the device as a whole, so that between evaluations nothing waits for it.
+    """
+
+    def __init__(
+        self, seeds: Sequence[int], size: int, batch_size: int, device: torch.device
+    ) -> None:
         self.seeds, self.size, self.batch_size = list(seeds), size, batch_size
         self.stretch = max(64, size // batch_size)
-        self.first, self.rows = 0, np.empty((0, 0, batch_size), dtype=np.int64)
+        self.first, self.rows = 0, torch.empty(0, len(seeds), batch_size, device=device)
 
-    def at(self, step: int, replicas: Sequence[int]) -> Tensor:
-        """Rows ``(R, B)`` of step `step` for the given replicas; steps must not decrease."""
-        if step - self.first >= self.rows.shape[1]:
+    def at(self, step: int) -> Tensor:
+        """Rows ``(R, B)`` of a step; steps must not decrease."""
+        if step - self.first >= len(self.rows):
             start, stop = step * self.batch_size, (step + self.stretch) * self.batch_size
             order = [batch_order(seed, self.size, start, stop) for seed in self.seeds]
-            self.rows = np.stack(order).reshape(len(self.seeds), self.stretch, self.batch_size)
+            rows = np.stack(order).reshape(len(self.seeds), self.stretch, self.batch_size)
+            self.rows = torch.from_numpy(rows.swapaxes(0, 1)).to(self.rows.device)
             self.first = step
-        return torch.from_numpy(self.rows[list(replicas), step - self.first])
+        return self.rows[step - self.first]
+
+    def keep(self, replicas: Sequence[int]) -> None:
+        """Drop all replicas but these."""
+        self.seeds = [self.seeds[replica] for replica in replicas]
+        self.rows = self.rows[:, replicas]
 
 
 def train(
@@ -148,13 +160,13 @@ def train(
         stop_reason=["max_steps"] * total,
     )
     optimizer = Optimizer(network, settings.optimizer, rates, settings.momentum)
-    batches = _Batches(order_seeds, train_set.size, settings.batch_size)
+    batches = _Batches(order_seeds, train_set.size, settings.batch_size, device)
     active = list(range(total))
     running, since = torch.zeros(total, dtype=torch.float64, device=device), 0
     step, clock = 0, time.perf_counter()
     for goal in evaluation_steps(settings):
         while step < goal:
-            inputs, targets = train_set.batch(batches.at(step, active).to(device))
+            inputs, targets = train_set.batch(batches.at(step))
             losses = example_losses(network(inputs), targets).flatten(1).mean(1)
             losses.sum().backward()  # type: ignore[no-untyped-call]
             optimizer.step(min(1.0, (step + 1) / settings.warmup_steps))
@@ -168,15 +180,13 @@ def train(
             loss = float(found["loss"][row])
             outcome.seconds[replica] += (now - clock) / len(active)
             outcome.steps[replica] = step
-            outcome.history.append(
-                {
-                    "replica": replica,
-                    "step": step,
-                    "train_loss": train_loss[row],
-                    "validation_loss": loss,
-                    "validation_error": float(found["error"][row]),
-                }
-            )
+            evaluation = {
+                "step": step,
+                "train_loss": train_loss[row],
+                "validation_loss": loss,
+                "validation_error": float(found["error"][row]),
+            }
+            outcome.history.append((replica, evaluation))
             finite = math.isfinite(loss) and (step == 0 or math.isfinite(train_loss[row]))
             if finite and not loss >= outcome.validation_loss[replica]:
                 outcome.validation_loss[replica] = loss
@@ -195,6 +205,7 @@ def train(
             kept = torch.tensor(staying, device=device)
             network.keep(kept)
             optimizer.keep(network, kept)
+            batches.keep(staying)
             train_set, validation_set = train_set.keep(kept), validation_set.keep(kept)
             active = [active[row] for row in staying]
         running = torch.zeros(len(active), dtype=torch.float64, device=device)

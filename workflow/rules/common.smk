@@ -65,7 +65,7 @@ def figures(names):
     ]
 
 
-# of all that trainings are made from, so that they can start in the order of their length
+# of all that precedes trainings, so that they start in the order of their length and end together
 FIRST = 10**9
 
 

@@ -37,6 +37,7 @@ rule solve_grammar:
         specification="results/store/theory/{name}/specification.json",
     log:
         "results/logs/theory/{name}.log",
+    priority: FIRST
     conda:
         "../../envs/environment.yaml"
     params:
@@ -57,6 +58,7 @@ rule survey_grammars:
         specification="results/store/survey/{name}.specification.json",
     log:
         "results/logs/survey/{name}.log",
+    priority: FIRST
     conda:
         "../../envs/environment.yaml"
     params:
@@ -77,6 +79,7 @@ rule tabulate_theory:
         table("predictions"),
     log:
         FOLDER / "logs" / "theory.log",
+    priority: FIRST
     conda:
         "../../envs/environment.yaml"
     params:
@@ -107,6 +110,7 @@ rule draw_theory:
         [path for path in THEORY_FIGURES if path.suffix == ".pdf"],
     log:
         FOLDER / "logs" / "theory_figures.log",
+    priority: FIRST
     conda:
         "../../envs/environment.yaml"
     params:

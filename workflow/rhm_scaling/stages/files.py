@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -11,7 +14,18 @@ from numpy.typing import NDArray
 
 from ..grammar import Grammar
 from ..grammar_files import from_json
-from ..provenance import UserError
+from ..provenance import UserError, write_text
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write a table as CSV, as pandas would, without its import; all rows have the same columns."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    for row in rows:
+        # NaN, which alone differs from itself, is an empty cell
+        table.writerow({name: value if value == value else "" for name, value in row.items()})
+    write_text(path, text.getvalue())
 
 
 def read_grammar(path: Path) -> Grammar:

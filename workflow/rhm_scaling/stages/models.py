@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
@@ -24,7 +23,7 @@ from ..models.layers import Shape
 from ..provenance import UserError, seed_from, write_aside
 from ..sampling import overlap
 from ..training import Outcome, Settings, train
-from .files import read_arrays, read_sentences
+from .files import read_arrays, read_sentences, write_rows
 
 Log = Callable[[str], None]
 _STREAMS = ("train", "validation", "test")
@@ -176,8 +175,8 @@ def make(
             continue
         weights.append(outcome.weights)
         histories += [
-            {**part[row["replica"]].key(), "lr": part[row["replica"]].rate, **row}
-            for row in sorted(outcome.history, key=operator.itemgetter("replica"))
+            {**part[replica].key(), "lr": part[replica].rate, **row}
+            for replica, row in sorted(outcome.history, key=operator.itemgetter(0))
         ]
         for row, member in enumerate(part):
             mine = {name: float(values[row]) for name, values in found.items()}
@@ -196,7 +195,7 @@ def make(
                     "test_loss": mine["loss"],
                     "test_error": mine["error"],
                     "test_excess": block.excess(member, mine),
-                    "bayes_loss": block.exact[member.data]["loss"].mean(),
+                    "bayes_loss": float(block.exact[member.data]["loss"].mean()),
                     "overlap": overlaps[member.data],
                     "seconds": round(outcome.seconds[row], 3),
                     "pack": len(part),
@@ -207,10 +206,9 @@ def make(
     joined = {
         name: torch.cat([part[name] for part in weights]).contiguous().cpu() for name in weights[0]
     }
-    history = pd.DataFrame(histories).drop(columns="replica")
     write_aside(outputs["weights"], lambda aside: save_file(joined, aside))
-    write_aside(outputs["history"], lambda aside: history.to_csv(aside, index=False))
-    write_aside(outputs["runs"], lambda aside: pd.DataFrame(rows).to_csv(aside, index=False))
+    write_rows(outputs["history"], histories)
+    write_rows(outputs["runs"], rows)
     _report(block.name, rows, log)
 
 

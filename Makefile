@@ -1,7 +1,7 @@
 # make run [STUDY=FILE]   set up, run a study, print its exponents
 # make test               set up, run the whole test suite
 # make lint               format, style, types
-# make bench              speed of exact inference against a plain loop
+# make bench              speed, as ratios to plain loops and to this machine's peak
 # make docs               regenerate the schema and the reference of keys
 
 PYTHON ?= python3

@@ -64,6 +64,16 @@ def test_the_table_of_the_readme_is_the_reference() -> None:
     assert f"```\n{table}\n```" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_what_the_readme_says_of_learning_rates_is_the_reference() -> None:
+    table = pd.read_csv(ROOT / "results" / "reference" / "rates" / "rate_scaling.csv")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for _, row in table.iterrows():
+        assert f"{row['exponent']:.2f} [{row['low']:.2f}, {row['high']:.2f}]" in text
+        assert row["at_edge"] == 0
+    best = pd.read_csv(ROOT / "results" / "reference" / "rates" / "best_rates.csv")
+    assert best.query("architecture == 'cnn'")["optimum"].between(0.7, 1).all()
+
+
 def test_stopping_early_changes_nothing_beyond_the_noise() -> None:
     runs = pd.read_csv(ROOT / "results" / "reference" / "stopping" / "runs.csv")
     key = ["grammar", "architecture", "rule_seed"]

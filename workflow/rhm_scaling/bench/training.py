@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -204,10 +205,9 @@ def measure(threads: int = 2) -> pd.DataFrame:
         steps = rate(packed, _STEPS)
         plain, optimizer = _plain_network(kind, sizes)
         plain.to(device)
-        alone = lambda: plain_training(  # noqa: E731
-            plain, optimizer, train_data, unseen, _PLAIN_STEPS, device  # noqa: B023
-        )  # fmt: skip
-        loop = rate(alone, _PLAIN_STEPS)
+        alone = partial(plain_training, plain, optimizer, train_data, unseen, device=device)
+        alone(8)
+        loop = rate(partial(alone, _PLAIN_STEPS), _PLAIN_STEPS)
         rows.append(
             {
                 "network": f"{kind}, width {sizes['width']}, {replicas} replicas, {device}",

@@ -64,6 +64,21 @@ def test_a_rate_at_which_a_replica_diverged_is_the_last_resort() -> None:
     assert found["edge"] == "stability"
 
 
+def test_where_everything_diverged_there_is_no_optimum() -> None:
+    runs = sweep({16: 1.0, 32: 1.0}).assign(status="diverged", val_loss=np.nan)
+    found = best_rate(runs[runs["width"] == 16], seed=0)
+    assert np.isnan(found["optimum"])
+    assert np.isnan(found["low"])
+    assert np.isnan(scaling_with_width(runs, seed=0)["exponent"])
+
+
+def test_a_single_rule_draw_has_no_interval() -> None:
+    found = best_rate(sweep({16: 1.0}, draws=1), seed=0)
+    assert found["optimum"] == pytest.approx(1.0)
+    assert np.isnan(found["low"])
+    assert np.isnan(found["high"])
+
+
 def test_rows_without_a_rate_are_kept() -> None:
     counted = sweep({16: 1.0}).query("chosen").drop(columns=["rates_tried", "chosen"])
     counted = counted.assign(lr=np.nan, val_loss=np.nan)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .curves import CONFIDENCE, CURVE_KEY, REPLICA_KEY, cluster_means, mean_and_interval, usable
+from .curves import CONFIDENCE, CURVE_KEY, cluster_means, mean_and_interval, usable
 
 Array = NDArray[np.float64]
 
@@ -95,27 +95,24 @@ def rate_curve(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _matrix(runs: pd.DataFrame) -> pd.DataFrame:
-    """Validation losses, a row a replica and a column a rate; NaN where it diverged."""
-    losses = runs["val_loss"].where(runs["status"] == "ok")
-    return runs.assign(val_loss=losses).pivot_table(
-        index=REPLICA_KEY, columns="lr", values="val_loss", dropna=False
-    )
-
-
-def _resampled(matrix: pd.DataFrame, seed: int) -> Array:
-    """Mean losses of each resample of rule draws, ``(RESAMPLES, rates)``.
+def _optima(runs: pd.DataFrame, seed: int) -> tuple[Optimum, Array]:
+    """The optimum of one point, and those of `RESAMPLES` resamples of rule draws.
 
     Draws are resampled with all their replicas; equal seeds choose equal draws, so that points
-    that share them vary together. A rate at which a replica diverged is not usable.
+    that share them vary together. A rate at which a replica diverged is not usable. With a single
+    draw there is nothing to resample, and the second part is NaN.
     """
-    by_draw = matrix.groupby("rule_seed")
-    sums, counts = (getattr(by_draw, name)(**options).to_numpy(dtype=float) for name, options in (
-        ("sum", {"min_count": 0}), ("size", {})
-    ))  # fmt: skip
-    sums = np.where(matrix.isna().groupby("rule_seed").any().to_numpy(), np.nan, sums)
+    usable_losses = runs["val_loss"].where(runs["status"] == "ok")
+    by_draw = usable_losses.groupby([runs["rule_seed"], runs["lr"]])
+    whole = usable_losses.notna().groupby([runs["rule_seed"], runs["lr"]]).all()
+    sums, counts = (table.unstack("lr") for table in (by_draw.sum().where(whole), by_draw.size()))
+    rates = sums.columns.to_numpy(dtype=float)
+    found = optimum(rates, (sums.sum(skipna=False) / counts.sum()).to_numpy())
+    if len(sums) == 1:
+        return found, np.full(RESAMPLES, np.nan)
     drawn = np.random.default_rng(seed).integers(len(sums), size=(RESAMPLES, len(sums)))
-    return np.asarray(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)[:, None])
+    resampled = sums.to_numpy()[drawn].sum(axis=1) / counts.to_numpy()[drawn].sum(axis=1)
+    return found, np.array([optimum(rates, losses).rate for losses in resampled])
 
 
 def _interval(values: Array) -> tuple[float, float]:
@@ -131,12 +128,8 @@ def best_rate(runs: pd.DataFrame, seed: int) -> dict[str, Any]:
 
     Keys: chosen (of those tried), optimum, low, high, edge.
     """
-    matrix = _matrix(runs)
-    rates = matrix.columns.to_numpy(dtype=float)
-    found = optimum(rates, matrix.mean(axis=0, skipna=False).to_numpy())
-    again = [optimum(rates, losses).rate for losses in _resampled(matrix, seed)]
-    several = matrix.index.get_level_values("rule_seed").nunique() > 1
-    low, high = _interval(np.array(again)) if several else (np.nan, np.nan)
+    found, again = _optima(runs, seed)
+    low, high = _interval(again)
     chosen = float(runs.loc[runs["chosen"], "lr"].iloc[0])
     return {"chosen": chosen, "optimum": found.rate, "low": low, "high": high, "edge": found.edge}
 
@@ -147,26 +140,19 @@ def scaling_with_width(runs: pd.DataFrame, seed: int) -> dict[str, Any]:
     A parametrization under which rates transfer has exponent zero. Keys: widths, exponent, low,
     high, at_edge (widths whose optimum lies at an edge of the list and bounds the exponent only).
     """
-    logs, again, edges = [], [], 0
-    for _, group in runs.groupby("width"):
-        matrix = _matrix(group)
-        rates = matrix.columns.to_numpy(dtype=float)
-        found = optimum(rates, matrix.mean(axis=0, skipna=False).to_numpy())
-        edges += found.edge in LIST_EDGES
-        logs.append(np.log(found.rate))
-        again.append([optimum(rates, losses).rate for losses in _resampled(matrix, seed)])
-    widths = np.log(np.sort(runs["width"].unique()).astype(float))
+    widths, parts = zip(*runs.groupby("width"))
+    found, again = zip(*(_optima(part, seed) for part in parts))
+    logs = np.log(np.array(widths, dtype=float))
+    centred = logs - logs.mean()
 
-    def slope(values: Array) -> Array:
-        centred = widths - widths.mean()
-        return np.asarray(centred @ values / (centred @ centred))
+    def slope(rates: Array) -> Array:
+        return np.asarray(centred @ np.log(rates) / (centred @ centred))
 
-    several = runs["rule_seed"].nunique() > 1
-    low, high = _interval(slope(np.log(again))) if several else (np.nan, np.nan)
+    low, high = _interval(slope(np.array(again)))
     return {
         "widths": len(widths),
-        "exponent": float(slope(np.array(logs))),
+        "exponent": float(slope(np.array([best.rate for best in found]))),
         "low": low,
         "high": high,
-        "at_edge": edges,
+        "at_edge": sum(best.edge in LIST_EDGES for best in found),
     }

@@ -67,8 +67,9 @@ def _losses(axis: Axes, rates: pd.DataFrame, optima: pd.DataFrame) -> None:
         axis.plot(
             found, curve["val_loss"].min(), "*", color=color, markersize=11, mec="black", mew=0.4
         )
-    means = rates["val_loss"][np.isfinite(rates["val_loss"])]
-    axis.set_ylim(0.8 * means.min(), 1.1 * means.max())  # intervals may leave it
+    means = rates["val_loss"].dropna()
+    if len(means):  # else everything diverged
+        axis.set_ylim(0.8 * means.min(), 1.1 * means.max())  # intervals may leave it
     axis.set(xscale="log", xlabel="learning rate, as configured", ylabel="validation loss (nats)")
     axis.legend(loc="best")
 

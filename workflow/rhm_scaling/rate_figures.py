@@ -38,8 +38,8 @@ def learning_rates(
         )
         largest = mine["train_size"].max()
         _losses(row[0], mine[mine["train_size"] == largest], optima)
-        name = " ".join(str(part) for part in (network[0], network[2]))
-        row[0].set_title(f"{name}, $P={largest}$")
+        grammar, _, architecture, depth = network
+        row[0].set_title(f"{grammar} {architecture}, depth {depth}, $P={largest}$")
         _optima(row[1], optima, slopes)
         _coordinates(row[2], checks)
     figure.suptitle(title.replace("$", r"\$"), fontsize="medium")
@@ -82,7 +82,7 @@ def _optima(axis: Axes, optima: pd.DataFrame, slopes: pd.DataFrame) -> None:
     for (value, group), color, marker in zip(optima.groupby(other), colors, MARKERS * 9):
         label = f"$P={value}$" if several else f"width {value}"
         slope = slopes[slopes["train_size"] == value] if several else slopes[:0]
-        if len(slope):
+        if slope["exponent"].notna().any():
             low, high = slope["low"].iloc[0], slope["high"].iloc[0]
             label += f": {slope['exponent'].iloc[0]:.2f}"
             label += f" [{low:.2f}, {high:.2f}]" if np.isfinite(low) else ""

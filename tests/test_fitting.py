@@ -147,6 +147,8 @@ def runs(values: list[float], status: str = "ok") -> pd.DataFrame:
     return pd.DataFrame(
         {
             "train_size": 100,
+            "lr": 0.1,
+            "rates_tried": 1,
             "rule_seed": range(len(values)),
             "sample_seed": 0,
             "init_seed": 0,

@@ -22,7 +22,7 @@ window.addEventListener("load", async () => {
   try {
     await pause();
     const categories = ["Theory", "Learning curves", "Local exponents", "Recovered symbols"];
-    for (const category of [...categories, "Exponents"]) {
+    for (const category of [...categories, "Learning rates", "Exponents"]) {
       press(category);
       await pause();
       const rows = document.querySelectorAll("nav tbody tr").length;

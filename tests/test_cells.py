@@ -149,10 +149,14 @@ def test_learning_rates_are_one_more_axis_of_the_pack() -> None:
     assert names(tiles) < names(more)
     assert len(names(more) - names(tiles)) == 2
     assert not tiles.coordinates  # one width
-    several = plan({change: swept, "architectures.cnn.width": [8, 16]})
+    swept_widths = {change: swept, "architectures.cnn.width": [8, 16]}
+    several = plan(swept_widths)
     ((curve, check),) = several.coordinates
     assert curve.architecture == "cnn"
     assert check.specification["widths"] == [8, 16]
+    large = {**swept_widths, "architectures.cnn.training.batch_size": 2000}
+    ((_, check),) = plan(large).coordinates
+    assert check.inputs["sentences"].specification["size"] >= 2000
 
 
 def test_replicas_are_covered_once() -> None:

@@ -279,7 +279,8 @@ class Plan:
             "learning_rate": rates[len(rates) // 2],
             "initialisations": _INITIALISATIONS,
         }
-        inputs = {"sentences": self._sentences(curve.grammar, 0, 0, "train", capacity(1))}
+        enough = capacity(settings["batch_size"])
+        inputs = {"sentences": self._sentences(curve.grammar, 0, 0, "train", enough)}
         label = f"{parameters.label()}/{curve.task}-{config.kind}-d{curve.depth}"
         by_name = (f"models.{config.kind}",)
         self.coordinates.append(

@@ -38,14 +38,9 @@ localrules:
 
 rule all:
     input:
-        FOLDER / "study.json",
         PLAN.paths("models"),
         PLAN.paths("counts"),
-        table("runs"),
-        table("fits"),
-        RATES,
-        THEORY_FIGURES,
-        FIGURES,
+        PLAN.made_by(*STAGES),
 
 
 rule grammars:
@@ -60,9 +55,7 @@ rule datasets:
 
 rule theory:
     input:
-        table("theory"),
-        table("predictions"),
-        THEORY_FIGURES,
+        PLAN.made_by("theory_table", "theory_figures"),
 
 
 rule models:
@@ -73,18 +66,17 @@ rule models:
 
 rule curves:
     input:
-        table("curves"),
+        PLAN.made_by("curves"),
 
 
 rule fits:
     input:
-        table("fits"),
+        PLAN.made_by("fits"),
 
 
 rule figures:
     input:
-        THEORY_FIGURES,
-        FIGURES,
+        PLAN.made_by("theory_figures", "figures"),
 
 
 include: "workflow/rules/grammars.smk"

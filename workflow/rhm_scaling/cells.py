@@ -6,11 +6,9 @@ Nothing about the study, the order of keys or the position in a list enters a he
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import product as cartesian
-from pathlib import Path
 from typing import Any
 
 from . import grid
@@ -320,26 +318,3 @@ class Plan:
             "blocks": [{**curve.key(), "product": block.name} for curve, block in self.blocks],
             "products": {kind: sorted(known) for kind, known in self.products.items()},
         }
-
-    def check_store(self, root: Path = Path()) -> None:
-        """Refuse a product in the store whose recorded specification is another one (a collision).
-
-        Raises
-        ------
-        UserError
-            Naming the file.
-        """
-        for known in self.products.values():
-            for product in known.values():
-                path = root / product.files["specification"]
-                if not path.is_file():
-                    continue
-                try:
-                    same = json.loads(path.read_text(encoding="utf-8")) == product.specification
-                except ValueError:
-                    same = False
-                if not same:
-                    raise UserError(
-                        f"{path}: does not describe the product of this name; delete "
-                        f"{path.parent} and run again"
-                    )

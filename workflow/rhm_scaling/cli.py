@@ -18,7 +18,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .provenance import UserError, fingerprint, write_text
+from .lifeline import end_with_the_run
+from .provenance import UserError, fingerprint, identity, write_text
 
 
 def _pairs(values: Sequence[str]) -> dict[str, Path]:
@@ -49,24 +50,35 @@ def _same_code(planned: str, *modules: str) -> None:
 
 def _make(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
     """Make one heavy product from its specification."""
+    from .products import STORE
+    from .records import check, record_path, write_record
+
     log("started")
+    end_with_the_run()
     specification = json.loads(arguments.specification)
     module = f"stages.{specification['kind']}"
     by_name: list[str] = []
     options: dict[str, Any] = {}
+    threads = 1
     if "architecture" in specification:
         by_name = [f"models.{specification['architecture']['kind']}"]
+    inputs, outputs = _pairs(arguments.inputs), _pairs(arguments.outputs)
+    record = outputs["record"]
     if specification["kind"] == "models":
-        device = _torch(arguments.device, arguments.threads)
+        device, threads = _torch(arguments.device, arguments.threads), arguments.threads
         options = {"device": device, "pack": arguments.pack, "log": log}
     _same_code(specification["code"], module, *by_name)
-    outputs = _pairs(arguments.outputs)
+    for path in inputs.values():
+        if path.is_relative_to(STORE):  # not a file of the user's
+            check(record_path(path), path)
     make = importlib.import_module(f".{module}", __package__).make
     start = time.perf_counter()
-    make(specification, _pairs(arguments.inputs), outputs, **options)
-    threads = arguments.threads if specification["kind"] == "models" else 1
-    log(f"made in {threads * (time.perf_counter() - start):.2f} core-seconds")
-    write_text(outputs["specification"], json.dumps(specification, indent=1) + "\n")
+    make(specification, inputs, outputs, **options)
+    spent = threads * (time.perf_counter() - start)
+    log(f"made in {spent:.2f} core-seconds")
+    made = {"core_seconds": round(spent, 2), "threads": threads}
+    files = [path for path in outputs.values() if path != record]
+    write_record(record, specification, files, made)
 
 
 def _torch(device: str, threads: int) -> str:
@@ -83,14 +95,28 @@ def _torch(device: str, threads: int) -> str:
 
 def _stage(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
     """Make the tables or figures of one light stage of a study."""
+    from .records import check, record_path, write_record
+
     log("started")
-    folder: Path = arguments.folder
-    stage = json.loads((folder / "stages" / f"{arguments.name}.json").read_text(encoding="utf-8"))
-    _same_code(stage["code"], f"stages.{arguments.name}")
-    make = importlib.import_module(f".stages.{arguments.name}", __package__).make
+    end_with_the_run()
+    folder, name = arguments.share.parents[1], arguments.share.stem
+    share = json.loads(arguments.share.read_text(encoding="utf-8"))
+    if identity(share) != arguments.identity:
+        raise UserError(
+            f"{arguments.share}: the study changed after this run was planned; start the run again"
+        )
+    _same_code(share["code"], f"stages.{name}")
+    for path in share["reads"]["store"]:
+        check(record_path(Path(path)), Path(path))
+    for earlier in share["reads"]["stages"]:
+        check(folder / "stages" / f"{earlier}.record.json")
+    make = importlib.import_module(f".stages.{name}", __package__).make
     start = time.perf_counter()
-    make(stage, folder, Path())
-    log(f"made in {time.perf_counter() - start:.2f} core-seconds")
+    make(share, folder, Path())
+    spent = time.perf_counter() - start
+    log(f"made in {spent:.2f} core-seconds")
+    *files, record = arguments.outputs
+    write_record(record, share, files, {"core_seconds": round(spent, 2), "threads": 1})
 
 
 def _spent(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
@@ -172,11 +198,13 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--device", choices=["cpu", "cuda", "auto"], default="cpu")
     make.add_argument("--threads", type=int, default=1)
     make.add_argument("--pack", type=int, help="replicas trained side by side")
+    make.add_argument("--checkpoint-seconds", type=float, default=60, help="between checkpoints")
     make.set_defaults(run=_make)
 
     stage = commands.add_parser("stage", help=_stage.__doc__)
-    stage.add_argument("name")
-    stage.add_argument("folder", type=Path, help="results/<study>")
+    stage.add_argument("share", type=Path, help="results/<study>/stages/<stage>.json")
+    stage.add_argument("identity", help="of the share, as planned")
+    stage.add_argument("--outputs", nargs="+", type=Path, required=True, help="the record last")
     stage.set_defaults(run=_stage)
 
     show = commands.add_parser("show", help=_show.__doc__)

@@ -1,30 +1,109 @@
-"""Light products: what each of their stages depends on beside its tables.
+"""Light products: tables and figures with plain names, and what each of them depends on.
 
-They have plain names, and are made again when the file of their stage changes: its code, or its
-share of the plan.
+They are made again when the identity of their stage changes: its code, its share of the plan, or
+the identity of anything that it reads.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from .cells import Plan
-from .provenance import fingerprint
+from .products import Product
+from .provenance import fingerprint, identity
 
-LIGHT_STAGES = (
-    "runs",
-    "rates",
-    "theory_table",
-    "theory_figures",
-    "curves",
-    "fits",
-    "recovery",
-    "figures",
-)
+# Every stage with the tables of earlier stages that it reads
+LIGHT_STAGES = {
+    "runs": (),
+    "rates": ("runs",),
+    "theory_table": (),
+    "theory_figures": ("theory_table",),
+    "curves": ("runs", "theory_table"),
+    "fits": ("runs", "curves", "theory_table"),
+    "recovery": ("theory_table",),
+    "figures": ("curves", "fits", "theory_table", "recovery", "rates"),
+}
 
 
-def stages(plan: Plan) -> dict[str, dict[str, Any]]:
-    """What each light stage depends on beside its tables: its code, its share of the plan."""
+@dataclass(frozen=True)
+class Stage:
+    """A light stage of a study.
+
+    Attributes
+    ----------
+    name
+        One of `LIGHT_STAGES`.
+    share
+        Its share of the plan, its code, and the identities of what it reads: all that decides its
+        content.
+    outputs
+        Tables and figures that it makes; none if the study asks for none.
+    products
+        Heavy products that it reads.
+    reads
+        Files of the store and of earlier stages that it reads.
+    """
+
+    name: str
+    share: dict[str, Any]
+    outputs: list[str]
+    products: list[Product]
+    reads: list[str]
+
+    @cached_property
+    def identity(self) -> str:
+        """The hash of its share."""
+        return identity(self.share)
+
+    @property
+    def file(self) -> str:
+        """Path of the share, which its job reads."""
+        return f"results/{self.share['study']}/stages/{self.name}.json"
+
+    @property
+    def record(self) -> str:
+        """Path of its record."""
+        return f"results/{self.share['study']}/stages/{self.name}.record.json"
+
+
+def _outputs(plan: Plan) -> dict[str, list[str]]:
+    """Names of the tables and figures of each stage, below the study's folder."""
+    experiments = sorted({curve.experiment for curve in plan.curves})
+    recovering = sorted({curve.experiment for curve in plan.recovering})
+    sweeping = sorted({curve.experiment for curve in plan.sweeping})
+    theory = [f"theory-{grammar}-{task}" for grammar, task in plan.solved()]
+    figures = [
+        *(
+            f"{kind}-{name}"
+            for name in experiments
+            for kind in ("learning_curves", "local_exponents")
+        ),
+        *(f"recovery-{name}" for name in recovering),
+        *(f"learning_rates-{name}" for name in sweeping),
+    ]
+    rates = ("rates", "best_rates", "rate_scaling", "coordinates")
+    return {
+        "runs": ["runs.csv"],
+        "rates": [f"{name}.csv" for name in rates if sweeping],
+        "theory_table": ["theory.csv", "predictions.csv"],
+        "theory_figures": _drawn(theory),
+        "curves": ["curves.csv"],
+        "fits": ["fits.csv", "local_exponents.csv"],
+        "recovery": [f"{name}.csv" for name in ("recovery", "recovered_at") if recovering],
+        "figures": [*_drawn(figures), "figures/exponents.html"],
+    }
+
+
+def _drawn(names: list[str]) -> list[str]:
+    """Files of figures, as PNG for the report and as PDF for the paper."""
+    return [f"figures/{name}.{suffix}" for name in names for suffix in ("png", "pdf")]
+
+
+def stages(plan: Plan) -> dict[str, Stage]:
+    """All light stages of a study by name."""
     study, recovering = plan.study, set(plan.recovering)
     curves = [{"experiment": curve.experiment, **curve.key()} for curve in plan.curves]
     grammars = {name: plan.parameters(name).specification() for name in study.grammars}
@@ -32,6 +111,8 @@ def stages(plan: Plan) -> dict[str, dict[str, Any]]:
     titles = {name: experiment.title or name for name, experiment in study.experiments.items()}
     tests = {name: experiment.test_size for name, experiment in study.experiments.items()}
     keyed = {"curves": curves, "grammars": grammars, "learners": learners}
+    counted = [(curve, block) for curve, block in plan.blocks if curve in recovering]
+    checks = [check for _, check in plan.coordinates]
     shares: dict[str, dict[str, Any]] = {
         "runs": {
             "blocks": [
@@ -64,9 +145,7 @@ def stages(plan: Plan) -> dict[str, dict[str, Any]]:
         "fits": keyed,
         "recovery": {
             "blocks": [
-                {"recovery": block.files["recovery"], **curve.key()}
-                for curve, block in plan.blocks
-                if curve in recovering
+                {"recovery": block.files["recovery"], **curve.key()} for curve, block in counted
             ],
             "learners": learners,
         },
@@ -79,7 +158,32 @@ def stages(plan: Plan) -> dict[str, dict[str, Any]]:
             "title": study.title or study.name,
         },
     }
-    return {
-        name: {"study": study.name, "code": fingerprint(f"stages.{name}"), **shares[name]}
-        for name in LIGHT_STAGES
+    reads: dict[str, list[tuple[Product, tuple[str, ...]]]] = {
+        "runs": [(block, ("runs",)) for _, block in plan.blocks],
+        "rates": [(check, ("product",)) for check in checks],
+        "theory_table": [(known, ("quantities", "curves")) for known in plan.theory.values()],
+        "theory_figures": [(known, ("product",)) for known in plan.surveys.values()],
+        "recovery": [(block, ("recovery",)) for _, block in counted],
     }
+    outputs = _outputs(plan)
+    found: dict[str, Stage] = {}
+    for name, earlier in LIGHT_STAGES.items():
+        before = [found[other] for other in earlier if outputs[other]]
+        read = reads.get(name, [])
+        files = [product.files[role] for product, roles in read for role in roles]
+        tables = chain.from_iterable(stage.outputs for stage in before)
+        share = {
+            "study": study.name,
+            "code": fingerprint(f"stages.{name}"),
+            # paths in the store end in identities
+            "reads": {"store": files, "stages": {stage.name: stage.identity for stage in before}},
+            **shares[name],
+        }
+        found[name] = Stage(
+            name,
+            share,
+            [f"results/{study.name}/{output}" for output in outputs[name]],
+            [product for product, _ in read],
+            [*files, *tables],
+        )
+    return found

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from . import cost
 from .cells import Plan
-from .light import stages
 from .products import Product
 from .provenance import PACKAGE, UserError, write_if_changed
 from .reading import load_study
+from .standing import Standing
 
 
 class Machine(BaseModel):
@@ -31,6 +31,13 @@ class Machine(BaseModel):
     device: Literal["cpu", "cuda", "auto"] = "cpu"
     threads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     memory_mb: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    checkpoint_seconds: Annotated[int, Field(ge=0)] = 60
+    temporary: tuple[Literal["datasets", "models"], ...] = ()
+
+    @property
+    def spared(self) -> tuple[str, ...]:
+        """Names of files that are not kept."""
+        return ("weights.safetensors",) if "models" in self.temporary else ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,10 @@ class WorkflowPlan(Plan):
         Settings of this machine.
     jobs
         What each block of networks is given, by name.
+    standing
+        What of it is made already.
+    whole
+        Whether all arrows are to be shown, also those to finished products.
     """
 
     def __init__(self, machine: Machine, base: Path, cores: int) -> None:
@@ -77,6 +88,8 @@ class WorkflowPlan(Plan):
             raise UserError(f"{path}: {error}") from error
         self.machine = machine
         self.jobs = self._jobs(cores)
+        self.standing = Standing(self, machine.spared)
+        self.whole = False
 
     def _jobs(self, cores: int) -> dict[str, Job]:
         """Threads and memory of every block, so that all cores work and nothing is outgrown.
@@ -121,25 +134,52 @@ class WorkflowPlan(Plan):
                 "with the present code; choose another study or path"
             ) from None
 
-    def paths(self, kind: str, role: str | None = None) -> list[str]:
-        """Files of all products of a kind, or those of one role."""
+    def sources(self, kind: str, name: str) -> list[str]:
+        """Files that a product's job reads; none for a product that is made.
+
+        So nothing makes Snakemake go back behind a finished product. Only once all of the study is
+        made are all arrows shown, for the report.
+        """
+        product = self.product(kind, name)
+        if self._behind(self.standing.made, (kind, name)):
+            return []
+        records = [known.files["record"] for known in product.inputs.values()]
+        return [*product.sources.values(), *records]
+
+    def stage_sources(self, name: str) -> list[str]:
+        """Files that a light stage's job reads; none if its tables and figures are up to date."""
+        if self._behind(self.standing.current, name):
+            return []
+        return self.standing.stages[name].reads
+
+    def _behind(self, made: Container[Any], what: Any) -> bool:
+        return what in made and not self.standing.complete and not self.whole
+
+    def made_by(self, *names: str) -> list[str]:
+        """Tables, figures and records of those light stages that the study asks for."""
+        stages = [self.standing.stages[name] for name in names]
+        return [
+            path for stage in stages if stage.outputs for path in [*stage.outputs, stage.record]
+        ]
+
+    def paths(self, kind: str) -> list[str]:
+        """Files of all products of a kind, but for those that are not kept."""
         return [
             path
             for product in self.products[kind].values()
-            for name, path in product.files.items()
-            if role in (None, name)
+            for path in product.files.values()
+            if Path(path).name not in self.machine.spared
         ]
 
     def write(self) -> None:
-        """Write ``study.json`` and the stage files, each only when its content changes."""
-        folder = Path("results", self.study.name)
-        shares = stages(self)
-        code = {name: share["code"] for name, share in shares.items()}
-        files = {folder / "study.json": {**self.resolved(), "stages": code}}
-        for name, share in shares.items():
-            files[folder / "stages" / f"{name}.json"] = share
+        """Write ``study.json`` and the shares of the light stages, for the jobs of a run."""
+        stages = self.standing.stages
+        code = {name: stage.share["code"] for name, stage in stages.items()}
+        files = {f"results/{self.study.name}/study.json": {**self.resolved(), "stages": code}}
+        for stage in stages.values():
+            files[stage.file] = stage.share
         for path, content in files.items():
-            write_if_changed(path, json.dumps(content, indent=1) + "\n")
+            write_if_changed(Path(path), json.dumps(content, indent=1) + "\n")
 
 
 _USABLE = 0.9  # of the memory
@@ -176,7 +216,7 @@ def jobs_use_this_library() -> None:
 
 
 def plan_or_exit(config: Mapping[str, Any], base: Path, cores: int | None) -> WorkflowPlan:
-    """The plan of the configured study, written out; a user's mistake ends in one line."""
+    """The plan of the configured study; a user's mistake ends in one line."""
     try:
         try:
             machine = Machine.model_validate(dict(config))
@@ -184,10 +224,7 @@ def plan_or_exit(config: Mapping[str, Any], base: Path, cores: int | None) -> Wo
             problem = error.errors(include_url=False)[0]
             # deeper parts of the place name pydantic's own alternatives
             raise UserError(f"config/config.yaml: {problem['loc'][0]}: {problem['msg']}") from error
-        plan = WorkflowPlan(machine, base, cores or os.cpu_count() or 1)
-        plan.check_store()
-        plan.write()
-        return plan
+        return WorkflowPlan(machine, base, cores or os.cpu_count() or 1)
     except UserError as error:
         print(error, file=sys.stderr)
     except OSError as error:

@@ -70,10 +70,10 @@ class Product:
         """Paths of the files that make up the product, by role."""
         stem = f"{STORE}/{self.kind}/{self.name}"
         if self.kind in _FOLDERS:
-            named = {**_FOLDERS[self.kind], "specification": "specification.json"}
+            named = {**_FOLDERS[self.kind], "record": "record.json"}
             return {role: f"{stem}/{name}" for role, name in named.items()}
         suffix = _SUFFIXES.get(self.kind, "json")
-        return {"product": f"{stem}.{suffix}", "specification": f"{stem}.specification.json"}
+        return {"product": f"{stem}.{suffix}", "record": f"{stem}.record.json"}
 
 
 def make_product(

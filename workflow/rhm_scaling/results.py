@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from .grammar import Parameters
 from .models import build
 from .models.layers import Pack, Shape
 from .provenance import UserError
+from .records import check, read_record
 
 
 def load_runs(study: str, root: Path = Path()) -> pd.DataFrame:
@@ -21,11 +21,12 @@ def load_runs(study: str, root: Path = Path()) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If the study has not been run there.
+        If the study has not been run there, or the table is damaged.
     """
     path = root / "results" / study / "runs.csv"
     if not path.is_file():
         raise UserError(f"{path}: no such study here; run it, or give its root")
+    check(path.parent / "stages" / "runs.record.json", path)
     return pd.read_csv(path)
 
 
@@ -66,17 +67,15 @@ def load_network(study: str, root: Path = Path(), **cell: Any) -> Pack:
     if row["stop_reason"] == "counted":
         raise UserError(f"{row['architecture']}: learns by counting, it has no network")
     folder = root / "results" / "store" / "models" / row["product"]
-    specification = json.loads((folder / "specification.json").read_text(encoding="utf-8"))
+    specification = read_record(folder / "record.json")["specification"]
     replica = [int(row[key]) for key in ("rule_seed", "sample_seed", "init_seed")]
     rate = specification["learning_rates"].index(row["lr"])
     index = rate * len(specification["replicas"]) + specification["replicas"].index(replica)
     path = folder / "weights.safetensors"
-    try:
-        with safe_open(path, "pt") as file:
-            names = file.keys()
-            weights = {name: file.get_slice(name)[index : index + 1] for name in names}
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path}: damaged ({error}); delete it and run again") from error
+    check(folder / "record.json", path)
+    with safe_open(path, "pt") as file:
+        names = file.keys()
+        weights = {name: file.get_slice(name)[index : index + 1] for name in names}
     architecture = specification["architecture"]
     parameters = Parameters.from_specification(specification["grammar"])
     shape = Shape.of(parameters, specification["task"], architecture)

@@ -1,7 +1,7 @@
-"""What all rules share: the study, its plan, and the plain files that the light stages depend on.
+"""What all rules share: the study, its plan, and what of it is made already.
 
-Reads the study's YAML file. Writes ``study.json`` and ``stages/*.json`` below
-``results/<study>/``, each only when its content changes.
+Reads the study's YAML file and the records in ``results/``. Writes ``study.json`` and
+``stages/*.json`` below ``results/<study>/`` when a run starts.
 """
 
 import sys
@@ -11,21 +11,35 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 
 from rhm_scaling.planning import jobs_use_this_library, plan_or_exit
+from rhm_scaling.takeover import settle, take_over
 
 jobs_use_this_library()
 PLAN = plan_or_exit(config, Path(workflow.basedir), workflow.resource_settings.cores)
 FOLDER = Path("results", PLAN.study.name)
-DEVICE = PLAN.machine.device
+STAGES = PLAN.standing.stages
+if workflow.is_main_process:
+    take_over(PLAN)
 
 
-def table(name):
-    """Path of one of the study's tables."""
-    return FOLDER / f"{name}.csv"
+onstart:
+    PLAN.write()
 
 
-def stage(name):
-    """Path of the file that changes when the code of a light stage, or its share of the study, does."""
-    return FOLDER / "stages" / f"{name}.json"
+def sources(kind):
+    """Files that a product is made from."""
+    return lambda wildcards: in_time(PLAN.sources, kind, wildcards.name)
+
+
+def stage_sources(name):
+    """Files that a light stage reads."""
+    return lambda wildcards: in_time(PLAN.stage_sources, name)
+
+
+def in_time(find, *what):
+    """The paths that are found; of a study that is complete, whatever their time stamps are."""
+    settle(PLAN, workflow)
+    finished = PLAN.standing.complete and not PLAN.whole
+    return [ancient(path) if finished else path for path in find(*what)]
 
 
 def specification(kind):
@@ -33,22 +47,17 @@ def specification(kind):
     return lambda wildcards: PLAN.product(kind, wildcards.name).json
 
 
-def sources(kind):
-    """Files that a product is made from.
-
-    Their time stamps say nothing that the product's name does not, hence `ancient`.
-    """
-    return lambda wildcards: [
-        ancient(path) for path in PLAN.product(kind, wildcards.name).sources.values()
-    ]
-
-
 def roles(kind):
-    """The same as ``role=path`` arguments."""
+    """What a product is made from, as ``role=path`` arguments."""
     return lambda wildcards: [
         f"{role}={path}"
         for role, path in PLAN.product(kind, wildcards.name).sources.items()
     ]
+
+
+def kept(what, path):
+    """A path, or a temporary one if the user keeps no such files."""
+    return temp(path) if what in PLAN.machine.temporary else path
 
 
 def job(wildcards):
@@ -56,38 +65,37 @@ def job(wildcards):
     return PLAN.jobs[wildcards.name]
 
 
-def figures(names):
-    """Paths of figures, as PNG for the report and as PDF for the paper."""
+def table(name):
+    """One of the study's tables, shown in the report."""
+    return report(FOLDER / f"{name}.csv", category="Tables", labels={"table": name})
+
+
+def figures(stage):
+    """Figures of a stage, of which the report shows those that browsers can."""
+    shown = {
+        "theory": ("Theory", "grammar and task"),
+        "learning_curves": ("Learning curves", "experiment"),
+        "local_exponents": ("Local exponents", "experiment"),
+        "recovery": ("Recovered symbols", "experiment"),
+        "learning_rates": ("Learning rates", "experiment"),
+        "exponents": ("Exponents", "table"),
+    }
+
+    def flagged(path):
+        kind, _, of_what = Path(path).stem.partition("-")
+        category, label = shown[kind]
+        labels = {label: of_what or "predicted and fitted exponents"}
+        caption = f"../report/{kind}.rst"
+        return report(path, caption=caption, category=category, labels=labels)
+
     return [
-        FOLDER / "figures" / f"{name}.{suffix}"
-        for name in names
-        for suffix in ("png", "pdf")
+        path if path.endswith(".pdf") else flagged(path)
+        for path in STAGES[stage].outputs
     ]
 
 
 # of all that precedes trainings, so that they start in the order of their length and end together
 FIRST = 10**9
-
-
-# experiments with a learner that recovers hidden symbols by counting
-RECOVERING = sorted({curve.experiment for curve in PLAN.recovering})
-RECOVERY = [table("recovery"), table("recovered_at")] if RECOVERING else []
-# experiments with networks for which several learning rates are tried
-SWEEPING = sorted({curve.experiment for curve in PLAN.sweeping})
-RATES = [
-    table(name)
-    for name in ("rates", "best_rates", "rate_scaling", "coordinates")
-    if SWEEPING
-]
-THEORY_FIGURES = figures(f"theory-{grammar}-{task}" for grammar, task in PLAN.solved())
-FIGURES = figures(
-    [
-        *(f"learning_curves-{experiment}" for experiment in PLAN.study.experiments),
-        *(f"local_exponents-{experiment}" for experiment in PLAN.study.experiments),
-        *(f"recovery-{experiment}" for experiment in RECOVERING),
-        *(f"learning_rates-{experiment}" for experiment in SWEEPING),
-    ]
-)
 
 
 wildcard_constraints:

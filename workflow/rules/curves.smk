@@ -9,102 +9,104 @@ Reads the blocks and the theory table. Writes ``runs.csv``, ``curves.csv``, ``fi
 
 rule gather_runs:
     input:
-        stage("runs"),
-        PLAN.paths("models", "runs"),
-        PLAN.paths("counts", "runs"),
+        stage_sources("runs"),
     output:
-        report(table("runs"), category="Tables", labels={"table": "runs"}),
+        table("runs"),
+        record=STAGES["runs"].record,
     log:
         FOLDER / "logs" / "runs.log",
     conda:
         "../../envs/environment.yaml"
     params:
-        folder=FOLDER,
+        file=STAGES["runs"].file,
+        identity=STAGES["runs"].identity,
     message:
         "Gathering the rows of all replicas"
     shell:
-        "python -m rhm_scaling stage runs {params.folder:q} --log {log:q}"
+        "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
+        " --outputs {output:q}"
 
 
 rule aggregate_curves:
     input:
-        stage("curves"),
-        table("runs"),
-        table("theory"),
+        stage_sources("curves"),
     output:
-        report(table("curves"), category="Tables", labels={"table": "curves"}),
+        table("curves"),
+        record=STAGES["curves"].record,
     log:
         FOLDER / "logs" / "curves.log",
     conda:
         "../../envs/environment.yaml"
     params:
-        folder=FOLDER,
+        file=STAGES["curves"].file,
+        identity=STAGES["curves"].identity,
     message:
         "Averaging learning curves"
     shell:
-        "python -m rhm_scaling stage curves {params.folder:q} --log {log:q}"
+        "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
+        " --outputs {output:q}"
 
 
 rule fit_curves:
     input:
-        stage("fits"),
-        table("runs"),
-        table("curves"),
-        table("theory"),
+        stage_sources("fits"),
     output:
-        report(table("fits"), category="Tables", labels={"table": "fits"}),
-        table("local_exponents"),
+        table("fits"),
+        FOLDER / "local_exponents.csv",
+        record=STAGES["fits"].record,
     log:
         FOLDER / "logs" / "fits.log",
     conda:
         "../../envs/environment.yaml"
     params:
-        folder=FOLDER,
+        file=STAGES["fits"].file,
+        identity=STAGES["fits"].identity,
     message:
         "Fitting exponents"
     shell:
-        "python -m rhm_scaling stage fits {params.folder:q} --log {log:q}"
+        "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
+        " --outputs {output:q}"
 
 
 rule gather_recovery:
     input:
-        stage("recovery"),
-        table("theory"),
-        PLAN.paths("counts", "recovery"),
+        stage_sources("recovery"),
     output:
-        table("recovery"),
-        report(
-            table("recovered_at"), category="Tables", labels={"table": "recovered_at"}
-        ),
+        FOLDER / "recovery.csv",
+        table("recovered_at"),
+        record=STAGES["recovery"].record,
     log:
         FOLDER / "logs" / "recovery.log",
     conda:
         "../../envs/environment.yaml"
     params:
-        folder=FOLDER,
+        file=STAGES["recovery"].file,
+        identity=STAGES["recovery"].identity,
     message:
         "Gathering what was recovered by counting"
     shell:
-        "python -m rhm_scaling stage recovery {params.folder:q} --log {log:q}"
+        "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
+        " --outputs {output:q}"
 
 
 rule compare_rates:
     input:
-        stage("rates"),
-        table("runs"),
-        PLAN.paths("coordinates", "product"),
+        stage_sources("rates"),
     output:
-        table("rates"),
-        report(table("best_rates"), category="Tables", labels={"table": "best_rates"}),
-        table("rate_scaling"),
-        table("coordinates"),
+        FOLDER / "rates.csv",
+        table("best_rates"),
+        FOLDER / "rate_scaling.csv",
+        FOLDER / "coordinates.csv",
+        record=STAGES["rates"].record,
     log:
         FOLDER / "logs" / "rates.log",
     conda:
         "../../envs/environment.yaml"
     params:
-        folder=FOLDER,
+        file=STAGES["rates"].file,
+        identity=STAGES["rates"].identity,
     message:
         "Comparing learning rates"
     shell:
-        "python -m rhm_scaling stage rates {params.folder:q} --log {log:q}"
+        "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
+        " --outputs {output:q}"

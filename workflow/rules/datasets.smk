@@ -8,8 +8,8 @@ rule sample_sentences:
     input:
         sources("sentences"),
     output:
-        product="results/store/sentences/{name}.npy",
-        specification="results/store/sentences/{name}.specification.json",
+        product=kept("datasets", "results/store/sentences/{name}.npy"),
+        record="results/store/sentences/{name}.record.json",
     log:
         "results/logs/sentences/{name}.log",
     priority: FIRST
@@ -23,4 +23,4 @@ rule sample_sentences:
     shell:
         "python -m rhm_scaling make {params.specification:q} --log {log:q}"
         " --inputs {params.roles:q}"
-        " --outputs product={output.product:q} specification={output.specification:q}"
+        " --outputs product={output.product:q} record={output.record:q}"

@@ -9,7 +9,7 @@ rule draw_grammar:
         sources("grammars"),
     output:
         product="results/store/grammars/{name}.json",
-        specification="results/store/grammars/{name}.specification.json",
+        record="results/store/grammars/{name}.record.json",
     log:
         "results/logs/grammars/{name}.log",
     priority: FIRST
@@ -23,4 +23,4 @@ rule draw_grammar:
     shell:
         "python -m rhm_scaling make {params.specification:q} --log {log:q}"
         " --inputs {params.roles:q}"
-        " --outputs product={output.product:q} specification={output.specification:q}"
+        " --outputs product={output.product:q} record={output.record:q}"

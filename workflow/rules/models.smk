@@ -14,8 +14,8 @@ rule train_block:
     output:
         runs="results/store/models/{name}/runs.csv",
         history="results/store/models/{name}/history.csv",
-        weights="results/store/models/{name}/weights.safetensors",
-        specification="results/store/models/{name}/specification.json",
+        weights=kept("models", "results/store/models/{name}/weights.safetensors"),
+        record="results/store/models/{name}/record.json",
     log:
         "results/logs/models/{name}.log",
     # longest first, so that no core waits for a long training at the end
@@ -26,18 +26,21 @@ rule train_block:
     resources:
         mem_mb=lambda wildcards: job(wildcards).memory,
         pack=lambda wildcards: job(wildcards).pack,
+        # how it is computed, not what: a parameter of the rule would be part of the product
+        device=PLAN.machine.device,
+        checkpoint_seconds=PLAN.machine.checkpoint_seconds,
     params:
         specification=specification("models"),
         roles=roles("models"),
-        device=DEVICE,
     message:
         "Training the block {wildcards.name}"
     shell:
         "python -m rhm_scaling make {params.specification:q} --log {log:q}"
-        " --device {params.device} --threads {threads} --pack {resources.pack}"
+        " --device {resources.device} --threads {threads} --pack {resources.pack}"
+        " --checkpoint-seconds {resources.checkpoint_seconds}"
         " --inputs {params.roles:q}"
         " --outputs runs={output.runs:q} history={output.history:q}"
-        " weights={output.weights:q} specification={output.specification:q}"
+        " weights={output.weights:q} record={output.record:q}"
 
 
 rule count_block:
@@ -46,7 +49,7 @@ rule count_block:
     output:
         runs="results/store/counts/{name}/runs.csv",
         recovery="results/store/counts/{name}/recovery.csv",
-        specification="results/store/counts/{name}/specification.json",
+        record="results/store/counts/{name}/record.json",
     log:
         "results/logs/counts/{name}.log",
     conda:
@@ -60,7 +63,7 @@ rule count_block:
         "python -m rhm_scaling make {params.specification:q} --log {log:q}"
         " --inputs {params.roles:q}"
         " --outputs runs={output.runs:q} recovery={output.recovery:q}"
-        " specification={output.specification:q}"
+        " record={output.record:q}"
 
 
 rule check_coordinates:
@@ -68,7 +71,7 @@ rule check_coordinates:
         sources("coordinates"),
     output:
         product="results/store/coordinates/{name}.csv",
-        specification="results/store/coordinates/{name}.specification.json",
+        record="results/store/coordinates/{name}.record.json",
     log:
         "results/logs/coordinates/{name}.log",
     conda:
@@ -81,4 +84,4 @@ rule check_coordinates:
     shell:
         "python -m rhm_scaling make {params.specification:q} --log {log:q}"
         " --inputs {params.roles:q}"
-        " --outputs product={output.product:q} specification={output.specification:q}"
+        " --outputs product={output.product:q} record={output.record:q}"

@@ -11,7 +11,7 @@ rule predict_exactly:
         sources("exact"),
     output:
         product="results/store/exact/{name}.npz",
-        specification="results/store/exact/{name}.specification.json",
+        record="results/store/exact/{name}.record.json",
     log:
         "results/logs/exact/{name}.log",
     priority: FIRST
@@ -25,7 +25,7 @@ rule predict_exactly:
     shell:
         "python -m rhm_scaling make {params.specification:q} --log {log:q}"
         " --inputs {params.roles:q}"
-        " --outputs product={output.product:q} specification={output.specification:q}"
+        " --outputs product={output.product:q} record={output.record:q}"
 
 
 rule solve_grammar:
@@ -34,7 +34,7 @@ rule solve_grammar:
     output:
         quantities="results/store/theory/{name}/quantities.csv",
         curves="results/store/theory/{name}/curves.csv",
-        specification="results/store/theory/{name}/specification.json",
+        record="results/store/theory/{name}/record.json",
     log:
         "results/logs/theory/{name}.log",
     priority: FIRST
@@ -49,13 +49,15 @@ rule solve_grammar:
         "python -m rhm_scaling make {params.specification:q} --log {log:q}"
         " --inputs {params.roles:q}"
         " --outputs quantities={output.quantities:q} curves={output.curves:q}"
-        " specification={output.specification:q}"
+        " record={output.record:q}"
 
 
 rule survey_grammars:
+    input:
+        sources("survey"),
     output:
         product="results/store/survey/{name}.csv",
-        specification="results/store/survey/{name}.specification.json",
+        record="results/store/survey/{name}.record.json",
     log:
         "results/logs/survey/{name}.log",
     priority: FIRST
@@ -67,55 +69,47 @@ rule survey_grammars:
         "Surveying many rule draws of {wildcards.name}"
     shell:
         "python -m rhm_scaling make {params.specification:q} --log {log:q}"
-        " --outputs product={output.product:q} specification={output.specification:q}"
+        " --outputs product={output.product:q} record={output.record:q}"
 
 
 rule tabulate_theory:
     input:
-        stage("theory_table"),
-        PLAN.paths("theory"),
+        stage_sources("theory_table"),
     output:
-        report(table("theory"), category="Tables", labels={"table": "theory"}),
-        table("predictions"),
+        table("theory"),
+        FOLDER / "predictions.csv",
+        record=STAGES["theory_table"].record,
     log:
         FOLDER / "logs" / "theory.log",
     priority: FIRST
     conda:
         "../../envs/environment.yaml"
     params:
-        folder=FOLDER,
+        file=STAGES["theory_table"].file,
+        identity=STAGES["theory_table"].identity,
     message:
         "Tabulating the theory"
     shell:
-        "python -m rhm_scaling stage theory_table {params.folder:q} --log {log:q}"
+        "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
+        " --outputs {output:q}"
 
 
 rule draw_theory:
     input:
-        stage("theory_figures"),
-        table("theory"),
-        table("predictions"),
-        PLAN.paths("survey"),
+        stage_sources("theory_figures"),
     output:
-        [
-            report(
-                path,
-                caption="../report/theory.rst",
-                category="Theory",
-                labels={"grammar and task": path.stem.removeprefix("theory-")},
-            )
-            for path in THEORY_FIGURES
-            if path.suffix == ".png"
-        ],
-        [path for path in THEORY_FIGURES if path.suffix == ".pdf"],
+        figures("theory_figures"),
+        record=STAGES["theory_figures"].record,
     log:
         FOLDER / "logs" / "theory_figures.log",
     priority: FIRST
     conda:
         "../../envs/environment.yaml"
     params:
-        folder=FOLDER,
+        file=STAGES["theory_figures"].file,
+        identity=STAGES["theory_figures"].identity,
     message:
         "Drawing the theory"
     shell:
-        "python -m rhm_scaling stage theory_figures {params.folder:q} --log {log:q}"
+        "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
+        " --outputs {output:q}"

@@ -39,6 +39,6 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
     columns = ["study", *CURVE_KEY, "init_seed", "step", "layer", "change"]
     checks = [pd.DataFrame(columns=columns)]
     for check in stage["coordinates"]:
-        table = read_table(root / check.pop("file"))
+        table = read_table(root / check["file"])
         checks.append(table.assign(**{**check, "width": table["width"], "study": stage["study"]}))
     write_text(folder / "coordinates.csv", pd.concat(checks)[columns].to_csv(index=False))

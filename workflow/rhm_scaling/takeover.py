@@ -1,0 +1,67 @@
+"""Taking over from earlier runs: what Snakemake would ask a person to do is done here.
+
+Its defaults mistrust files that a killed run left, and keep a lock that nobody holds. Here files
+appear whole or not at all, and records say what is finished.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+from snakemake.settings.enums import RerunTrigger
+
+from .lifeline import RUN
+from .planning import WorkflowPlan
+
+_held: list[IO[str]] = []  # open, and thereby locked, as long as this process lives
+
+
+def take_over(plan: WorkflowPlan) -> None:
+    """Prepare the main process of Snakemake, while it reads the workflow."""
+    os.environ[RUN] = str(os.getpid())
+    _unlock(Path(".snakemake"))
+    plan.standing.correct_clocks()
+
+
+def settle(plan: WorkflowPlan, workflow: Any) -> None:
+    """Tell Snakemake's `workflow`, once it builds its graph, what is made and what is not.
+
+    Of ``--rerun-triggers`` only ``mtime`` stays: names and records say what changed. The other
+    triggers know less, and after an edited rule would leave out what depends on its products
+    (snakemake issue 4166). Files that are there but are not what they should be are made again, as
+    by ``--forcerun``.
+    """
+    options = workflow.dag_settings
+    plan.whole = bool(options.forceall or options.forcerun or options.forcetargets)
+    options.rerun_triggers = frozenset({RerunTrigger.MTIME})
+    workflow.dag.forcefiles.update(plan.standing.outdated())
+
+
+def _unlock(memory: Path) -> None:
+    """Remove the lock of a run that was killed, and its marks of incomplete files.
+
+    A product without a record is not finished, so the marks would only have finished ones made
+    again. Every run holds a shared lock of the kernel's, which ends with its process; whoever can
+    have it alone is alone.
+    """
+    if not memory.is_dir():
+        return
+    file = (memory / "alive").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if any((memory / "locks").glob("*")):
+            shutil.rmtree(memory / "locks")
+            shutil.rmtree(memory / "incomplete", ignore_errors=True)
+            print("a run was killed here; going on where it was", file=sys.stderr)
+    except OSError:  # another run is alive, or the file system has no locks
+        pass
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        _held.append(file)
+    except OSError:
+        file.close()

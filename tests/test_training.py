@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from rhm_scaling.checkpoints import Checkpoint
 from rhm_scaling.config import kinds
 from rhm_scaling.examples import Examples, evaluate
 from rhm_scaling.grammar import Grammar, Parameters
@@ -52,13 +53,14 @@ def run(
     settings: Settings,
     width: int = 12,
     rates: list[float] | float = 0.2,
+    checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     seeds = [1000 + replica for replica in replicas]
     network = build(kind, shape(task, width), seeds)
     sets = [examples(task, replicas, *what) for what in (("train", 100), ("validation", 150))]
     if isinstance(rates, float):
         rates = [rates] * len(replicas)
-    return train(network, *sets, seeds, rates, settings)
+    return train(network, *sets, seeds, rates, settings, checkpoint=checkpoint)
 
 
 def assert_same(one: Outcome, i: int, other: Outcome, j: int) -> None:

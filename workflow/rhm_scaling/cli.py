@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .lifeline import end_with_the_run
-from .provenance import UserError, fingerprint, identity, write_text
+from .provenance import UserError, fingerprint, identity, remove_leftovers, write_text
 
 
 def _pairs(values: Sequence[str]) -> dict[str, Path]:
@@ -67,6 +67,7 @@ def _make(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
     if specification["kind"] == "models":
         device, threads = _torch(arguments.device, arguments.threads), arguments.threads
         options = {"device": device, "pack": arguments.pack, "log": log}
+        options["every"] = arguments.checkpoint_seconds
     _same_code(specification["code"], module, *by_name)
     for path in inputs.values():
         if path.is_relative_to(STORE):  # not a file of the user's
@@ -79,6 +80,10 @@ def _make(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
     made = {"core_seconds": round(spent, 2), "threads": threads}
     files = [path for path in outputs.values() if path != record]
     write_record(record, specification, files, made)
+    for path in record.parent.glob("checkpoint-*") if "weights" in outputs else ():
+        path.unlink()
+    for path in outputs.values():
+        remove_leftovers(path)
 
 
 def _torch(device: str, threads: int) -> str:
@@ -117,6 +122,8 @@ def _stage(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
     log(f"made in {spent:.2f} core-seconds")
     *files, record = arguments.outputs
     write_record(record, share, files, {"core_seconds": round(spent, 2), "threads": 1})
+    for path in arguments.outputs:
+        remove_leftovers(path)
 
 
 def _spent(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
@@ -242,6 +249,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.run(arguments, log)
     except UserError as error:
         return _fail(str(error), log)
+    except KeyboardInterrupt:
+        return _fail("interrupted; run again", log)
     except MemoryError:
         return _fail("out of memory; use smaller blocks (block: in the study) or sizes", log)
     except OSError as error:

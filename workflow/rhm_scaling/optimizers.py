@@ -87,3 +87,17 @@ class Optimizer:
         self._parameters = list(network.parameters())
         self._rates = self._rates[replicas]
         self._moments = [[moment[replicas] for moment in moments] for moments in self._moments]
+
+    def state(self) -> dict[str, Tensor]:
+        """All moments by name."""
+        return {
+            f"{order}.{index}": moment
+            for order, moments in enumerate(self._moments)
+            for index, moment in enumerate(moments)
+        }
+
+    def restore(self, state: dict[str, Tensor], steps: int) -> None:
+        """Take up the moments where they were after so many `steps`."""
+        for name, moment in self.state().items():
+            moment.copy_(state[name])
+        self._steps = steps

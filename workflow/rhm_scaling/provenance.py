@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import glob
 import hashlib
 import json
 import os
@@ -137,6 +138,12 @@ def write_aside(path: Path, write: Callable[[Path], object]) -> None:
         aside.chmod(0o666 & ~umask)  # mkstemp makes private files; results are shared
         aside.replace(path)
     finally:
+        aside.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed writers of `path` left beside it."""
+    for aside in path.parent.glob(f".{glob.escape(path.name)}.*"):
         aside.unlink(missing_ok=True)
 
 

@@ -10,7 +10,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .checkpoints import Checkpoint, State
 from .examples import Examples, evaluate, example_losses
 from .models.layers import Pack
 from .optimizers import Kind, Optimizer
@@ -128,6 +129,7 @@ def train(
     rates: Sequence[float],
     settings: Settings,
     progress: Callable[[int, int, float], None] = lambda step, active, loss: None,
+    checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     """Train a pack; each replica stops by itself on its own validation loss.
 
@@ -148,37 +150,90 @@ def train(
     progress
         Called at each evaluation with the step, the number of active replicas and their mean
         validation loss.
+    checkpoint
+        Where to keep the state and take it up again, bitwise at the same threads.
     """
-    device = next(network.parameters()).device
-    total = len(order_seeds)
-    outcome = Outcome(
-        weights={name: value.detach().clone() for name, value in network.named_parameters()},
-        best_step=[0] * total,
-        steps=[0] * total,
-        validation_loss=[math.nan] * total,
-        seconds=[0.0] * total,
-        stop_reason=["max_steps"] * total,
-    )
-    optimizer = Optimizer(network, settings.optimizer, rates, settings.momentum)
-    batches = _Batches(order_seeds, train_set.size, settings.batch_size, device)
-    active = list(range(total))
-    running, since = torch.zeros(total, dtype=torch.float64, device=device), 0
-    step, clock = 0, time.perf_counter()
+    run = _Run(network, train_set, validation_set, order_seeds, rates, settings)
+    saved = checkpoint.load() if checkpoint else None
+    if saved:
+        run.restore(saved)
     for goal in evaluation_steps(settings):
-        while step < goal:
-            inputs, targets = train_set.batch(batches.at(step))
-            losses = example_losses(network(inputs), targets).flatten(1).mean(1)
-            losses.sum().backward()  # type: ignore[no-untyped-call]
-            optimizer.step(min(1.0, (step + 1) / settings.warmup_steps))
-            running += losses.detach()
-            step, since = step + 1, since + 1
-        found = evaluate(network, validation_set)
-        train_loss = (running / since).tolist() if since else [math.nan] * len(active)
-        now = time.perf_counter()
+        while run.active and run.step < goal:
+            run.update()
+            if checkpoint and checkpoint.due():
+                checkpoint.save(run.state())
+        if run.active and run.step == goal:
+            progress(*run.evaluate())
+    if checkpoint:
+        checkpoint.save(run.state())
+    return run.outcome
+
+
+class _Run:
+    """A training under way.
+
+    Attributes
+    ----------
+    active
+        Replicas that are still trained, in the order of the cut pack.
+    step
+        Steps made.
+    outcome
+        What has become of each replica so far.
+    """
+
+    def __init__(
+        self,
+        network: Pack,
+        train_set: Examples,
+        validation_set: Examples,
+        order_seeds: Sequence[int],
+        rates: Sequence[float],
+        settings: Settings,
+    ) -> None:
+        self._network, self._settings = network, settings
+        self._sets = train_set, validation_set
+        self._device = next(network.parameters()).device
+        total = len(order_seeds)
+        self.outcome = Outcome(
+            weights={name: value.detach().clone() for name, value in network.named_parameters()},
+            best_step=[0] * total,
+            steps=[0] * total,
+            validation_loss=[math.nan] * total,
+            seconds=[0.0] * total,
+            stop_reason=["max_steps"] * total,
+        )
+        self._optimizer = Optimizer(network, settings.optimizer, rates, settings.momentum)
+        self._batches = _Batches(order_seeds, train_set.size, settings.batch_size, self._device)
+        self.active, self.step = list(range(total)), 0
+        self._start_interval()
+
+    def _start_interval(self) -> None:
+        """Begin to sum training losses up to the next evaluation."""
+        self._losses = torch.zeros(len(self.active), dtype=torch.float64, device=self._device)
+        self._since, self._clock = 0, time.perf_counter()
+
+    def update(self) -> None:
+        """One step of every active replica."""
+        inputs, targets = self._sets[0].batch(self._batches.at(self.step))
+        losses = example_losses(self._network(inputs), targets).flatten(1).mean(1)
+        losses.sum().backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step(min(1.0, (self.step + 1) / self._settings.warmup_steps))
+        self._losses += losses.detach()
+        self.step, self._since = self.step + 1, self._since + 1
+
+    def evaluate(self) -> tuple[int, int, float]:
+        """Measure, remember what improved, drop who has stopped; what `progress` is told."""
+        outcome, count, step = self.outcome, len(self.active), self.step
+        found = evaluate(self._network, self._sets[1])
+        train_loss = [math.nan] * count
+        if self._since:
+            train_loss = (self._losses / self._since).tolist()
+        seconds = (time.perf_counter() - self._clock) / count
         improved, staying = [], []
-        for row, replica in enumerate(active):
+        for row, replica in enumerate(self.active):
             loss = float(found["loss"][row])
-            outcome.seconds[replica] += (now - clock) / len(active)
+            outcome.seconds[replica] += seconds
             outcome.steps[replica] = step
             evaluation = {
                 "step": step,
@@ -192,25 +247,76 @@ def train(
                 outcome.validation_loss[replica] = loss
                 outcome.best_step[replica] = step
                 improved.append(row)
-            reason = _stop(finite, step, train_loss[row], outcome.best_step[replica], settings)
+            best = outcome.best_step[replica]
+            reason = _stop(finite, step, train_loss[row], best, self._settings)
             if reason:
                 outcome.stop_reason[replica] = reason
             else:
                 staying.append(row)
-        _remember(outcome, network, active, improved)
-        progress(step, len(active), float(np.mean(found["loss"])))
-        if not staying:
-            break
-        if len(staying) < len(active):
-            kept = torch.tensor(staying, device=device)
-            network.keep(kept)
-            optimizer.keep(network, kept)
-            batches.keep(staying)
-            train_set, validation_set = train_set.keep(kept), validation_set.keep(kept)
-            active = [active[row] for row in staying]
-        running = torch.zeros(len(active), dtype=torch.float64, device=device)
-        since, clock = 0, now
-    return outcome
+        self._remember(improved)
+        if len(staying) < count:
+            self._keep(staying)
+        self._start_interval()
+        return step, count, float(np.mean(found["loss"]))
+
+    def _remember(self, rows: list[int]) -> None:
+        """Copy the weights of the improved `rows` of the active pack to their replicas' places."""
+        replicas = [self.active[row] for row in rows]
+        for name, parameter in self._network.named_parameters():
+            self.outcome.weights[name][replicas] = parameter.detach()[rows]
+
+    def _keep(self, rows: list[int]) -> None:
+        """Go on with some rows of the active pack."""
+        self.active = [self.active[row] for row in rows]
+        if not rows:
+            return
+        kept = torch.tensor(rows, device=self._device)
+        self._network.keep(kept)
+        self._optimizer.keep(self._network, kept)
+        self._batches.keep(rows)
+        self._sets = self._sets[0].keep(kept), self._sets[1].keep(kept)
+
+    def state(self) -> State:
+        """All that the rest of the training depends on."""
+        tensors = {
+            **{f"network.{name}": value for name, value in self._network.named_parameters()},
+            **{f"weights.{name}": value for name, value in self.outcome.weights.items()},
+            **{f"optimizer.{name}": value for name, value in self._optimizer.state().items()},
+            "losses": self._losses,
+        }
+        numbers = {
+            "step": self.step,
+            "since": self._since,
+            "elapsed": time.perf_counter() - self._clock,
+            "active": self.active,
+            "outcome": {
+                field.name: getattr(self.outcome, field.name)
+                for field in fields(Outcome)
+                if field.name != "weights"
+            },
+        }
+        return tensors, numbers
+
+    def restore(self, state: State) -> None:
+        """Take up a state where it was left; the pack must be new."""
+        tensors, numbers = state
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            mine = [name for name in tensors if name.startswith(f"{prefix}.")]
+            return {name.removeprefix(f"{prefix}."): tensors[name].to(self._device) for name in mine}
+
+        self._keep(numbers["active"])
+        self.outcome = Outcome(weights=part("weights"), **numbers["outcome"])
+        self.outcome.history = [(replica, row) for replica, row in self.outcome.history]
+        self.step = numbers["step"]
+        if self.active:
+            self._network.load_state_dict(part("network"))
+            self._optimizer.restore(part("optimizer"), self.step)
+        self._start_interval()
+        if self.active:
+            self._losses.copy_(tensors["losses"])
+        self._since = numbers["since"]
+        self._clock -= numbers["elapsed"]
 
 
 def _stop(
@@ -224,10 +330,3 @@ def _stop(
     if step >= max(settings.min_steps, settings.patience * best_step):
         return "patience"
     return "max_steps" if step >= settings.max_steps else None
-
-
-def _remember(outcome: Outcome, network: Pack, active: list[int], rows: list[int]) -> None:
-    """Copy the weights of the improved `rows` of the active pack to their replicas' places."""
-    replicas = [active[row] for row in rows]
-    for name, parameter in network.named_parameters():
-        outcome.weights[name][replicas] = parameter.detach()[rows]

@@ -6,7 +6,7 @@ import math
 import operator
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from tqdm import tqdm
 
+from ..checkpoints import Checkpoint
 from ..examples import Examples, evaluate
 from ..grammar import Parameters
 from ..models import build
@@ -83,7 +84,7 @@ class _Block:
         return [seed_from(purpose, what, m.rule, m.sample, m.init) for m in members]
 
     def train(
-        self, members: Sequence[_Member], log: Log
+        self, members: Sequence[_Member], checkpoint: Checkpoint, log: Log
     ) -> tuple[Outcome, dict[str, NDArray[np.float64]], int]:
         """Outcome and test measures of some of the replicas, and a network's parameter count."""
         data = list(dict.fromkeys(member.data for member in members))
@@ -97,7 +98,7 @@ class _Block:
         shape = Shape.of(self.parameters, self.task, self.architecture)
         kind, count = self.architecture["kind"], len(members)
         network = build(kind, shape, self._seeds(members, "initial weights")).to(self.device)
-        with tqdm(total=self.settings.max_steps, desc=self.name, leave=False, disable=None) as bar:
+        with checkpoint.listening(), tqdm(total=self.settings.max_steps, desc=self.name, leave=False, disable=None) as bar:
 
             def progress(step: int, active: int, loss: float) -> None:
                 bar.set_postfix_str(f"{active}/{count} replicas, validation {loss:.4f}")
@@ -112,6 +113,7 @@ class _Block:
                 [member.rate for member in members],
                 self.settings,
                 progress,
+                checkpoint,
             )
         chosen = build(kind, shape, [0] * count).to(self.device)
         chosen.load_state_dict(outcome.weights)
@@ -139,13 +141,15 @@ def make(
     outputs: dict[str, Path],
     device: str = "cpu",
     pack: int | None = None,
+    every: float = 60.0,
     log: Log = lambda line: None,
 ) -> None:
     """Train, choose each replica's best step on its validation set, and report its test set.
 
     Writes ``runs`` (a row a replica), ``history`` (a row an evaluation) and ``weights`` (at the
     best step, each tensor with a leading replica axis). The block is trained `pack` replicas at a
-    time, fewer if these turn out not to fit into memory.
+    time, fewer if these turn out not to fit into memory. Every so many seconds the state is kept
+    beside the outputs, where a killed job finds it; whoever records the outputs removes it.
     """
     block = _Block(specification, inputs, device)
     total = len(block.members)
@@ -162,8 +166,12 @@ def make(
     queue = [block.members[start : start + pack] for start in range(0, total, pack)]
     while queue:
         part = queue.pop(0)
+        first = block.members.index(part[0])
+        path = outputs["weights"].parent / f"checkpoint-{first:03d}-{first + len(part) - 1:03d}"
+        how = {"threads": torch.get_num_threads(), "device": device}
+        what = {"members": [asdict(member) for member in part], **how}
         try:
-            outcome, found, count = block.train(part, log)
+            outcome, found, count = block.train(part, Checkpoint(path, what, every, log), log)
         except (RuntimeError, MemoryError) as error:
             if not _out_of_memory(error):
                 raise

@@ -1,6 +1,10 @@
 # make run [STUDY=FILE]   set up, run a study, print its exponents
 # make test               set up, run the whole test suite
 # make lint               format, style, types
+# make plan [STUDY=FILE]  what a run would do, why, and how long it would take
+# make verify [REMOVE=1]  compare all results with their checksums; remove what is damaged
+# make clean [REMOVE=1]   list products that no study refers to; remove them
+# make soak [KILLS=50]    kill a run again and again, compare its tables with an undisturbed one
 # make bench              speed, as ratios to plain loops and to this machine's peak
 # make docs               regenerate the schema and the reference of keys
 
@@ -10,7 +14,7 @@ CORES ?= all
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint bench docs setup
+.PHONY: run plan verify clean soak test lint bench docs setup
 .DEFAULT_GOAL := run
 
 setup: $(VENV)/installed
@@ -24,9 +28,21 @@ $(VENV)/installed: envs/requirements.txt pyproject.toml
 
 run: setup
 	@name=$$($(BIN)/python -m rhm_scaling name "$(STUDY)") && \
-	$(BIN)/snakemake --profile workflow/profiles/laptop --cores $(CORES) --config study="$(STUDY)" \
-	    --report "results/$$name/report.html" --report-after-run && \
+	$(BIN)/snakemake --profile workflow/profiles/laptop --cores $(CORES) --config study="$(STUDY)" && \
+	$(BIN)/snakemake --quiet all --report "results/$$name/report.html" --config study="$(STUDY)" && \
 	$(BIN)/python -m rhm_scaling show "$(STUDY)"
+
+plan: setup
+	@$(BIN)/python -m rhm_scaling plan "$(STUDY)"
+
+verify: setup
+	@$(BIN)/python -m rhm_scaling verify $(if $(REMOVE),--remove)
+
+clean: setup
+	@$(BIN)/python -m rhm_scaling clean $(if $(REMOVE),--remove)
+
+soak: setup
+	$(BIN)/python tests/soak.py $(if $(KILLS),--kills $(KILLS))
 
 test: setup
 	$(BIN)/pytest

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,6 +147,37 @@ class Project:
         path.write_text(text, encoding="utf-8")
         return str(path.relative_to(self.folder))
 
+    @contextlib.contextmanager
+    def source(self, module: str, old: str, new: str) -> Iterator[None]:
+        """The project with an edited source, for a while."""
+        path = self.folder / "workflow" / "rhm_scaling" / f"{module}.py"
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+        try:
+            yield
+        finally:
+            path.write_text(text, encoding="utf-8")
+
+    @contextlib.contextmanager
+    def without_memory(self) -> Iterator[None]:
+        """The project without what Snakemake remembers, for a while."""
+        memory, away = self.folder / ".snakemake", self.folder / "away"
+        memory.rename(away)
+        try:
+            yield
+        finally:
+            shutil.rmtree(memory, ignore_errors=True)
+            away.rename(memory)
+
+    def copy(self, folder: Path, results: bool = True) -> Project:
+        """Another project of the same sources, with the results but not Snakemake's memory."""
+        names = ["Snakefile", "workflow", "config", "envs", *(["results"] if results else [])]
+        for name in names:
+            copy = shutil.copytree if (self.folder / name).is_dir() else shutil.copyfile
+            copy(self.folder / name, folder / name)  # with new time stamps, in any order
+        return Project(folder)
+
     def table(self, name: str) -> pd.DataFrame:
         """One of the tables of the tiny study."""
         return pd.read_csv(self.folder / "results" / "tiny" / f"{name}.csv")
@@ -152,11 +185,7 @@ class Project:
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    folder = tmp_path_factory.mktemp("project")
-    for name in ("Snakefile", "workflow", "config", "envs"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, folder / name)
-    made = Project(folder)
+    made = Project(ROOT).copy(tmp_path_factory.mktemp("project"), results=False)
     report = ["--report", "results/tiny/report.html", "--report-after-run"]
     made.snakemake("--config", f"study={TINY}", *report)
     return made

@@ -44,7 +44,7 @@ def again(project: Project, swept: Product, tmp_path: Path, monkeypatch: pytest.
         outputs = {
             role: tmp_path / Path(path).name
             for role, path in swept.files.items()
-            if role != "specification"
+            if role != "record"
         }
         inputs = {role: Path(path) for role, path in swept.sources.items()}
         specification = json.loads(swept.json)

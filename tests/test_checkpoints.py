@@ -28,6 +28,7 @@ class Killed(Checkpoint):
         self.left = saves
 
     def save(self, state: State) -> None:
+        """Save, and kill in time."""
         super().save(state)
         self.left -= 1
         if not self.left:

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import json
-import os
-import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from conftest import TINY, Project
-from rhm_scaling.cells import Plan
+from conftest import Project
 from rhm_scaling.grammar import Grammar, Parameters
 from rhm_scaling.grammar_files import to_json
-from rhm_scaling.products import Product
 from rhm_scaling.provenance import UserError
-from rhm_scaling.reading import load_study
 from rhm_scaling.results import load_network
 from rhm_scaling.tasks import inputs_and_targets
 from rhm_scaling.training import Examples, evaluate
@@ -124,76 +114,6 @@ def test_learners_that_count_stand_beside_networks(project: Project) -> None:
         assert row["predicted"] == known["value"].item()
 
 
-def test_again_there_is_nothing_to_do(project: Project) -> None:
-    assert project.planned() == {}
-
-
-def test_touched_files_and_a_lost_memory_train_nothing(project: Project) -> None:
-    memory = project.folder / ".snakemake"
-    memory.rename(project.folder / "away")
-    try:
-        for path in project.folder.rglob("*"):
-            path.touch()
-        assert set(project.planned()) <= LIGHT
-    finally:
-        shutil.rmtree(memory, ignore_errors=True)
-        (project.folder / "away").rename(memory)
-    project.snakemake("--config", f"study={TINY}")  # settle time stamps for the other tests
-
-
-def test_a_renamed_study_trains_nothing(project: Project) -> None:
-    study = project.edited("renamed", ("name: tiny", "name: renamed"))
-    assert project.planned(study=study) == dict.fromkeys(LIGHT, 1)
-
-
-RATE = "width: 16\n    optimizer: {kind: sgd, lr: 0.3}\n"
-
-
-@pytest.mark.parametrize(
-    ("name", "change", "expected"),
-    [
-        ("size", ("[16, 32, 64, 128]", "[16, 32, 64, 128, 256]"), {"train_block": 2}),
-        ("rate", ("width: 16\n", RATE), {"train_block": 11}),
-        (
-            "replicas",
-            ("replicas: {rule_draws: 2}\n  last:", "replicas: {rule_draws: 4}\n  last:"),
-            # 2 grammars x 2 more draws, of which 3 sets, exact and theory; 2 x 4 sizes
-            {
-                "draw_grammar": 4,
-                "sample_sentences": 12,
-                "predict_exactly": 4,
-                "solve_grammar": 4,
-                "train_block": 8,
-            },
-        ),
-    ],
-)  # fmt: skip
-def test_a_change_runs_what_depends_on_it(
-    project: Project, name: str, change: tuple[str, str], expected: dict[str, int]
-) -> None:
-    study = project.edited(name, ("name: tiny", f"name: {name}"), change)
-    jobs = project.planned(study=study)
-    assert {rule: count for rule, count in jobs.items() if rule not in LIGHT} == expected
-
-
-def test_a_deleted_block_is_made_again_the_same(project: Project) -> None:
-    before = {name: project.table(name) for name in ("runs", "curves", "fits")}
-    product = before["runs"].query("architecture == 'transformer'")["product"].iloc[0]
-    folder = project.folder / "results" / "store" / "models" / product
-    weights = (folder / "weights.safetensors").read_bytes()
-    shutil.rmtree(folder)
-    jobs = project.planned()
-    assert {rule: n for rule, n in jobs.items() if rule not in LIGHT} == {"train_block": 1}
-    project.snakemake("--config", f"study={TINY}")
-    assert (folder / "weights.safetensors").read_bytes() == weights
-    for name, table in before.items():
-        again = project.table(name)
-        ignored = ["seconds"] if name == "runs" else []
-        pd.testing.assert_frame_equal(
-            again.drop(columns=ignored), table.drop(columns=ignored), check_exact=True
-        )
-
-
 @pytest.mark.parametrize(
     "target", ["grammars", "datasets", "theory", "models", "curves", "fits", "figures"]
 )
@@ -258,61 +178,6 @@ def test_a_mistaken_setting_is_a_line_too(project: Project, setting: str, line: 
     assert done.returncode != 0
     assert line in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-
-
-def make_by_hand(project: Project, product: Product, *arguments: str) -> tuple[int, list[str]]:
-    """Exit status and error lines of the command that a rule calls."""
-    outputs = [f"{role}=by-hand/{Path(path).name}" for role, path in product.files.items()]
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "rhm_scaling",
-            "make",
-            product.json,
-            "--outputs",
-            *outputs,
-            *arguments,
-        ],
-        cwd=project.folder,
-        env={**os.environ, "PYTHONPATH": str(project.folder / "workflow")},
-        capture_output=True,
-        text=True,
-    )
-    return done.returncode, done.stderr.splitlines()
-
-
-@pytest.fixture
-def block(project: Project) -> Product:
-    return Plan(load_study(project.folder / TINY)).blocks[0][1]
-
-
-@pytest.mark.parametrize("role", ["grammar", "train", "exact"])
-def test_a_damaged_input_is_named(project: Project, block: Product, role: str) -> None:
-    product = next(p for r, p in block.inputs.items() if r.endswith("-train"))
-    if role != "grammar":  # a grammar is read to sample, the others to train
-        product = block
-    sources = dict(product.sources)
-    damaged = next(name for name in sources if name.endswith(role))
-    whole = (project.folder / sources[damaged]).read_bytes()
-    path = project.folder / f"damaged{Path(sources[damaged]).suffix}"
-    path.write_bytes(whole[: len(whole) // 2])
-    sources[damaged] = path.name
-    status, lines = make_by_hand(
-        project, product, "--inputs", *(f"{name}={path}" for name, path in sources.items())
-    )
-    assert status == 1
-    assert len(lines) == 1
-    assert re.match(rf"rhm_scaling: {path.name}: .*delete (it|the file) and run again", lines[0])
-    assert not (project.folder / "by-hand" / "specification.json").exists()
-
-
-def test_a_source_edited_under_way_stops_the_job(project: Project, block: Product) -> None:
-    planned = dataclasses.replace(block, specification={**block.specification, "code": "0" * 12})
-    status, lines = make_by_hand(project, planned)
-    assert status == 1
-    assert len(lines) == 1
-    assert "changed after this run was planned; start the run again" in lines[0]
 
 
 def test_a_trained_network_can_be_loaded(project: Project) -> None:

@@ -85,6 +85,7 @@ class Checkpoint:
         if numbers.pop("what") != json.loads(json.dumps(self._what)):
             self._log(f"{self.path}: of another training; started anew")
             return None
+        self._log(f"{self.path}: goes on at step {numbers.get('step')}")
         return tensors, numbers
 
     @contextlib.contextmanager

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from .failures import FAILED
 from .lifeline import end_with_the_run
 from .provenance import UserError, fingerprint, identity, remove_leftovers, write_text
 
@@ -159,6 +160,78 @@ def _name(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
     print(load_study(arguments.study).name)
 
 
+def _plan(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
+    """Print what a run of a study would do and why, what it would take, and what it took."""
+    from . import outlook
+    from .cells import Plan
+    from .cost import Rates
+    from .reading import load_study
+    from .standing import Standing
+
+    study = load_study(arguments.study)
+    standing, rates = Standing(Plan(study)), Rates.read(Path("results", "machine.json"))
+    needed, table = standing.needed(), outlook.outlook(standing, rates)
+    total = sum(map(len, standing.plan.products.values()))
+    print(f"{study.name}: {len(needed)} of {total} products to make, {table['jobs'].sum()} jobs")
+    if len(table):
+        print(outlook.cells(needed).to_string(index=False), "\n")
+        print(table.to_string(index=False, float_format="{:.0f}".format))
+        here = outlook.elapsed(table, arguments.cores)
+        there = outlook.elapsed(table, arguments.jobs, _CLUSTER_OVERHEAD)
+        print(f"here, {arguments.cores} cores: about {_duration(here)}")
+        slots = f"{arguments.jobs} jobs at a time, {_CLUSTER_OVERHEAD:.0f} s to start each"
+        print(f"on a cluster, {slots}: about {_duration(there)}")
+    if len(made := outlook.foretold(standing, rates)):
+        print("trainings that are made, core-seconds:")
+        print(made.to_string(index=False, float_format="{:.2f}".format))
+
+
+_CLUSTER_OVERHEAD = 12.0  # seconds, of a SLURM job that starts Snakemake and Python on its node
+
+
+def _duration(seconds: float) -> str:
+    """Seconds in the unit that a person would use."""
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+def _verify(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
+    """Compare every file below results/ with its recorded checksum; name those that differ."""
+    from .housekeeping import damaged, records, remove
+
+    found = list(damaged(Path()))
+    for record, file, problem in found:
+        print(f"{file}: {problem}")
+        if arguments.remove:
+            remove({file, record})
+    if found and not arguments.remove:
+        raise UserError(f"{len(found)} damaged files; make verify REMOVE=1, then make run")
+    print(f"{len(list(records(Path())))} products verified, {len(found)} damaged files removed")
+
+
+def _clean(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
+    """List products that no study refers to, with age and size; remove them on request."""
+    from .housekeeping import leftovers, remove
+    from .takeover import alone
+
+    found = leftovers(Path())
+    for leftover in found:
+        print(f"{leftover.size / 2**20:8.1f} MiB {leftover.age:6.1f} days  {leftover.path}")
+    size = sum(leftover.size for leftover in found) / 2**20
+    print(f"{len(found)} products of {size:.1f} MiB that no study refers to", end="")
+    if not arguments.remove:
+        print("; make clean REMOVE=1 removes them" if found else "")
+        return
+    if not alone(Path(".snakemake")):
+        print()
+        raise UserError("a run is under way here; clean when it has ended")
+    for leftover in found:
+        remove(leftover.files)
+    print(", removed")
+
+
 def _bench(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
     """Measure inference, sampler, training and the cost model: ratios to loops and to peaks."""
     from .bench import cost, inference, sampler, training
@@ -227,6 +300,20 @@ def _parser() -> argparse.ArgumentParser:
     spent.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="of the run")
     spent.set_defaults(run=_spent)
 
+    plan = commands.add_parser("plan", help=_plan.__doc__)
+    plan.add_argument("study", type=Path, help="the study's YAML file")
+    plan.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="of this machine")
+    plan.add_argument("--jobs", type=int, default=50, help="at a time on a cluster")
+    plan.set_defaults(run=_plan)
+
+    verify = commands.add_parser("verify", help=_verify.__doc__)
+    verify.add_argument("--remove", action="store_true", help="what is damaged")
+    verify.set_defaults(run=_verify)
+
+    clean = commands.add_parser("clean", help=_clean.__doc__)
+    clean.add_argument("--remove", action="store_true", help="what is listed")
+    clean.set_defaults(run=_clean)
+
     bench = commands.add_parser("bench", help=_bench.__doc__)
     bench.set_defaults(run=_bench)
 
@@ -236,7 +323,7 @@ def _parser() -> argparse.ArgumentParser:
     docs = commands.add_parser("docs", help=_docs.__doc__)
     docs.set_defaults(run=_docs)
 
-    for command in (make, stage, show, name, spent, bench, calibrate, docs):
+    for command in commands.choices.values():
         command.add_argument("--log", type=Path, help="file to which plain lines are appended")
     return parser
 
@@ -258,8 +345,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         where = f" ({error.filename})" if error.filename else ""
         return _fail(f"{os.strerror(error.errno)}{where}; mend that and run again", log)
-    except Exception:
+    except Exception as error:
         log(traceback.format_exc())
+        log(f"{FAILED}{type(error).__name__}: {error}; see the lines above")
         raise
     return 0
 
@@ -267,5 +355,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _fail(message: str, log: Callable[[str], None]) -> int:
     print(f"rhm_scaling: {message}", file=sys.stderr)
     with contextlib.suppress(OSError):  # the disk may be the trouble
-        log(message)
+        log(FAILED + message)
     return 1

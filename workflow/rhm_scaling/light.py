@@ -64,6 +64,11 @@ class Stage:
         return f"results/{self.share['study']}/stages/{self.name}.json"
 
     @property
+    def log(self) -> str:
+        """Path of its log."""
+        return f"results/{self.share['study']}/logs/{self.name}.log"
+
+    @property
     def record(self) -> str:
         """Path of its record."""
         return f"results/{self.share['study']}/stages/{self.name}.record.json"

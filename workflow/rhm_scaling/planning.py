@@ -6,8 +6,10 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import sys
-from collections.abc import Container, Mapping
+import time
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from . import cost
 from .cells import Plan
+from .estimates import disk
+from .failures import failures
 from .products import Product
 from .provenance import PACKAGE, UserError, write_if_changed
 from .reading import load_study
@@ -75,6 +79,8 @@ class WorkflowPlan(Plan):
         What of it is made already.
     whole
         Whether all arrows are to be shown, also those to finished products.
+    started
+        When jobs started.
     """
 
     def __init__(self, machine: Machine, base: Path, cores: int) -> None:
@@ -90,6 +96,7 @@ class WorkflowPlan(Plan):
         self.jobs = self._jobs(cores)
         self.standing = Standing(self, machine.spared)
         self.whole = False
+        self.started = time.time()
 
     def _jobs(self, cores: int) -> dict[str, Job]:
         """Threads and memory of every block, so that all cores work and nothing is outgrown.
@@ -99,8 +106,8 @@ class WorkflowPlan(Plan):
         """
         rates = cost.Rates.read(Path("results", "machine.json"))
         costs = {
-            name: cost.BlockCost.of(product.specification, *_held_out(product))
-            for name, product in self.products["models"].items()
+            name: cost.BlockCost.of(block.specification, *block.held_out)
+            for name, block in self.products["models"].items()
         }
         seconds = {name: block.seconds(rates) for name, block in costs.items()}
         chosen = cost.threads(seconds, cores)
@@ -171,24 +178,36 @@ class WorkflowPlan(Plan):
             if Path(path).name not in self.machine.spared
         ]
 
-    def write(self) -> None:
-        """Write ``study.json`` and the shares of the light stages, for the jobs of a run."""
+    def start(self) -> None:
+        """Write ``study.json`` and the shares of the light stages, for the jobs of a run.
+
+        A disk that cannot be written, or has no room for what is to be made, ends it in one line.
+        """
+        self.started = time.time()
         stages = self.standing.stages
         code = {name: stage.share["code"] for name, stage in stages.items()}
         files = {f"results/{self.study.name}/study.json": {**self.resolved(), "stages": code}}
         for stage in stages.values():
             files[stage.file] = stage.share
-        for path, content in files.items():
-            write_if_changed(Path(path), json.dumps(content, indent=1) + "\n")
+        with _one_line():
+            for path, content in files.items():
+                write_if_changed(Path(path), json.dumps(content, indent=1) + "\n")
+            needed = sum(map(disk, self.standing.needed())) + _ROOM
+            free = shutil.disk_usage("results").free / 2**20
+            if free < needed:
+                raise UserError(
+                    f"results: {free:.0f} MiB free on this disk, about {needed:.0f} needed; make "
+                    "room, or keep less (temporary: in config/config.yaml)"
+                )
+
+    def failed(self) -> None:
+        """Print a line for each job of this run that has failed."""
+        for line in failures(Standing(self, self.machine.spared), self.started):
+            print(line, file=sys.stderr)
 
 
+_ROOM = 16.0  # MiB for tables, figures and logs
 _USABLE = 0.9  # of the memory
-
-
-def _held_out(block: Product) -> tuple[int, int]:
-    """Sizes of a block's validation and test sets."""
-    sizes = {role.rsplit("-", 1)[1]: known.specification for role, known in block.inputs.items()}
-    return sizes["validation"]["size"], sizes["test"]["size"]
 
 
 def _physical_memory() -> float:
@@ -217,7 +236,7 @@ def jobs_use_this_library() -> None:
 
 def plan_or_exit(config: Mapping[str, Any], base: Path, cores: int | None) -> WorkflowPlan:
     """The plan of the configured study; a user's mistake ends in one line."""
-    try:
+    with _one_line():
         try:
             machine = Machine.model_validate(dict(config))
         except ValidationError as error:
@@ -225,8 +244,16 @@ def plan_or_exit(config: Mapping[str, Any], base: Path, cores: int | None) -> Wo
             # deeper parts of the place name pydantic's own alternatives
             raise UserError(f"config/config.yaml: {problem['loc'][0]}: {problem['msg']}") from error
         return WorkflowPlan(machine, base, cores or os.cpu_count() or 1)
+
+
+@contextlib.contextmanager
+def _one_line() -> Iterator[None]:
+    """End Snakemake with a line where the user has to mend something."""
+    try:
+        yield
     except UserError as error:
         print(error, file=sys.stderr)
+        sys.exit(1)
     except OSError as error:
         print(f"{error.filename}: {error.strerror}; mend that and run again", file=sys.stderr)
-    sys.exit(1)
+        sys.exit(1)

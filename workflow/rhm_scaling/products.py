@@ -17,7 +17,7 @@ KINDS = (
     *("models", "counts", "coordinates"),
 )
 # Kinds that are a folder of files, by role
-_FOLDERS = {
+FOLDERS = {
     "theory": {"quantities": "quantities.csv", "curves": "curves.csv"},
     "models": {"runs": "runs.csv", "history": "history.csv", "weights": "weights.safetensors"},
     "counts": {"runs": "runs.csv", "recovery": "recovery.csv"},
@@ -66,11 +66,17 @@ class Product:
         return {**made, **self.reads}
 
     @property
+    def held_out(self) -> tuple[int, int]:
+        """Sizes of a block's validation and test sets."""
+        sizes = {role.rsplit("-", 1)[1]: known.specification for role, known in self.inputs.items()}
+        return sizes["validation"]["size"], sizes["test"]["size"]
+
+    @property
     def files(self) -> dict[str, str]:
         """Paths of the files that make up the product, by role."""
         stem = f"{STORE}/{self.kind}/{self.name}"
-        if self.kind in _FOLDERS:
-            named = {**_FOLDERS[self.kind], "record": "record.json"}
+        if self.kind in FOLDERS:
+            named = {**FOLDERS[self.kind], "record": "record.json"}
             return {role: f"{stem}/{name}" for role, name in named.items()}
         suffix = _SUFFIXES.get(self.kind, "json")
         return {"product": f"{stem}.{suffix}", "record": f"{stem}.record.json"}

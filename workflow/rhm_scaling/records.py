@@ -92,7 +92,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def intact(path: Path, record: dict[str, Any], spared: Collection[str] = ()) -> bool:
-    """Whether the files of the `record` at `path` are there in their sizes, but for those spared."""
+    """Whether the files of the `record` at `path` are there in their sizes; some are spared."""
     try:
         return all(
             (path.parent / name).stat().st_size == known["bytes"]

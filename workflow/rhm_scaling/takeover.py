@@ -6,6 +6,7 @@ appear whole or not at all, and records say what is finished.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -24,7 +25,11 @@ _held: list[IO[str]] = []  # open, and thereby locked, as long as this process l
 def take_over(plan: WorkflowPlan) -> None:
     """Prepare the main process of Snakemake, while it reads the workflow."""
     os.environ[RUN] = str(os.getpid())
-    _unlock(Path(".snakemake"))
+    memory = Path(".snakemake")
+    if not os.access(memory if memory.is_dir() else ".", os.W_OK):
+        print(f"{memory.absolute()}: cannot be written; copy the project", file=sys.stderr)
+        sys.exit(1)
+    _unlock(memory)
     plan.standing.correct_clocks()
 
 
@@ -49,19 +54,25 @@ def _unlock(memory: Path) -> None:
     again. Every run holds a shared lock of the kernel's, which ends with its process; whoever can
     have it alone is alone.
     """
-    if not memory.is_dir():
-        return
-    file = (memory / "alive").open("a")
+    if alone(memory) and any((memory / "locks").glob("*")):
+        shutil.rmtree(memory / "locks")
+        shutil.rmtree(memory / "incomplete", ignore_errors=True)
+        print("a run was killed here; going on where it was", file=sys.stderr)
+
+
+def alone(memory: Path) -> bool:
+    """Whether no run is under way with this folder of Snakemake's; from now on this one is."""
+    try:
+        memory.mkdir(exist_ok=True)
+        file = (memory / "alive").open("a")
+    except OSError:  # a read-only project: nothing can be under way
+        return False
+    _held.append(file)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if any((memory / "locks").glob("*")):
-            shutil.rmtree(memory / "locks")
-            shutil.rmtree(memory / "incomplete", ignore_errors=True)
-            print("a run was killed here; going on where it was", file=sys.stderr)
-    except OSError:  # another run is alive, or the file system has no locks
-        pass
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        _held.append(file)
-    except OSError:
-        file.close()
+        return True
+    except OSError:  # held by another, or the file system has no locks
+        return False
+    finally:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

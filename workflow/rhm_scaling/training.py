@@ -303,7 +303,9 @@ class _Run:
 
         def part(prefix: str) -> dict[str, Tensor]:
             mine = [name for name in tensors if name.startswith(f"{prefix}.")]
-            return {name.removeprefix(f"{prefix}."): tensors[name].to(self._device) for name in mine}
+            return {
+                name.removeprefix(f"{prefix}."): tensors[name].to(self._device) for name in mine
+            }
 
         self._keep(numbers["active"])
         self.outcome = Outcome(weights=part("weights"), **numbers["outcome"])

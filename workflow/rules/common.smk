@@ -22,7 +22,11 @@ if workflow.is_main_process:
 
 
 onstart:
-    PLAN.write()
+    PLAN.start()
+
+
+onerror:
+    PLAN.failed()
 
 
 def sources(kind):

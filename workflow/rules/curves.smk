@@ -14,7 +14,7 @@ rule gather_runs:
         table("runs"),
         record=STAGES["runs"].record,
     log:
-        FOLDER / "logs" / "runs.log",
+        STAGES["runs"].log,
     conda:
         "../../envs/environment.yaml"
     params:
@@ -34,7 +34,7 @@ rule aggregate_curves:
         table("curves"),
         record=STAGES["curves"].record,
     log:
-        FOLDER / "logs" / "curves.log",
+        STAGES["curves"].log,
     conda:
         "../../envs/environment.yaml"
     params:
@@ -55,7 +55,7 @@ rule fit_curves:
         FOLDER / "local_exponents.csv",
         record=STAGES["fits"].record,
     log:
-        FOLDER / "logs" / "fits.log",
+        STAGES["fits"].log,
     conda:
         "../../envs/environment.yaml"
     params:
@@ -76,7 +76,7 @@ rule gather_recovery:
         table("recovered_at"),
         record=STAGES["recovery"].record,
     log:
-        FOLDER / "logs" / "recovery.log",
+        STAGES["recovery"].log,
     conda:
         "../../envs/environment.yaml"
     params:
@@ -99,7 +99,7 @@ rule compare_rates:
         FOLDER / "coordinates.csv",
         record=STAGES["rates"].record,
     log:
-        FOLDER / "logs" / "rates.log",
+        STAGES["rates"].log,
     conda:
         "../../envs/environment.yaml"
     params:

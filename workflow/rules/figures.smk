@@ -11,7 +11,7 @@ rule draw_figures:
         figures("figures"),
         record=STAGES["figures"].record,
     log:
-        FOLDER / "logs" / "figures.log",
+        STAGES["figures"].log,
     conda:
         "../../envs/environment.yaml"
     params:

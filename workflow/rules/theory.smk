@@ -80,7 +80,7 @@ rule tabulate_theory:
         FOLDER / "predictions.csv",
         record=STAGES["theory_table"].record,
     log:
-        FOLDER / "logs" / "theory.log",
+        STAGES["theory_table"].log,
     priority: FIRST
     conda:
         "../../envs/environment.yaml"
@@ -101,7 +101,7 @@ rule draw_theory:
         figures("theory_figures"),
         record=STAGES["theory_figures"].record,
     log:
-        FOLDER / "logs" / "theory_figures.log",
+        STAGES["theory_figures"].log,
     priority: FIRST
     conda:
         "../../envs/environment.yaml"

@@ -98,7 +98,10 @@ class _Block:
         shape = Shape.of(self.parameters, self.task, self.architecture)
         kind, count = self.architecture["kind"], len(members)
         network = build(kind, shape, self._seeds(members, "initial weights")).to(self.device)
-        with checkpoint.listening(), tqdm(total=self.settings.max_steps, desc=self.name, leave=False, disable=None) as bar:
+        with (
+            checkpoint.listening(),
+            tqdm(total=self.settings.max_steps, desc=self.name, leave=False, disable=None) as bar,
+        ):
 
             def progress(step: int, active: int, loss: float) -> None:
                 bar.set_postfix_str(f"{active}/{count} replicas, validation {loss:.4f}")

@@ -1,0 +1,118 @@
+"""What a run would do, why, and what it would take; afterwards, how well that was foretold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .cost import Rates
+from .estimates import MEMORY, STAGE, core_seconds, disk, memory
+from .products import Product
+from .provenance import UserError
+from .records import read_record
+from .standing import Standing
+
+
+def reason(product: Product, root: Path = Path()) -> str:
+    """Why a product is not there: what tells it from the most similar one that is."""
+    if (root / product.files["record"]).is_file():
+        return "damaged"
+    label = Path(product.files["record"].replace(product.identity, "*"))
+    found = []
+    for path in (root / label.parents[1]).glob("/".join(label.parts[-2:])):
+        try:
+            known = read_record(path)["specification"]
+            found.append(", ".join(_differences(known, product.specification)))
+        except UserError:
+            continue
+    return min(found, key=len) if found else "new"
+
+
+def _differences(old: Any, new: Any, key: str = "") -> list[str]:
+    """What differs between two specifications, in words."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        if key == "inputs":
+            return ["what it is made from"] if old != new else []
+        names = sorted({*old, *new})
+        inner = [(f"{key}.{name}".lstrip("."), name) for name in names]
+        return [text for path, n in inner for text in _differences(old.get(n), new.get(n), path)]
+    if old == new:
+        return []
+    return ["source changed"] if key == "code" else [f"{key}: {old} -> {new}"]
+
+
+def cells(products: Iterable[Product], root: Path = Path()) -> pd.DataFrame:
+    """What is to be made: a row a kind, cell and reason, with the number of jobs."""
+    rows = Counter((product.kind, _cell(product), reason(product, root)) for product in products)
+    table = [(kind, cell, jobs, why) for (kind, cell, why), jobs in rows.items()]
+    return pd.DataFrame(sorted(table), columns=["kind", "cell", "jobs", "why"])
+
+
+def _cell(product: Product) -> str:
+    """The readable part of a name: grammar, task and learner for blocks, the grammar for others."""
+    parts = product.name.split("/")
+    return "/".join(parts[:3] if product.kind in ("models", "counts") else parts[:1])
+
+
+def outlook(standing: Standing, rates: Rates) -> pd.DataFrame:
+    """Jobs, core-seconds, MiB at once and MiB on disk of a run, by kind."""
+    rows = []
+    needed = standing.needed()
+    for kind in dict.fromkeys(product.kind for product in needed):
+        mine = [product for product in needed if product.kind == kind]
+        rows.append(
+            {
+                "work": kind,
+                "jobs": len(mine),
+                "core-seconds": sum(core_seconds(product, rates) for product in mine),
+                "longest": max(core_seconds(product, rates) for product in mine),
+                "memory_mb": max(map(memory, mine)),
+                "disk_mb": sum(map(disk, mine)),
+            }
+        )
+    stale = [s for name, s in standing.stages.items() if s.outputs and name not in standing.current]
+    if stale:
+        light = {"work": "tables and figures", "jobs": len(stale), "longest": STAGE}
+        rows.append(
+            {**light, "core-seconds": STAGE * len(stale), "memory_mb": MEMORY, "disk_mb": 2}
+        )
+    columns = ["work", "jobs", "core-seconds", "longest", "memory_mb", "disk_mb"]
+    return pd.DataFrame(rows, columns=columns).sort_values("core-seconds", ascending=False)
+
+
+def elapsed(table: pd.DataFrame, slots: int, overhead: float = 0.0) -> float:
+    """Seconds of a run of an `outlook` in so many slots at once, each job with an overhead.
+
+    What is left at the end, tables and figures, runs one after another.
+    """
+    if table.empty:
+        return 0.0
+    tail = table["work"] == "tables and figures"
+    work, last = table[~tail], table[tail]
+    shared = (work["core-seconds"].sum() + overhead * work["jobs"].sum()) / slots
+    alone = (work["longest"].max() + overhead) if len(work) else 0.0
+    return float(max(shared, alone) + (last["core-seconds"] + overhead * last["jobs"]).sum())
+
+
+def foretold(standing: Standing, rates: Rates) -> pd.DataFrame:
+    """Estimated and actual core-seconds of the trainings that are made, by cell."""
+    rows = []
+    for name, product in standing.plan.products["models"].items():
+        if ("models", name) in standing.made:
+            made = read_record(standing.root / product.files["record"])["made"]
+            rows.append(
+                {
+                    "cell": _cell(product),
+                    "blocks": 1,
+                    # imports are not part of what a record counts
+                    "estimated": core_seconds(product, rates) - rates.start,
+                    "actual": made["core_seconds"],
+                }
+            )
+    columns = ["cell", "blocks", "estimated", "actual"]
+    table = pd.DataFrame(rows, columns=columns).groupby("cell", as_index=False).sum()
+    return table.assign(ratio=table["estimated"] / table["actual"])

@@ -1,4 +1,6 @@
 # make run [STUDY=FILE]   set up, run a study, print its exponents
+# make archive [STUDY=FILE] [DATASETS=1]   one zip file of a finished study, for a paper
+# make reproduce ARCHIVE=FILE [DIR=FOLDER] [FORCE=1]   unpack it, set up, check; FORCE: run again
 # make test               set up, run the whole test suite
 # make lint               format, style, types
 # make plan [STUDY=FILE]  what a run would do, why, and how long it would take
@@ -14,7 +16,7 @@ CORES ?= all
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run plan verify clean soak test lint bench docs setup
+.PHONY: run plan archive reproduce verify clean soak test lint bench docs setup
 .DEFAULT_GOAL := run
 
 setup: $(VENV)/installed
@@ -32,30 +34,10 @@ run: setup
 	$(BIN)/snakemake --quiet all --report "results/$$name/report.html" --config study="$(STUDY)" && \
 	$(BIN)/python -m rhm_scaling show "$(STUDY)"
 
-plan: setup
-	@$(BIN)/python -m rhm_scaling plan "$(STUDY)"
 
-verify: setup
-	@$(BIN)/python -m rhm_scaling verify $(if $(REMOVE),--remove)
+archive: setup
+	@$(BIN)/python -m rhm_scaling archive "$(STUDY)" $(if $(DATASETS),--datasets)
 
-clean: setup
-	@$(BIN)/python -m rhm_scaling clean $(if $(REMOVE),--remove)
-
-soak: setup
-	$(BIN)/python tests/soak.py $(if $(KILLS),--kills $(KILLS))
-
-test: setup
-	$(BIN)/pytest
-
-lint: setup
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/snakefmt --check Snakefile workflow/rules
-	$(BIN)/snakemake --lint
-
-bench: setup
-	$(BIN)/python -m rhm_scaling bench
-
-docs: setup
-	$(BIN)/python -m rhm_scaling docs
+reproduce: setup
+	@$(BIN)/python -m rhm_scaling reproduce "$(ARCHIVE)" $(if $(DIR),--folder "$(DIR)") \
+	    $(if $(FORCE),--force)

@@ -267,6 +267,31 @@ def _docs(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
         print(path)
 
 
+def _archive(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
+    """Write the archive of a finished study: one zip file, for a paper."""
+    from .archive import write_archive
+
+    path = write_archive(arguments.study, arguments.output, arguments.datasets)
+    print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")
+
+
+def _reproduce(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
+    """Unpack an archive, set up its environment, show that it is complete, or make all of it again.
+
+    It runs the code in the archive.
+    """
+    from .reproduce import reproduce
+
+    reproduce(arguments.archive, arguments.folder, arguments.force)
+
+
+def _compare(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
+    """Compare the tables of two folders: identical, within replica noise, or different."""
+    from .reproduce import same_tables
+
+    same_tables(*arguments.folders)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rhm_scaling", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -323,37 +348,20 @@ def _parser() -> argparse.ArgumentParser:
     docs = commands.add_parser("docs", help=_docs.__doc__)
     docs.set_defaults(run=_docs)
 
-    for command in commands.choices.values():
-        command.add_argument("--log", type=Path, help="file to which plain lines are appended")
-    return parser
 
+    archive = commands.add_parser("archive", help=_archive.__doc__)
+    archive.add_argument("study", type=Path, help="the study's YAML file")
+    archive.add_argument("--datasets", action="store_true", help="with the sentences")
+    archive.add_argument("--output", type=Path, help="results/<study>/<study>.crate.zip")
+    archive.set_defaults(run=_archive)
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0 if it succeeded. A user's mistake ends in one line, not a traceback."""
-    arguments = _parser().parse_args(argv)
-    log = _logger(arguments.log)
-    try:
-        arguments.run(arguments, log)
-    except UserError as error:
-        return _fail(str(error), log)
-    except KeyboardInterrupt:
-        return _fail("interrupted; run again", log)
-    except MemoryError:
-        return _fail("out of memory; use smaller blocks (block: in the study) or sizes", log)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOENT):
-            raise
-        where = f" ({error.filename})" if error.filename else ""
-        return _fail(f"{os.strerror(error.errno)}{where}; mend that and run again", log)
-    except Exception as error:
-        log(traceback.format_exc())
-        log(f"{FAILED}{type(error).__name__}: {error}; see the lines above")
-        raise
-    return 0
+    reproduce = commands.add_parser("reproduce", help=_reproduce.__doc__)
+    reproduce.add_argument("archive", type=Path)
+    reproduce.add_argument("--folder", type=Path, help="reproduced/<study>; must be new or empty")
+    reproduce.add_argument("--force", action="store_true", help="make all of it again")
+    reproduce.set_defaults(run=_reproduce)
 
+    compare = commands.add_parser("compare", help=_compare.__doc__)
+    compare.add_argument("folders", type=Path, nargs=2, help="results/<study> of two runs")
+    compare.set_defaults(run=_compare)
 
-def _fail(message: str, log: Callable[[str], None]) -> int:
-    print(f"rhm_scaling: {message}", file=sys.stderr)
-    with contextlib.suppress(OSError):  # the disk may be the trouble
-        log(FAILED + message)
-    return 1

@@ -1,0 +1,199 @@
+"""Two folders of tables compared: what was reproduced, and how well.
+
+Every table gets one of three verdicts.
+
+identical
+    The same columns and rows, and equal values, but for the columns that say how a row was made
+    and not what came out (`HOW`): time, threads, pack, device, and the address, which holds the
+    code.
+within replica noise
+    The same rows: equal names, text and exact numbers (to a relative 1e-6, which is rounding).
+    What is measured (`MEASURED`) may differ, as far as replicas differ among themselves:
+
+    - where a row has an interval (``low``, ``high``), the two intervals overlap;
+    - where rows are replicas (they have an ``init_seed``), the means of every cell, which is all
+      replicas of one point, differ by less than two combined standard errors: in all cells but
+      the 5 % that chance exceeds (and two standard deviations of their number), and nowhere by
+      more than four;
+    - where neither is known, to a relative 1e-6.
+different
+    Anything else. The first column and row are named; rows are counted from 1, without the header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .curves import REPLICA_KEY
+from .provenance import UserError
+
+HOW = frozenset({"seconds", "threads", "pack", "device", "product"})
+MEASURED = frozenset(
+    {
+        *("val_loss", "test_loss", "test_error", "test_excess", "best_step", "steps"),
+        *("mean", "low", "high", "exponent", "amplitude", "optimum", "recovered", "recovered_at"),
+        *("change", "predicted_smooth"),
+        # they follow from the sizes that enter a fit, which follow from what is measured
+        *("points", "window_low", "window_high", "predicted_same_fit", "predicted_smooth_fit"),
+    }
+)
+# text that says why something measured ended where it did
+_REASONS = frozenset({"stop_reason", "window_reason", "converged", "edge"})
+_ROUNDING = 1e-6
+_ERRORS, _SHARE = 2.0, 0.05  # combined standard errors, and the share of cells beyond them
+_NEVER = 4.0  # combined standard errors
+
+
+def compare(first: Path, second: Path) -> pd.DataFrame:
+    """Compare all tables of two folders.
+
+    Returns
+    -------
+    verdicts
+        A row a table; columns: table, verdict, detail.
+
+    Raises
+    ------
+    UserError
+        If there are no tables, or one cannot be read.
+    """
+    folders = first, second
+    names = sorted({path.name for folder in folders for path in folder.glob("*.csv")})
+    if not names:
+        raise UserError(f"{first}, {second}: no tables there; give two folders of tables")
+    rows = []
+    for name in names:
+        absent = [folder for folder in folders if not (folder / name).is_file()]
+        if absent:
+            verdict, detail = "different", f"is not in {absent[0]}"
+        else:
+            verdict, detail = compare_tables(_read(first / name), _read(second / name))
+        rows.append({"table": name, "verdict": verdict, "detail": detail})
+    return pd.DataFrame(rows)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, float_precision="round_trip")
+    except (ValueError, pd.errors.ParserError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: is not a table ({reason}); make it again") from error
+    return table.drop(columns=[column for column in table if column in HOW])
+
+
+def compare_tables(first: pd.DataFrame, second: pd.DataFrame) -> tuple[str, str]:
+    """Verdict on one table, and where and how far it differs; without columns of `HOW`."""
+    columns = [str(column) for column in first]
+    if columns != list(second):
+        odd = sorted(set(columns) ^ set(map(str, second))) or columns
+        return "different", f"columns differ, first {odd[0]}"
+    if len(first) != len(second):
+        return "different", f"{len(first)} rows against {len(second)}"
+    if all(_same(first[name], second[name]).all() for name in columns):
+        return "identical", ""
+    for column in columns:
+        if column in _REASONS or column in MEASURED:
+            continue
+        if wrong := _first(~_close(first[column], second[column])):
+            return "different", _at(first, second, column, wrong)
+    for column, noise in _noise(first, second):
+        if wrong := _first(~noise):
+            return "different", _at(first, second, column, wrong)
+    return "within replica noise", _largest(first, second)
+
+
+def _noise(first: pd.DataFrame, second: pd.DataFrame) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """For every measured column, which rows agree within the noise."""
+    measured = [column for column in first if column in MEASURED]
+    if {"low", "high"} <= set(first):
+        unknown = np.isnan(first[["low", "high"]].to_numpy(float)).any(axis=1)
+        unknown |= np.isnan(second[["low", "high"]].to_numpy(float)).any(axis=1)
+        overlap = (first["low"] <= second["high"]) & (second["low"] <= first["high"])
+        for column in measured:
+            close = _close(first[column], second[column])
+            yield column, np.where(unknown, close, overlap)
+    elif "init_seed" in first:
+        cell = _cells(first)
+        for column in measured:
+            yield column, _cells_agree(first[column], second[column], cell)
+    else:
+        for column in measured:
+            yield column, _close(first[column], second[column])
+
+
+def _cells(table: pd.DataFrame) -> NDArray[np.int64]:
+    """The number of each replica's cell."""
+    # exact numbers belong to a replica's own data, not to the name of its cell
+    own = {*REPLICA_KEY, *MEASURED, *_REASONS, "bayes_loss", "overlap", "predicted", "status"}
+    names = [column for column in table if column not in own]
+    number: NDArray[np.int64] = np.asarray(table.groupby(names, dropna=False).ngroup(), np.int64)
+    return number
+
+
+def _cells_agree(first: pd.Series, second: pd.Series, cell: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which rows are in a cell whose means agree; all, if only the expected share does not."""
+    values = pd.DataFrame({"first": first.astype(float), "second": second.astype(float)})
+    # what is undefined or infinite in both agrees; in one only, it never does
+    finite = np.isfinite(values).all(axis=1).to_numpy()
+    matching = finite | _same(first, second)
+    groups = values[finite].groupby(cell[finite])
+    error = np.sqrt((groups.var() / groups.count().clip(lower=1)).sum(axis=1, skipna=False))
+    gap = (groups["first"].mean() - groups["second"].mean()).abs()
+    # a single replica, or equal ones, tell no noise: only rounding is left
+    unknown = ~(error > 0)
+    scale = _ROUNDING * groups["first"].mean().abs() + 1e-12
+    beyond = (gap > _ERRORS * error).where(~unknown, gap > scale)
+    never = (gap > _NEVER * error).where(~unknown, gap > scale)
+    expected = _SHARE * len(gap)
+    many = beyond.sum() > expected + 2 * np.sqrt(expected * (1 - _SHARE))
+    bad = (beyond if many else never)[lambda wrong: wrong].index
+    agree: NDArray[np.bool_] = matching & ~np.isin(cell, bad)
+    return agree
+
+
+def _same(first: pd.Series, second: pd.Series) -> NDArray[np.bool_]:
+    """Which values are equal; undefined ones are."""
+    one, other = first.to_numpy(), second.to_numpy()
+    equal: NDArray[np.bool_] = (one == other) | (pd.isna(one) & pd.isna(other))
+    return equal
+
+
+def _close(first: pd.Series, second: pd.Series) -> NDArray[np.bool_]:
+    """Which values are equal but for rounding."""
+    same = _same(first, second)
+    if not all(map(pd.api.types.is_numeric_dtype, (first, second))):
+        return same
+    one, other = first.to_numpy(float), second.to_numpy(float)
+    with np.errstate(invalid="ignore"):  # infinities
+        largest = np.maximum(abs(one), abs(other))
+        near = np.isfinite(largest) & (abs(one - other) <= _ROUNDING * largest + 1e-12)
+    agree: NDArray[np.bool_] = same | near
+    return agree
+
+
+def _first(wrong: NDArray[np.bool_]) -> int:
+    """Number of the first row that is wrong, from 1; zero if none is."""
+    return int(np.argmax(wrong)) + 1 if wrong.any() else 0
+
+
+def _at(first: pd.DataFrame, second: pd.DataFrame, column: str, row: int) -> str:
+    one, other = first[column].iloc[row - 1], second[column].iloc[row - 1]
+    return f"column {column}, row {row}: {one} against {other}"
+
+
+def _largest(first: pd.DataFrame, second: pd.DataFrame) -> str:
+    """Where numbers differ most, relative to the larger one."""
+    worst = (-1.0, "")
+    for column in first.select_dtypes("number"):
+        one, other = first[column].to_numpy(float), second[column].to_numpy(float)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            gap = np.nan_to_num(abs(one - other) / np.maximum(abs(one), abs(other)), posinf=0)
+        if len(gap) and gap.max() > worst[0]:
+            where = _at(first, second, str(column), int(gap.argmax()) + 1)
+            worst = (float(gap.max()), f"most in {where}")
+    return worst[1]

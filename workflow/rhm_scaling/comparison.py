@@ -12,9 +12,9 @@ within replica noise
 
     - where a row has an interval (``low``, ``high``), the two intervals overlap;
     - where rows are replicas (they have an ``init_seed``), the means of every cell, which is all
-      replicas of one point, differ by less than two combined standard errors: in all cells but
-      the 5 % that chance exceeds (and two standard deviations of their number), and nowhere by
-      more than four;
+      replicas of one point, differ by less than two combined standard errors. Chance exceeds
+      that in 5 % of the cells; more are accepted until there are so many that chance would have
+      them once in a thousand comparisons. Nowhere may it be more than four;
     - where neither is known, to a relative 1e-6.
 different
     Anything else. The first column and row are named; rows are counted from 1, without the header.
@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import special
 
 from .curves import REPLICA_KEY
 from .provenance import UserError
@@ -46,6 +47,7 @@ MEASURED = frozenset(
 _REASONS = frozenset({"stop_reason", "window_reason", "converged", "edge"})
 _ROUNDING = 1e-6
 _ERRORS, _SHARE = 2.0, 0.05  # combined standard errors, and the share of cells beyond them
+_CHANCE = 1e-3  # of so many cells beyond
 _NEVER = 4.0  # combined standard errors
 
 
@@ -79,7 +81,7 @@ def compare(first: Path, second: Path) -> pd.DataFrame:
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, float_precision="round_trip")
+        table = pd.read_csv(path)
     except (ValueError, pd.errors.ParserError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: is not a table ({reason}); make it again") from error
@@ -139,7 +141,7 @@ def _cells_agree(first: pd.Series, second: pd.Series, cell: NDArray[np.int64]) -
     """Which rows are in a cell whose means agree; all, if only the expected share does not."""
     values = pd.DataFrame({"first": first.astype(float), "second": second.astype(float)})
     # what is undefined or infinite in both agrees; in one only, it never does
-    finite = np.isfinite(values).all(axis=1).to_numpy()
+    finite: NDArray[np.bool_] = np.isfinite(values.to_numpy()).all(axis=1)
     matching = finite | _same(first, second)
     groups = values[finite].groupby(cell[finite])
     error = np.sqrt((groups.var() / groups.count().clip(lower=1)).sum(axis=1, skipna=False))
@@ -149,9 +151,10 @@ def _cells_agree(first: pd.Series, second: pd.Series, cell: NDArray[np.int64]) -
     scale = _ROUNDING * groups["first"].mean().abs() + 1e-12
     beyond = (gap > _ERRORS * error).where(~unknown, gap > scale)
     never = (gap > _NEVER * error).where(~unknown, gap > scale)
-    expected = _SHARE * len(gap)
-    many = beyond.sum() > expected + 2 * np.sqrt(expected * (1 - _SHARE))
-    bad = (beyond if many else never)[lambda wrong: wrong].index
+    count = int(beyond.sum())
+    # of the binomial distribution: that many or more
+    chance = special.betainc(count, len(gap) - count + 1, _SHARE) if count else 1.0
+    bad = (beyond if chance < _CHANCE else never)[lambda wrong: wrong].index
     agree: NDArray[np.bool_] = matching & ~np.isin(cell, bad)
     return agree
 

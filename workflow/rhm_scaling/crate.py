@@ -23,14 +23,6 @@ _PROFILES = {
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": ("Workflow RO-Crate", "1.0"),
 }
 _FORMATS = {".yaml": "application/yaml", ".cff": "application/yaml", ".md": "text/markdown"}
-_SITES = {
-    "python": "https://www.python.org",
-    "snakemake": "https://snakemake.github.io",
-    "numpy": "https://numpy.org",
-    "scipy": "https://scipy.org",
-    "torch": "https://pytorch.org",
-    "pandas": "https://pandas.pydata.org",
-}
 _FOLDERS = {
     "workflow": "Rules and library",
     "config": "Settings and studies",
@@ -84,7 +76,9 @@ def describe(facts: Mapping[str, Any], files: Mapping[str, tuple[int, str]]) -> 
         **dict.fromkeys(results, ""),
     }
     for folder, text in _FOLDERS.items():
-        crate.add_dataset(dest_path=f"{folder}/", properties={"name": folder, "description": text})
+        if any(name.startswith(f"{folder}/") for name in files):
+            properties = {"name": folder, "description": text}
+            crate.add_dataset(dest_path=f"{folder}/", properties=properties)
     entities = {}
     for name, text in known.items():
         entities[name] = crate.add_file(dest_path=name, properties=_file(name, text, files[name]))
@@ -94,7 +88,7 @@ def describe(facts: Mapping[str, Any], files: Mapping[str, tuple[int, str]]) -> 
     )
     parameter["workExample"] = entities[facts["study"]]
     entities[facts["study"]]["exampleOfWork"] = parameter
-    workflow["input"] = [parameter]
+    workflow["input"] = parameter
     run = _entity(
         crate,
         "#run",
@@ -106,13 +100,13 @@ def describe(facts: Mapping[str, Any], files: Mapping[str, tuple[int, str]]) -> 
         actionStatus="http://schema.org/CompletedActionStatus",
     )
     run["instrument"] = workflow
-    run["object"] = [entities[facts["study"]]]
+    run["object"] = entities[facts["study"]]
     run["result"] = [entities[name] for name in results]
     root = crate.root_dataset
     root["name"] = facts["title"]
     root["description"] = f"Archive of the study {facts['name']}: {citation['title']}"
     root["datePublished"] = facts["last_made"]
-    root["mentions"] = [run]
+    root["mentions"] = run
     root["license"] = _entity(
         crate,
         f"https://spdx.org/licenses/{citation['license']}",
@@ -120,10 +114,11 @@ def describe(facts: Mapping[str, Any], files: Mapping[str, tuple[int, str]]) -> 
         name=f"{citation['license']} license",
     )
     entities["README.md"]["about"] = root
-    root["author"] = [
+    authors = [
         _entity(crate, f"#author-{number}", "Organization", name=author["name"])
         for number, author in enumerate(citation["authors"], 1)
     ]
+    root["author"] = authors if len(authors) > 1 else authors[0]
     root["citation"] = [_paper(crate, reference) for reference in citation["references"]]
     root["conformsTo"] = [
         _entity(crate, url, "CreativeWork", name=name, version=number)
@@ -162,17 +157,24 @@ def _workflow(crate: Any, facts: Mapping[str, Any], known: tuple[int, str]) -> A
     workflow["softwareRequirements"] = [
         _entity(
             crate,
-            f"#{package}-{number}",
+            _release(package, number),
             "SoftwareApplication",
             name=package,
             softwareVersion=number,
-            url=_SITES[package],
+            url=_release(package, number),
         )
         for package, number in sorted(
             {pair for versions in facts["versions"] for pair in versions.items()}
         )
     ]
     return workflow
+
+
+def _release(package: str, number: str) -> str:
+    """The page of a release, which identifies it; build tags have none of their own."""
+    if package == "python":
+        return f"https://www.python.org/downloads/release/python-{number.replace('.', '')}/"
+    return f"https://pypi.org/project/{package}/{number}/"
 
 
 def _paper(crate: Any, reference: Mapping[str, Any]) -> Any:

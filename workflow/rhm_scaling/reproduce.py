@@ -94,8 +94,8 @@ def same_tables(first: Path, second: Path) -> None:
         print(f"{row.table:{width}}  {row.verdict}  {row.detail}".rstrip())
     if different := list(verdicts.loc[verdicts["verdict"] == "different", "table"]):
         raise UserError(f"{second}: not as in {first}: {', '.join(different)}")
-    identical = int((verdicts["verdict"] == "identical").sum())
-    print(f"{identical} of {len(verdicts)} tables identical, the others within replica noise")
+    noisy = int((verdicts["verdict"] == "within replica noise").sum())
+    print(f"{len(verdicts) - noisy} tables identical, {noisy} within replica noise, none different")
 
 
 def _snakemake(python: Path, study: str) -> list[str]:

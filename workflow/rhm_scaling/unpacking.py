@@ -105,10 +105,10 @@ class Archive:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 yield archive
-        except FileNotFoundError as error:
-            if error.filename != str(self.path):
+        except (FileNotFoundError, IsADirectoryError) as error:
+            if str(error.filename) != str(self.path):
                 raise
-            raise UserError(f"{self.path}: is missing; give the archive's file") from error
+            raise UserError(f"{self.path}: is no file; give an archive, ARCHIVE=FILE") from error
         except (
             zipfile.BadZipFile,
             zlib.error,

@@ -21,6 +21,7 @@ from typing import Any
 
 import pandas as pd
 import yaml
+from pydantic import ValidationError
 
 from . import crate, repository
 from .cells import Plan
@@ -73,8 +74,12 @@ class Finished:
             plan = Plan(study)
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
-        settings = yaml.safe_load((PACKAGE.parents[1] / "config" / "config.yaml").read_bytes())
-        standing = Standing(plan, Machine.model_validate(settings).spared)
+        settings = PACKAGE.parents[1] / "config" / "config.yaml"
+        try:
+            machine = Machine.model_validate(yaml.safe_load(settings.read_bytes()))
+        except (yaml.YAMLError, ValidationError) as error:
+            raise UserError(f"{settings}: cannot be read; `snakemake -n` says why") from error
+        standing = Standing(plan, machine.spared)
         if not standing.complete:
             raise UserError(f"{path}: is not complete; first run `make run STUDY={path}`")
         return cls(path, plan, standing)

@@ -18,9 +18,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from . import commands
 from .failures import FAILED
 from .lifeline import end_with_the_run
-from .provenance import UserError, fingerprint, identity, remove_leftovers, write_text
+from .provenance import UserError, fingerprint, identity, remove_leftovers
 
 
 def _pairs(values: Sequence[str]) -> dict[str, Path]:
@@ -49,11 +50,12 @@ def _same_code(planned: str, *modules: str) -> None:
         )
 
 
-def _make(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
+def _make(arguments: argparse.Namespace) -> None:
     """Make one heavy product from its specification."""
     from .products import STORE
     from .records import check, record_path, write_record
 
+    log = _logger(arguments.log)
     log("started")
     end_with_the_run()
     specification = json.loads(arguments.specification)
@@ -99,10 +101,11 @@ def _torch(device: str, threads: int) -> str:
     return device
 
 
-def _stage(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
+def _stage(arguments: argparse.Namespace) -> None:
     """Make the tables or figures of one light stage of a study."""
     from .records import check, record_path, write_record
 
+    log = _logger(arguments.log)
     log("started")
     end_with_the_run()
     folder, name = arguments.share.parents[1], arguments.share.stem
@@ -127,176 +130,11 @@ def _stage(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
         remove_leftovers(path)
 
 
-def _spent(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
-    """Print how the time of a study's run was spent, from its logs."""
-    from .cells import Plan
-    from .reading import load_study
-    from .spent import spent
-
-    table = spent(Plan(load_study(arguments.study)), Path(), arguments.cores)
-    print(table.to_string(index=False, float_format="{:.2f}".format))
-
-
-def _show(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
-    """Print the table of exponents of a finished study."""
-    import pandas as pd
-
-    from .reading import load_study
-    from .summary import exponent_table
-
-    folder = Path("results") / load_study(arguments.study).name
-    fits = pd.read_csv(folder / "fits.csv")
-    table = exponent_table(fits).drop(columns="window")
-    print(table.to_string(index=False))
-    if diverged := int(fits["diverged"].sum()):
-        print(f"{diverged} replicas diverged; they are marked in {folder}/runs.csv")
-    print(f"report: {folder}/report.html   tables: {folder}/*.csv   figures: {folder}/figures/")
-
-
-def _name(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
-    """Check a study and print its name."""
-    from .reading import load_study
-
-    print(load_study(arguments.study).name)
-
-
-def _plan(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
-    """Print what a run of a study would do and why, what it would take, and what it took."""
-    from . import outlook
-    from .cells import Plan
-    from .cost import Rates
-    from .reading import load_study
-    from .standing import Standing
-
-    study = load_study(arguments.study)
-    standing, rates = Standing(Plan(study)), Rates.read(Path("results", "machine.json"))
-    needed, table = standing.needed(), outlook.outlook(standing, rates)
-    total = sum(map(len, standing.plan.products.values()))
-    print(f"{study.name}: {len(needed)} of {total} products to make, {table['jobs'].sum()} jobs")
-    if len(table):
-        print(outlook.cells(needed).to_string(index=False), "\n")
-        print(table.to_string(index=False, float_format="{:.0f}".format))
-        here = outlook.elapsed(table, arguments.cores)
-        there = outlook.elapsed(table, arguments.jobs, _CLUSTER_OVERHEAD)
-        print(f"here, {arguments.cores} cores: about {_duration(here)}")
-        slots = f"{arguments.jobs} jobs at a time, {_CLUSTER_OVERHEAD:.0f} s to start each"
-        print(f"on a cluster, {slots}: about {_duration(there)}")
-    if len(made := outlook.foretold(standing, rates)):
-        print("trainings that are made, core-seconds:")
-        print(made.to_string(index=False, float_format="{:.2f}".format))
-
-
-_CLUSTER_OVERHEAD = 12.0  # seconds, of a SLURM job that starts Snakemake and Python on its node
-
-
-def _duration(seconds: float) -> str:
-    """Seconds in the unit that a person would use."""
-    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} seconds"
-
-
-def _verify(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
-    """Compare every file below results/ with its recorded checksum; name those that differ."""
-    from .housekeeping import damaged, records, remove
-
-    found = list(damaged(Path()))
-    for record, file, problem in found:
-        print(f"{file}: {problem}")
-        if arguments.remove:
-            remove({file, record})
-    if found and not arguments.remove:
-        raise UserError(f"{len(found)} damaged files; make verify REMOVE=1, then make run")
-    print(f"{len(list(records(Path())))} products verified, {len(found)} damaged files removed")
-
-
-def _clean(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
-    """List products that no study refers to, with age and size; remove them on request."""
-    from .housekeeping import leftovers, remove
-    from .takeover import alone
-
-    found = leftovers(Path())
-    for leftover in found:
-        print(f"{leftover.size / 2**20:8.1f} MiB {leftover.age:6.1f} days  {leftover.path}")
-    size = sum(leftover.size for leftover in found) / 2**20
-    print(f"{len(found)} products of {size:.1f} MiB that no study refers to", end="")
-    if not arguments.remove:
-        print("; make clean REMOVE=1 removes them" if found else "")
-        return
-    if not alone(Path(".snakemake")):
-        print()
-        raise UserError("a run is under way here; clean when it has ended")
-    for leftover in found:
-        remove(leftover.files)
-    print(", removed")
-
-
-def _bench(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
-    """Measure inference, sampler, training and the cost model: ratios to loops and to peaks."""
-    from .bench import cost, inference, sampler, training
-
-    parts: dict[str, Callable[[], Any]] = {
-        (inference.__doc__ or ""): inference.measure,
-        (sampler.__doc__ or ""): sampler.measure,
-        (training.__doc__ or ""): training.measure,
-        (cost.__doc__ or ""): lambda: cost.predictions(cost.calibrate()),
-        (cost.growth.__doc__ or ""): cost.growth,
-    }
-    for title, measure in parts.items():
-        print(title.splitlines()[0])
-        table = measure().to_string(index=False, float_format="{:.2f}".format, na_rep="-")
-        print(table, flush=True)
-
-
-def _calibrate(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
-    """Measure this machine's rates, from which times are estimated; a minute or two."""
-    from .bench.cost import calibrate
-
-    path = Path("results", "machine.json")
-    write_text(path, calibrate().json())
-    print(f"{path}: {path.read_text(encoding='utf-8')}", end="")
-
-
-def _docs(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
-    """Write what is generated from the configuration models under ``config/``."""
-    from . import reference
-
-    for path, text in reference.generated(Path("config")).items():
-        write_text(path, text)
-        print(path)
-
-
-def _archive(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
-    """Write the archive of a finished study: one zip file, for a paper."""
-    from .archive import write_archive
-
-    path = write_archive(arguments.study, arguments.output, arguments.datasets)
-    print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")
-
-
-def _reproduce(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
-    """Unpack an archive, set up its environment, show that it is complete, or make all of it again.
-
-    It runs the code in the archive.
-    """
-    from .reproduce import reproduce
-
-    reproduce(arguments.archive, arguments.folder, arguments.force)
-
-
-def _compare(arguments: argparse.Namespace, log: Callable[[str], None]) -> None:
-    """Compare the tables of two folders: identical, within replica noise, or different."""
-    from .reproduce import same_tables
-
-    same_tables(*arguments.folders)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rhm_scaling", description=__doc__)
-    commands = parser.add_subparsers(required=True)
+    known = parser.add_subparsers(required=True)
 
-    make = commands.add_parser("make", help=_make.__doc__)
+    make = known.add_parser("make", help=_make.__doc__)
     make.add_argument("specification", help="JSON, as recorded beside the product")
     make.add_argument("--inputs", nargs="*", default=[], metavar="ROLE=PATH")
     make.add_argument("--outputs", nargs="+", required=True, metavar="ROLE=PATH")
@@ -306,62 +144,95 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--checkpoint-seconds", type=float, default=60, help="between checkpoints")
     make.set_defaults(run=_make)
 
-    stage = commands.add_parser("stage", help=_stage.__doc__)
+    stage = known.add_parser("stage", help=_stage.__doc__)
     stage.add_argument("share", type=Path, help="results/<study>/stages/<stage>.json")
     stage.add_argument("identity", help="of the share, as planned")
     stage.add_argument("--outputs", nargs="+", type=Path, required=True, help="the record last")
     stage.set_defaults(run=_stage)
 
-    show = commands.add_parser("show", help=_show.__doc__)
+    show = known.add_parser("show", help=commands.show.__doc__)
     show.add_argument("study", type=Path, help="the study's YAML file")
-    show.set_defaults(run=_show)
+    show.set_defaults(run=commands.show)
 
-    name = commands.add_parser("name", help=_name.__doc__)
+    name = known.add_parser("name", help=commands.name.__doc__)
     name.add_argument("study", type=Path, help="the study's YAML file")
-    name.set_defaults(run=_name)
+    name.set_defaults(run=commands.name)
 
-    spent = commands.add_parser("spent", help=_spent.__doc__)
+    spent = known.add_parser("spent", help=commands.spent.__doc__)
     spent.add_argument("study", type=Path, help="the study's YAML file")
     spent.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="of the run")
-    spent.set_defaults(run=_spent)
+    spent.set_defaults(run=commands.spent)
 
-    plan = commands.add_parser("plan", help=_plan.__doc__)
+    plan = known.add_parser("plan", help=commands.plan.__doc__)
     plan.add_argument("study", type=Path, help="the study's YAML file")
     plan.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="of this machine")
     plan.add_argument("--jobs", type=int, default=50, help="at a time on a cluster")
-    plan.set_defaults(run=_plan)
+    plan.set_defaults(run=commands.plan)
 
-    verify = commands.add_parser("verify", help=_verify.__doc__)
+    verify = known.add_parser("verify", help=commands.verify.__doc__)
     verify.add_argument("--remove", action="store_true", help="what is damaged")
-    verify.set_defaults(run=_verify)
+    verify.set_defaults(run=commands.verify)
 
-    clean = commands.add_parser("clean", help=_clean.__doc__)
+    clean = known.add_parser("clean", help=commands.clean.__doc__)
     clean.add_argument("--remove", action="store_true", help="what is listed")
-    clean.set_defaults(run=_clean)
+    clean.set_defaults(run=commands.clean)
 
-    bench = commands.add_parser("bench", help=_bench.__doc__)
-    bench.set_defaults(run=_bench)
+    bench = known.add_parser("bench", help=commands.bench.__doc__)
+    bench.set_defaults(run=commands.bench)
 
-    calibrate = commands.add_parser("calibrate", help=_calibrate.__doc__)
-    calibrate.set_defaults(run=_calibrate)
+    calibrate = known.add_parser("calibrate", help=commands.calibrate.__doc__)
+    calibrate.set_defaults(run=commands.calibrate)
 
-    docs = commands.add_parser("docs", help=_docs.__doc__)
-    docs.set_defaults(run=_docs)
+    docs = known.add_parser("docs", help=commands.docs.__doc__)
+    docs.set_defaults(run=commands.docs)
 
-
-    archive = commands.add_parser("archive", help=_archive.__doc__)
+    archive = known.add_parser("archive", help=commands.archive.__doc__)
     archive.add_argument("study", type=Path, help="the study's YAML file")
     archive.add_argument("--datasets", action="store_true", help="with the sentences")
     archive.add_argument("--output", type=Path, help="results/<study>/<study>.crate.zip")
-    archive.set_defaults(run=_archive)
+    archive.set_defaults(run=commands.archive)
 
-    reproduce = commands.add_parser("reproduce", help=_reproduce.__doc__)
+    reproduce = known.add_parser("reproduce", help=commands.reproduce.__doc__)
     reproduce.add_argument("archive", type=Path)
     reproduce.add_argument("--folder", type=Path, help="reproduced/<study>; must be new or empty")
     reproduce.add_argument("--force", action="store_true", help="make all of it again")
-    reproduce.set_defaults(run=_reproduce)
+    reproduce.set_defaults(run=commands.reproduce)
 
-    compare = commands.add_parser("compare", help=_compare.__doc__)
+    compare = known.add_parser("compare", help=commands.compare.__doc__)
     compare.add_argument("folders", type=Path, nargs=2, help="results/<study> of two runs")
-    compare.set_defaults(run=_compare)
+    compare.set_defaults(run=commands.compare)
 
+    for job in (make, stage):
+        job.add_argument("--log", type=Path, help="file to which plain lines are appended")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; 0 if it succeeded. A user's mistake ends in one line, not a traceback."""
+    arguments = _parser().parse_args(argv)
+    log = _logger(getattr(arguments, "log", None))
+    try:
+        arguments.run(arguments)
+    except UserError as error:
+        return _fail(str(error), log)
+    except KeyboardInterrupt:
+        return _fail("interrupted; run again", log)
+    except MemoryError:
+        return _fail("out of memory; use smaller blocks (block: in the study) or sizes", log)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOENT):
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        return _fail(f"{os.strerror(error.errno)}{where}; mend that and run again", log)
+    except Exception as error:
+        log(traceback.format_exc())
+        log(f"{FAILED}{type(error).__name__}: {error}; see the lines above")
+        raise
+    return 0
+
+
+def _fail(message: str, log: Callable[[str], None]) -> int:
+    print(f"rhm_scaling: {message}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # the disk may be the trouble
+        log(FAILED + message)
+    return 1

@@ -1,0 +1,178 @@
+"""What a person asks for on the command line, beside the jobs of the workflow.
+
+Heavy imports stay inside the commands that need them.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .provenance import UserError, write_text
+
+
+def spent(arguments: Namespace) -> None:
+    """Print how the time of a study's run was spent, from its logs."""
+    from .cells import Plan
+    from .reading import load_study
+    from .spent import spent
+
+    table = spent(Plan(load_study(arguments.study)), Path(), arguments.cores)
+    print(table.to_string(index=False, float_format="{:.2f}".format))
+
+
+def show(arguments: Namespace) -> None:
+    """Print the table of exponents of a finished study."""
+    import pandas as pd
+
+    from .reading import load_study
+    from .summary import exponent_table
+
+    folder = Path("results") / load_study(arguments.study).name
+    fits = pd.read_csv(folder / "fits.csv")
+    table = exponent_table(fits).drop(columns="window")
+    print(table.to_string(index=False))
+    if diverged := int(fits["diverged"].sum()):
+        print(f"{diverged} replicas diverged; they are marked in {folder}/runs.csv")
+    print(f"report: {folder}/report.html   tables: {folder}/*.csv   figures: {folder}/figures/")
+
+
+def name(arguments: Namespace) -> None:
+    """Check a study and print its name."""
+    from .reading import load_study
+
+    print(load_study(arguments.study).name)
+
+
+def plan(arguments: Namespace) -> None:
+    """Print what a run of a study would do and why, what it would take, and what it took."""
+    from . import outlook
+    from .cells import Plan
+    from .cost import Rates
+    from .reading import load_study
+    from .standing import Standing
+
+    study = load_study(arguments.study)
+    standing, rates = Standing(Plan(study)), Rates.read(Path("results", "machine.json"))
+    needed, table = standing.needed(), outlook.outlook(standing, rates)
+    total = sum(map(len, standing.plan.products.values()))
+    print(f"{study.name}: {len(needed)} of {total} products to make, {table['jobs'].sum()} jobs")
+    if len(table):
+        print(outlook.cells(needed).to_string(index=False), "\n")
+        print(table.to_string(index=False, float_format="{:.0f}".format))
+        here = outlook.elapsed(table, arguments.cores)
+        there = outlook.elapsed(table, arguments.jobs, _CLUSTER_OVERHEAD)
+        print(f"here, {arguments.cores} cores: about {_duration(here)}")
+        slots = f"{arguments.jobs} jobs at a time, {_CLUSTER_OVERHEAD:.0f} s to start each"
+        print(f"on a cluster, {slots}: about {_duration(there)}")
+    if len(made := outlook.foretold(standing, rates)):
+        print("trainings that are made, core-seconds:")
+        print(made.to_string(index=False, float_format="{:.2f}".format))
+
+
+_CLUSTER_OVERHEAD = 12.0  # seconds, of a SLURM job that starts Snakemake and Python on its node
+
+
+def _duration(seconds: float) -> str:
+    """Seconds in the unit that a person would use."""
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+def verify(arguments: Namespace) -> None:
+    """Compare every file below results/ with its recorded checksum; name those that differ."""
+    from .housekeeping import damaged, records, remove
+
+    found = list(damaged(Path()))
+    for record, file, problem in found:
+        print(f"{file}: {problem}")
+        if arguments.remove:
+            remove({file, record})
+    if found and not arguments.remove:
+        raise UserError(f"{len(found)} damaged files; make verify REMOVE=1, then make run")
+    print(f"{len(list(records(Path())))} products verified, {len(found)} damaged files removed")
+
+
+def clean(arguments: Namespace) -> None:
+    """List products that no study refers to, with age and size; remove them on request."""
+    from .housekeeping import leftovers, remove
+    from .takeover import alone
+
+    found = leftovers(Path())
+    for leftover in found:
+        print(f"{leftover.size / 2**20:8.1f} MiB {leftover.age:6.1f} days  {leftover.path}")
+    size = sum(leftover.size for leftover in found) / 2**20
+    print(f"{len(found)} products of {size:.1f} MiB that no study refers to", end="")
+    if not arguments.remove:
+        print("; make clean REMOVE=1 removes them" if found else "")
+        return
+    if not alone(Path(".snakemake")):
+        print()
+        raise UserError("a run is under way here; clean when it has ended")
+    for leftover in found:
+        remove(leftover.files)
+    print(", removed")
+
+
+def bench(arguments: Namespace) -> None:
+    """Measure inference, sampler, training and the cost model: ratios to loops and to peaks."""
+    from .bench import cost, inference, sampler, training
+
+    parts: dict[str, Callable[[], Any]] = {
+        (inference.__doc__ or ""): inference.measure,
+        (sampler.__doc__ or ""): sampler.measure,
+        (training.__doc__ or ""): training.measure,
+        (cost.__doc__ or ""): lambda: cost.predictions(cost.calibrate()),
+        (cost.growth.__doc__ or ""): cost.growth,
+    }
+    for title, measure in parts.items():
+        print(title.splitlines()[0])
+        table = measure().to_string(index=False, float_format="{:.2f}".format, na_rep="-")
+        print(table, flush=True)
+
+
+def calibrate(arguments: Namespace) -> None:
+    """Measure this machine's rates, from which times are estimated; a minute or two."""
+    from .bench.cost import calibrate
+
+    path = Path("results", "machine.json")
+    write_text(path, calibrate().json())
+    print(f"{path}: {path.read_text(encoding='utf-8')}", end="")
+
+
+def docs(arguments: Namespace) -> None:
+    """Write what is generated from the configuration models under ``config/``."""
+    from . import reference
+
+    for path, text in reference.generated(Path("config")).items():
+        write_text(path, text)
+        print(path)
+
+
+def archive(arguments: Namespace) -> None:
+    """Write the archive of a finished study: one zip file, for a paper."""
+    from .archive import write_archive
+
+    path = write_archive(arguments.study, arguments.output, arguments.datasets)
+    print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")
+
+
+def reproduce(arguments: Namespace) -> None:
+    """Unpack an archive, set up its environment, show that it is complete, or make all of it again.
+
+    It runs the code in the archive.
+    """
+    from .reproduce import reproduce
+
+    reproduce(arguments.archive, arguments.folder, arguments.force)
+
+
+def compare(arguments: Namespace) -> None:
+    """Compare the tables of two folders: identical, within replica noise, or different."""
+    from .reproduce import same_tables
+
+    same_tables(*arguments.folders)

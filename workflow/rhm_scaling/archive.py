@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
-from pydantic import ValidationError
 
 from . import crate, repository
 from .cells import Plan
@@ -74,12 +72,7 @@ class Finished:
             plan = Plan(study)
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
-        settings = PACKAGE.parents[1] / "config" / "config.yaml"
-        try:
-            machine = Machine.model_validate(yaml.safe_load(settings.read_bytes()))
-        except (yaml.YAMLError, ValidationError) as error:
-            raise UserError(f"{settings}: cannot be read; `snakemake -n` says why") from error
-        standing = Standing(plan, machine.spared)
+        standing = Standing(plan, Machine.read(PACKAGE.parents[1]).spared)
         if not standing.complete:
             raise UserError(f"{path}: is not complete; first run `make run STUDY={path}`")
         return cls(path, plan, standing)
@@ -198,11 +191,7 @@ def _named(finished: Finished, root: Path) -> dict[str, Path]:
 
 def _resolved(finished: Finished) -> Contents:
     """What a run writes when it starts: the resolved study and the shares of its stages."""
-    stages = finished.standing.stages
-    code = {name: stage.share["code"] for name, stage in stages.items()}
-    study = {**finished.plan.resolved(), "stages": code}
-    files = {f"results/{finished.name}/study.json": study}
-    files |= {stage.file: stage.share for stage in stages.values()}
+    files = finished.standing.resolved()
     return {path: (json.dumps(what, indent=1) + "\n").encode() for path, what in files.items()}
 
 

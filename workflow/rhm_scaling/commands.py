@@ -28,9 +28,11 @@ def show(arguments: Namespace) -> None:
     import pandas as pd
 
     from .reading import load_study
+    from .records import check
     from .summary import exponent_table
 
     folder = Path("results") / load_study(arguments.study).name
+    check(folder / "stages" / "fits.record.json", folder / "fits.csv")
     fits = pd.read_csv(folder / "fits.csv")
     table = exponent_table(fits).drop(columns="window")
     print(table.to_string(index=False))
@@ -51,11 +53,13 @@ def plan(arguments: Namespace) -> None:
     from . import outlook
     from .cells import Plan
     from .cost import Rates
+    from .planning import Machine
     from .reading import load_study
     from .standing import Standing
 
     study = load_study(arguments.study)
-    standing, rates = Standing(Plan(study)), Rates.read(Path("results", "machine.json"))
+    standing = Standing(Plan(study), Machine.read(Path()).spared)
+    rates = Rates.read(Path("results", "machine.json"))
     needed, table = standing.needed(), outlook.outlook(standing, rates)
     total = sum(map(len, standing.plan.products.values()))
     print(f"{study.name}: {len(needed)} of {total} products to make, {table['jobs'].sum()} jobs")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from . import cost
@@ -37,6 +38,21 @@ class Machine(BaseModel):
     memory_mb: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     checkpoint_seconds: Annotated[int, Field(ge=0)] = 60
     temporary: tuple[Literal["datasets", "models"], ...] = ()
+
+    @classmethod
+    def read(cls, base: Path) -> Machine:
+        """The settings of a project's folder.
+
+        Raises
+        ------
+        UserError
+            If they cannot be read.
+        """
+        path = base / "config" / "config.yaml"
+        try:
+            return cls.model_validate(yaml.safe_load(path.read_bytes()))
+        except (yaml.YAMLError, ValidationError) as error:
+            raise UserError(f"{path}: cannot be read; `snakemake -n` says why") from error
 
     @property
     def spared(self) -> tuple[str, ...]:
@@ -184,13 +200,8 @@ class WorkflowPlan(Plan):
         A disk that cannot be written, or has no room for what is to be made, ends it in one line.
         """
         self.started = time.time()
-        stages = self.standing.stages
-        code = {name: stage.share["code"] for name, stage in stages.items()}
-        files = {f"results/{self.study.name}/study.json": {**self.resolved(), "stages": code}}
-        for stage in stages.values():
-            files[stage.file] = stage.share
         with _one_line():
-            for path, content in files.items():
+            for path, content in self.standing.resolved().items():
                 write_if_changed(Path(path), json.dumps(content, indent=1) + "\n")
             needed = sum(map(disk, self.standing.needed())) + _ROOM
             free = shutil.disk_usage("results").free / 2**20

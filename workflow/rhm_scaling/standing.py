@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from .cells import Plan
 from .light import Stage, stages
@@ -111,6 +112,13 @@ class Standing:
                 found[key] = product
                 pending.extend(product.inputs.values())
         return [*found.values()]
+
+    def resolved(self) -> dict[str, Any]:
+        """By path, what a run writes when it starts: the resolved study, the stages' shares."""
+        code = {name: stage.share["code"] for name, stage in self.stages.items()}
+        study = {**self.plan.resolved(), "stages": code}
+        shares = {stage.file: stage.share for stage in self.stages.values()}
+        return {f"results/{self.plan.study.name}/study.json": study, **shares}
 
     def outdated(self) -> list[str]:
         """Files that are there, whole products, and are not what they should be."""

@@ -26,7 +26,7 @@ name: soak
 grammars:
   deep: {v: 6, s: 2, L: 3, m: 2}
 architectures:
-  cnn: {kind: cnn, width: 64, training: &long {max_steps: 800, min_steps: 800, train_loss: 0.0}}
+  cnn: {kind: cnn, width: 64, training: &long {max_steps: 1500, min_steps: 1500, train_loss: 0.0}}
   transformer: {kind: transformer, width: 16, training: *long}
   counting: {kind: counting}
 experiments:
@@ -34,7 +34,7 @@ experiments:
     task: last_token
     grammars: [deep]
     architectures: [cnn, transformer, counting]
-    train_sizes: [64, 128, 256, 512]
+    train_sizes: [128, 512]
     validation_size: 512
     test_size: 512
     replicas: {rule_draws: 3}

@@ -12,6 +12,8 @@ from rhm_scaling.light import stages
 from rhm_scaling.products import capacity
 from rhm_scaling.provenance import UserError, write_text
 from rhm_scaling.reading import parse_study
+from rhm_scaling.records import write_record
+from rhm_scaling.standing import Standing
 
 STUDY = {
     "name": "base",
@@ -176,7 +178,7 @@ def test_two_names_of_one_grammar_share_products_and_both_have_their_theory() ->
     both = {"g": STUDY["grammars"]["g"], "twin": STUDY["grammars"]["g"]}
     found = plan({"grammars": both, "experiments.e.grammars": ["g", "twin"]})
     assert names(found) == names(BASE)
-    listed = [product["grammar"] for product in stages(found)["theory_table"]["products"]]
+    listed = [product["grammar"] for product in stages(found)["theory_table"].share["products"]]
     assert sorted(listed) == ["g", "g", "twin", "twin"]
 
 
@@ -217,13 +219,44 @@ def test_learners_that_count_are_blocks_of_their_own() -> None:
     assert names(initialised, "counts") == names(found, "counts")  # nothing is initialised
 
 
-def test_the_store_refuses_another_product_of_the_same_name(tmp_path: Path) -> None:
-    BASE.check_store(tmp_path)
+def test_what_stands_in_the_store_is_made(tmp_path: Path) -> None:
+    assert Standing(BASE, root=tmp_path).made == set()
     product = next(iter(BASE.products["models"].values()))
-    path = tmp_path / product.files["specification"]
-    write_text(path, product.json)
-    BASE.check_store(tmp_path)
-    for text in (product.json.replace("cnn", "tf", 1), "{"):
-        write_text(path, text)
-        with pytest.raises(UserError, match=r"does not describe the product.*delete"):
-            BASE.check_store(tmp_path)
+    files = {role: tmp_path / path for role, path in product.files.items()}
+    record = files.pop("record")
+    for path in files.values():
+        write_text(path, path.name)
+    write_record(record, product.specification, [*files.values()], {})
+    made = {("models", product.name)}
+    assert Standing(BASE, root=tmp_path).made == made
+    assert Standing(plan({"name": "other"}), root=tmp_path).made == made
+    # another size, then gone, which is right only for what is not kept
+    write_text(files["weights"], "longer than before")
+    assert Standing(BASE, root=tmp_path).made == set()
+    assert {*product.files.values()} <= {*Standing(BASE, root=tmp_path).outdated()}
+    files["weights"].unlink()
+    assert Standing(BASE, root=tmp_path).made == set()
+    assert Standing(BASE, ["weights.safetensors"], tmp_path).made == made
+    # another product of this name
+    other = {**product.specification, "train_size": 17}
+    write_record(record, other, [files["runs"]], {})
+    with pytest.raises(UserError, match=r"record\.json: describes another product"):
+        Standing(BASE, root=tmp_path)
+    write_text(record, "{")
+    assert Standing(BASE, root=tmp_path).made == set()
+
+
+def test_every_stage_depends_on_what_it_reads() -> None:
+    """A change anywhere above changes the identity of everything below, and nothing else."""
+    before = {name: stage.identity for name, stage in stages(BASE).items()}
+
+    def changed(change: dict[str, object]) -> set[str]:
+        found = {name: stage for name, stage in stages(plan(change)).items() if stage.outputs}
+        return {name for name, stage in found.items() if stage.identity != before[name]}
+
+    tables = {"runs", "curves", "fits", "figures"}
+    assert changed({"architectures.cnn.width": 8}) == tables
+    assert changed({"experiments.e.title": "Other"}) == {"figures"}
+    theory = {"theory_table", "theory_figures"}
+    assert changed({"grammars.g.m": 3}) == tables | theory
+    assert changed({"name": "other"}) == tables | theory

@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .provenance import UserError, identity, write_text
+from .provenance import UserError, canonical_json, identity, write_text
 
 _PACKAGES = ("numpy", "scipy", "torch", "pandas", "snakemake")
 
@@ -65,7 +65,12 @@ def write_record(
             "versions": versions(),
         },
     }
-    write_text(path, json.dumps(record, indent=1) + "\n")
+    write_text(path, json.dumps({**record, "sha256": _seal(record)}, indent=1) + "\n")
+
+
+def _seal(record: dict[str, Any]) -> str:
+    """SHA-256 of a record, which it holds itself."""
+    return hashlib.sha256(canonical_json(record).encode()).hexdigest()
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -77,18 +82,15 @@ def read_record(path: Path) -> dict[str, Any]:
         If there is none, or it is damaged.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        sound = record["identity"] == identity(record["specification"]) and all(
-            isinstance(known["bytes"], int) and isinstance(known["sha256"], str)
-            for known in record["files"].values()
-        )
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        sound = record.pop("sha256") == _seal(record)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: damaged ({error}); delete it and run again") from error
     except FileNotFoundError as error:
         raise UserError(f"{path}: is missing; run again") from error
     if not sound:
-        raise UserError(f"{path}: damaged (it contradicts itself); delete it and run again")
-    return dict(record)
+        raise UserError(f"{path}: damaged (its SHA-256 is wrong); delete it and run again")
+    return record
 
 
 def intact(path: Path, record: dict[str, Any], spared: Collection[str] = ()) -> bool:

@@ -54,9 +54,11 @@ def _unlock(memory: Path) -> None:
     again. Every run holds a shared lock of the kernel's, which ends with its process; whoever can
     have it alone is alone.
     """
-    if alone(memory) and any((memory / "locks").glob("*")):
+    if not alone(memory):
+        return
+    shutil.rmtree(memory / "incomplete", ignore_errors=True)
+    if any((memory / "locks").glob("*")):
         shutil.rmtree(memory / "locks")
-        shutil.rmtree(memory / "incomplete", ignore_errors=True)
         print("a run was killed here; going on where it was", file=sys.stderr)
 
 

@@ -1,0 +1,473 @@
+"""Faults: each ends in one clear line or mends itself, and nothing finished is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from safetensors.torch import load_file
+
+import soak
+from conftest import TINY, Project
+from rhm_scaling import housekeeping
+from rhm_scaling.cells import Plan
+from rhm_scaling.checkpoints import Checkpoint
+from rhm_scaling.products import KINDS, Product
+from rhm_scaling.provenance import UserError
+from rhm_scaling.reading import load_study
+from rhm_scaling.results import load_network, load_runs
+
+HEAVY = {"train_block", "count_block", "sample_sentences", "predict_exactly", "draw_grammar"}
+
+
+def test_killed_at_random_moments_the_tables_are_those_of_an_undisturbed_run(
+    tmp_path: Path,
+) -> None:
+    lines: list[str] = []
+    resumed, differences = soak.soak(tmp_path, kills=3, seed=2, say=lines.append)
+    assert not differences
+    assert resumed, lines  # one of the kills hit a training that had a checkpoint
+
+
+def command(project: Project, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "rhm_scaling", *arguments]
+
+
+def environment(project: Project, **more: str) -> dict[str, str]:
+    here = {"PYTHONPATH": str(project.folder / "workflow"), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**os.environ, **here, **more}
+
+
+def call(
+    project: Project, *arguments: str, prepare: Callable[[], None] | None = None
+) -> tuple[int, list[str], list[str]]:
+    """Exit status, lines and error lines of a command."""
+    done = subprocess.run(
+        command(project, *arguments),
+        cwd=project.folder,
+        env=environment(project),
+        capture_output=True,
+        text=True,
+        preexec_fn=prepare,
+    )
+    return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
+
+
+def making(product: Product, folder: str = "by-hand") -> list[str]:
+    """Arguments with which a rule makes a product, but into another folder."""
+    outputs = [f"{role}={folder}/{Path(path).name}" for role, path in product.files.items()]
+    inputs = [f"{role}={path}" for role, path in product.sources.items()]
+    return ["make", product.json, "--outputs", *outputs, "--inputs", *inputs]
+
+
+@pytest.fixture
+def plan(project: Project) -> Plan:
+    return Plan(load_study(project.folder / TINY))
+
+
+@pytest.fixture
+def block(plan: Plan) -> Product:
+    return next(block for curve, block in plan.blocks if curve.architecture == "transformer")
+
+
+def flip(path: Path) -> None:
+    """Change one bit in the middle of a file, and nothing else."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@contextlib.contextmanager
+def damaged(path: Path, damage: Callable[[Path], None]) -> Iterator[None]:
+    whole = path.read_bytes()
+    damage(path)
+    try:
+        yield
+    finally:
+        path.write_bytes(whole)
+
+
+# a product of each kind that others read, and who reads it
+@pytest.mark.parametrize("kind", ["grammars", "sentences", "exact"])
+@pytest.mark.parametrize("damage", [flip, lambda path: path.write_bytes(b"")])
+def test_a_damaged_input_is_never_read_as_good(
+    project: Project, plan: Plan, kind: str, damage: Callable[[Path], None]
+) -> None:
+    readers = [known for products in plan.products.values() for known in products.values()]
+    reader = next(p for p in readers if any(i.kind == kind for i in p.inputs.values()))
+    read = next(known for known in reader.inputs.values() if known.kind == kind)
+    path = project.folder / read.files["product"]
+    with damaged(path, damage):
+        status, _, errors = call(project, *making(reader))
+    assert status == 1
+    assert len(errors) == 1
+    assert errors[0].startswith(f"rhm_scaling: {read.files['product']}: damaged (")
+    assert errors[0].endswith(f"delete {read.files['record']} and run again")
+    assert not (project.folder / "by-hand").exists() or not any(
+        (project.folder / "by-hand").glob("*record.json")
+    )
+
+
+@pytest.mark.parametrize("kind", ["models", "counts", "theory", "survey", "coordinates"])
+def test_a_damaged_table_of_the_store_does_not_reach_the_tables(
+    project: Project, plan: Plan, kind: str
+) -> None:
+    product = next(iter(plan.products[kind].values()))
+    role = "runs" if "runs" in product.files else next(iter(product.files))
+    stage = {
+        **{"models": "runs", "counts": "runs", "theory": "theory_table"},
+        **{"survey": "theory_figures", "coordinates": "rates"},
+    }[kind]
+    share = project.folder / "results" / "tiny" / "stages" / f"{stage}.json"
+    record = json.loads(share.with_name(f"{stage}.record.json").read_text(encoding="utf-8"))
+    path = share.relative_to(project.folder)
+    with damaged(project.folder / product.files[role], flip):
+        arguments = ["stage", str(path), record["identity"], "--outputs", "by-hand/record.json"]
+        status, _, errors = call(project, *arguments)
+    assert status == 1
+    assert errors == [
+        f"rhm_scaling: {product.files[role]}: damaged (its SHA-256 is not the recorded one); "
+        f"delete {product.files['record']} and run again"
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_verify_names_every_damaged_file_and_a_truncated_one_is_made_again(
+    project: Project, plan: Plan, kind: str
+) -> None:
+    product = next(iter(plan.products[kind].values()))
+    paths = [project.folder / path for path in product.files.values()]
+    with contextlib.ExitStack() as stack:
+        for path in paths:
+            stack.enter_context(damaged(path, flip))
+        found = [file for _, file, _ in housekeeping.damaged(project.folder)]
+        # a damaged record cannot vouch for its files
+        assert found == [project.folder / product.files["record"]]
+    *files, _ = paths
+    with contextlib.ExitStack() as stack:
+        for path in files:
+            stack.enter_context(damaged(path, flip))
+        assert {file for _, file, _ in housekeeping.damaged(project.folder)} == set(files)
+        status, lines, errors = call(project, "verify")
+        assert status == 1
+        assert [line.split(": ")[0] for line in lines] == [
+            str(path.relative_to(project.folder)) for path in sorted(files)
+        ]
+        assert errors == [
+            f"rhm_scaling: {len(files)} damaged files; make verify REMOVE=1, then make run"
+        ]
+    with damaged(files[0], lambda path: os.truncate(path, 10)):
+        target = product.files["record"]
+        assert sum(project.planned(target).values()) == 1
+    assert list(housekeeping.damaged(project.folder)) == []
+
+
+def test_damaged_products_are_removed_on_request_and_made_again_the_same(
+    project: Project, block: Product
+) -> None:
+    weights = project.folder / block.files["weights"]
+    table = project.folder / "results" / "tiny" / "fits.csv"
+    before = weights.read_bytes(), table.read_bytes()
+    flip(weights)
+    flip(table)
+    cell = {"task": "last_token", "architecture": "transformer", "train_size": 16}
+    with pytest.raises(UserError, match="damaged"):
+        load_network("tiny", project.folder, rule_seed=0, **cell)
+    status, lines, _ = call(project, "verify", "--remove")
+    assert status == 0
+    assert lines[-1].endswith("2 damaged files removed")
+    assert not weights.exists()
+    jobs = project.planned()
+    assert jobs == {"train_block": 1, "fit_curves": 1, "all": 1}
+    project.snakemake("--config", f"study={TINY}")
+    assert (weights.read_bytes(), table.read_bytes()) == before
+
+
+def test_damaged_tables_are_not_loaded(project: Project) -> None:
+    with (
+        damaged(project.folder / "results" / "tiny" / "runs.csv", flip),
+        pytest.raises(UserError, match=r"runs\.csv: damaged \(its SHA-256"),
+    ):
+        load_runs("tiny", project.folder)
+
+
+def test_a_product_without_a_record_is_not_finished(project: Project, block: Product) -> None:
+    record = project.folder / block.files["record"]
+    kept = record.read_bytes()
+    record.unlink()
+    try:
+        assert project.planned() == {"train_block": 1, "all": 1}
+    finally:
+        record.write_bytes(kept)
+
+
+def test_another_product_of_the_same_name_is_refused(project: Project, block: Product) -> None:
+    record = project.folder / block.files["record"]
+    with damaged(
+        record, lambda path: shutil.copy(next(path.parents[1].glob("*/record.json")), path)
+    ):
+        other = json.loads(record.read_text(encoding="utf-8"))["specification"]
+        if other == block.specification:
+            pytest.skip("the first block of its size")
+        done = project.snakemake("-n", "--config", f"study={TINY}", check=False)
+    assert done.returncode == 1
+    assert f"{block.files['record']}: describes another product" in done.stdout + done.stderr
+
+
+def test_sources_edited_under_way_stop_the_jobs(project: Project, block: Product) -> None:
+    planned = dataclasses.replace(block, specification={**block.specification, "code": "0" * 12})
+    status, _, errors = call(project, *making(planned))
+    assert status == 1
+    assert len(errors) == 1
+    assert "changed after this run was planned; start the run again" in errors[0]
+    share = "results/tiny/stages/fits.json"
+    record = json.loads((project.folder / "results/tiny/stages/fits.record.json").read_text())
+    outputs = ["--outputs", "by-hand/fits.csv", "by-hand/record.json"]
+    with project.source("fitting", "HUBER = 0.1", "HUBER = 0.2"):
+        status, _, errors = call(project, "stage", share, record["identity"], *outputs)
+    assert status == 1
+    assert "the source of stages.fits changed after this run was planned" in errors[0]
+    status, _, errors = call(project, "stage", share, "0" * 12, *outputs)
+    assert status == 1
+    assert "the study changed after this run was planned" in errors[0]
+    assert len(errors) == 1
+
+
+def test_jobs_end_with_the_run_that_started_them(project: Project, plan: Plan) -> None:
+    long = next(block for curve, block in plan.blocks if curve.architecture == "attention")
+    settings = {**long.specification["settings"], "max_steps": 10**6, "min_steps": 10**6}
+    endless = dataclasses.replace(long, specification={**long.specification, "settings": settings})
+    run = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    job = subprocess.Popen(
+        command(project, *making(endless, "endless")),
+        cwd=project.folder,
+        env=environment(project, RHM_SCALING_RUN=str(run.pid)),
+    )
+    try:
+        time.sleep(3)
+        assert job.poll() is None
+        run.kill()
+        run.wait()
+        assert job.wait(timeout=20) == 1
+    finally:
+        job.kill()
+
+
+def test_a_stopped_training_says_so_and_keeps_its_state(project: Project, plan: Plan) -> None:
+    long = next(block for curve, block in plan.blocks if curve.architecture == "attention")
+    settings = {**long.specification["settings"], "max_steps": 10**6, "min_steps": 10**6}
+    endless = dataclasses.replace(long, specification={**long.specification, "settings": settings})
+    log = project.folder / "stopped.log"
+    job = subprocess.Popen(
+        command(project, *making(endless, "stopped"), "--log", str(log)),
+        cwd=project.folder,
+        env=environment(project),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for _ in range(600):
+        if log.is_file() and "step 8," in log.read_text(encoding="utf-8"):
+            break
+        time.sleep(0.1)
+    job.send_signal(signal.SIGTERM)
+    _, errors = job.communicate(timeout=30)
+    assert job.returncode == 1
+    lines = [line for line in errors.splitlines() if "rhm_scaling" in line]
+    assert lines == ["rhm_scaling: stopped by a signal; run again to go on from here"]
+    (path,) = (project.folder / "stopped").glob("checkpoint-*")
+    what = {"members": [], "threads": 1, "device": "cpu"}
+    said: list[str] = []
+    assert Checkpoint(path, what, 1.0, said.append).load() is None
+    assert said[0].endswith("of another training; started anew")  # sound, then
+
+
+def test_a_worker_out_of_memory_is_a_line(project: Project, block: Product) -> None:
+    architecture = {**block.specification["architecture"], "width": 20000}
+    specification = {**block.specification, "architecture": architecture}
+    huge = dataclasses.replace(block, specification=specification)
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (5 * 2**30, 5 * 2**30))
+
+    status, _, errors = call(project, *making(huge, "huge"), prepare=limit)
+    assert status == 1
+    assert errors[-1] == (
+        "rhm_scaling: out of memory; use smaller blocks (block: in the study) or sizes"
+    )
+    assert not any("Traceback" in line for line in errors)
+
+
+def test_a_killed_worker_is_named_and_the_others_go_on(project: Project) -> None:
+    study = project.edited("killed", ("name: tiny", "name: killed"), ("width: 16\n", "width: 17\n"))
+    path = project.folder / study
+    labels = path.read_text(encoding="utf-8").split("  last:\n")[0]
+    path.write_text(labels + "block: {rule_draws: 2}\n", encoding="utf-8")
+    run = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/laptop"),
+            *("--cores", "2", "--config", f"study={study}"),
+        ],
+        cwd=project.folder,
+        env=environment(project, PYTHONPATH=""),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    killed = None
+    for _ in range(600):
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                ours = (entry / "cwd").readlink() == project.folder
+                if ours and words[1:4] == [b"-m", b"rhm_scaling", b"make"] and b"cnn" in words[4]:
+                    os.kill(int(entry.name), signal.SIGKILL)
+                    killed = next(w for w in words if b"results/logs/models/" in w).decode()
+                    break
+        if killed:
+            break
+        time.sleep(0.1)
+    output, _ = run.communicate()
+    assert killed is not None
+    assert run.returncode == 1
+    assert f"{killed}: ended without a word: killed, perhaps for its memory" in output
+    jobs = project.planned(study=study)
+    assert jobs["train_block"] == 1  # keep-going: only the killed one is left
+    project.snakemake("--config", f"study={study}")
+
+
+def test_the_lock_of_a_killed_run_needs_no_hand_but_that_of_a_live_one_holds(
+    project: Project,
+) -> None:
+    memory = project.folder / ".snakemake"
+    study = project.edited("locked", ("name: tiny", "name: locked"))
+    target = "results/locked/theory.csv"
+
+    def lock() -> None:
+        (memory / "locks").mkdir(exist_ok=True)
+        (memory / "locks" / "0.output.lock").write_text(f"{target}\n", encoding="utf-8")
+
+    lock()
+    with (memory / "alive").open("a") as alive:
+        fcntl.flock(alive, fcntl.LOCK_SH)
+        held = project.snakemake(target, "--config", f"study={study}", check=False)
+    assert held.returncode == 1
+    assert "cannot be locked" in held.stdout + held.stderr
+    lock()
+    freed = project.snakemake(target, "--config", f"study={study}")
+    assert "a run was killed here; going on where it was" in freed.stdout + freed.stderr
+    assert (project.folder / target).is_file()
+
+
+def test_a_clock_that_was_set_back(project: Project, block: Product) -> None:
+    future = time.time() + 10 * 86400
+    for path in (project.folder / "results").rglob("*"):
+        os.utime(path, (future, future))
+    weights = project.folder / block.files["weights"]
+    kept = load_file(weights)
+    shutil.rmtree(weights.parent)
+    with project.source("fitting", "HUBER = 0.1", "HUBER = 0.2"):
+        assert project.planned() == {
+            **{"train_block": 1, "fit_curves": 1, "draw_figures": 1, "all": 1}
+        }
+    project.snakemake("--config", f"study={TINY}")
+    again = load_file(weights)
+    assert all((kept[name] == again[name]).all() for name in kept)
+    assert project.planned() == {}
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, *options: str) -> Iterator[Callable[[str], None]]:
+    """A file system in memory at a folder, and a way to change its options."""
+    mount = ["mount", "-t", "tmpfs", *options, "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("file systems can be mounted by root only")
+
+    def change(option: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{option}", str(folder)], check=True)
+
+    try:
+        yield change
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def heavy(jobs: dict[str, int]) -> int:
+    return sum(count for rule, count in jobs.items() if rule in HEAVY)
+
+
+def test_a_full_disk_ends_in_a_line_and_the_rest_is_made_later(
+    project: Project, tmp_path: Path
+) -> None:
+    with mounted(tmp_path, "-o", "size=40M") as change:
+        small = project.copy(tmp_path, results=False)
+        used = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+        full = small.snakemake("--config", "study=config/studies/laptop.yaml", check=False)
+        assert full.returncode == 1
+        assert "results: " in full.stderr + full.stdout
+        assert "MiB free on this disk, about" in full.stderr + full.stdout
+        # it fills while jobs run
+        change("size=40M")
+        ballast = tmp_path / "ballast"
+        begun = small.planned()
+        filler = 40 * 2**20 - used - 17 * 2**20 - 2**20
+        ballast.write_bytes(bytes(filler))
+        run = subprocess.Popen(
+            [sys.executable, "-m", "snakemake", "--cores", "2", "--config", f"study={TINY}"],
+            cwd=tmp_path,
+            env=environment(small, PYTHONPATH=""),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        while run.poll() is None and not any(tmp_path.glob("results/store/models/**/runs.csv")):
+            time.sleep(0.05)
+        with contextlib.suppress(OSError), (tmp_path / "more").open("wb") as file:
+            while True:
+                file.write(bytes(2**16))
+        output, _ = run.communicate()
+        assert run.returncode != 0
+        assert "No space left on device" in output
+        (tmp_path / "more").unlink()
+        ballast.unlink()
+        left = small.planned()
+        assert 0 < heavy(left) < heavy(begun)
+        small.snakemake("--config", f"study={TINY}")
+        again = pd.read_csv(tmp_path / "results" / "tiny" / "runs.csv")
+        before = project.table("runs")
+        for table in (again, before):
+            table.drop(columns="seconds", inplace=True)
+        pd.testing.assert_frame_equal(again, before, check_exact=True)
+
+
+def test_read_only_results_are_a_line(project: Project, tmp_path: Path) -> None:
+    with mounted(tmp_path) as change:
+        copy = project.copy(tmp_path)
+        study = copy.edited("other", ("name: tiny", "name: other"))
+        results = tmp_path / "results"
+        subprocess.run(["mount", "--bind", results, results], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", results], check=True)
+        done = copy.snakemake("--config", f"study={study}", check=False)
+        subprocess.run(["umount", results], check=True)
+        assert done.returncode == 1
+        text = done.stdout + done.stderr
+        assert "results/other: Read-only file system; mend that and run again" in text
+        assert "Traceback" not in text
+        change("ro")
+        done = copy.snakemake("--config", f"study={study}", check=False)
+        change("rw")
+        assert done.returncode == 1
+        assert ".snakemake: cannot be written; copy the project" in done.stdout + done.stderr
+        assert "Traceback" not in done.stdout + done.stderr

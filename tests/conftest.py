@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +18,11 @@ import pandas as pd
 import pytest
 import torch
 
+from rhm_scaling.cells import Plan
 from rhm_scaling.grammar import Grammar, Parameters
 from rhm_scaling.grammar_files import user_grammar
+from rhm_scaling.products import Product
+from rhm_scaling.reading import load_study
 
 ROOT = Path(__file__).parents[1]
 TINY = "config/studies/tiny.yaml"
@@ -189,3 +192,55 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     report = ["--report", "results/tiny/report.html", "--report-after-run"]
     made.snakemake("--config", f"study={TINY}", *report)
     return made
+
+
+def command(project: Project, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "rhm_scaling", *arguments]
+
+
+def environment(project: Project, **more: str) -> dict[str, str]:
+    here = {"PYTHONPATH": str(project.folder / "workflow"), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**os.environ, **here, **more}
+
+
+def call(
+    project: Project, *arguments: str, prepare: Callable[[], None] | None = None
+) -> tuple[int, list[str], list[str]]:
+    """Exit status, lines and error lines of a command."""
+    done = subprocess.run(
+        command(project, *arguments),
+        cwd=project.folder,
+        env=environment(project),
+        capture_output=True,
+        text=True,
+        preexec_fn=prepare,
+    )
+    return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
+
+
+def making(product: Product, folder: str = "by-hand") -> list[str]:
+    """Arguments with which a rule makes a product, but into another folder."""
+    outputs = [f"{role}={folder}/{Path(path).name}" for role, path in product.files.items()]
+    inputs = [f"{role}={path}" for role, path in product.sources.items()]
+    return ["make", product.json, "--outputs", *outputs, "--inputs", *inputs]
+
+
+def labels_only(project: Project, name: str, *changes: tuple[str, str]) -> str:
+    """The first experiment of the tiny study, for one grammar: four blocks."""
+    study = project.edited(
+        name, ("name: tiny", f"name: {name}"), ("[flat, zipf]", "[zipf]"), *changes
+    )
+    path = project.folder / study
+    labels = path.read_text(encoding="utf-8").split("  last:\n")[0]
+    path.write_text(labels + "block: {rule_draws: 2}\n", encoding="utf-8")
+    return study
+
+
+@pytest.fixture
+def plan(project: Project) -> Plan:
+    return Plan(load_study(project.folder / TINY))
+
+
+@pytest.fixture
+def block(plan: Plan) -> Product:
+    return next(block for curve, block in plan.blocks if curve.architecture == "transformer")

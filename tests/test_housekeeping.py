@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, TINY, Project
+from conftest import ROOT, TINY, Project, call, labels_only
 from rhm_scaling import outlook
 from rhm_scaling.cells import Plan
 from rhm_scaling.cost import Rates
@@ -20,7 +20,6 @@ from rhm_scaling.products import KINDS
 from rhm_scaling.provenance import UserError
 from rhm_scaling.reading import load_study
 from rhm_scaling.standing import Standing
-from test_faults import call, labels_only
 
 
 def standing(project: Project, study: str = TINY) -> Standing:

@@ -17,8 +17,6 @@ from rhm_scaling.products import KINDS, Product
 from rhm_scaling.provenance import UserError
 from rhm_scaling.results import load_network, load_runs
 
-HEAVY = {"train_block", "count_block", "sample_sentences", "predict_exactly", "draw_grammar"}
-
 
 def flip(path: Path) -> None:
     """Change one bit in the middle of a file, and nothing else."""

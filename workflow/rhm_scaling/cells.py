@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from itertools import product as cartesian
 from typing import Any
 
-from . import grid
+from . import extent, grid
 from .config import (
     AutoSizesConfig,
     CountingConfig,
@@ -27,6 +27,7 @@ from .tasks import Task
 
 _COUNTING = (CountingConfig, NgramConfig)
 _INITIALISATIONS = 8  # of a coordinate check
+_MOST_SUMMED = 10**11  # multiplications for the thresholds of a grammar from a file: seconds
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Plan:
     """
 
     def __init__(self, study: Study) -> None:
+        extent.check(study)
         self.study = study
         self.products: dict[str, dict[str, Product]] = {kind: {} for kind in KINDS}
         self.blocks: list[tuple[Curve, Product]] = []
@@ -102,6 +104,12 @@ class Plan:
             return grid.Grid(tuple(sorted(chosen)), None, None, "listed")
         config = self.study.grammars[grammar]
         given = config.grammar if isinstance(config, FileGrammarConfig) else config.parameters()
+        parameters = self.parameters(grammar)
+        if isinstance(config, FileGrammarConfig) and parameters.d * parameters.v**3 > _MOST_SUMMED:
+            raise UserError(
+                f"experiments.{name}.train_sizes: the thresholds of so large a grammar as "
+                f"{grammar!r} take too long to compute; give a list of sizes"
+            )
         try:
             return grid.choose(
                 grid.thresholds(given, experiment.task),

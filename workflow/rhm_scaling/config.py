@@ -22,14 +22,45 @@ from pydantic import (
     model_validator,
 )
 
+from . import texts
 from .grammar import Grammar, Parameters
 from .grammar_files import user_grammar
 from .tasks import TASKS, Task
 from .theory import Learner
 
-PositiveInt = Annotated[int, Field(ge=1)]
+# Limits far beyond any study: a slip or a hostile file must neither hang planning nor overflow it.
+_MOST_LISTED = 1000  # names, sizes or rates in one list
+_MOST_TOKENS = 16  # log2, of a sentence
+_MOST_TUPLES = 256  # log2, of all `v**s`: powers of it have to stay within floating point
+_MOST_RULES = 2**26  # numbers in the rules of a level
+_MOST_LABEL = 200  # characters of the name of a grammar's folder in the store
+_MOST_FILE = 2**25  # bytes of a grammar's file
+
+PositiveInt = Annotated[int, Field(ge=1, le=10**9)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+FOLDERS = ("store", "logs", "reference")  # below results/, of no study
+
+
+def _stays_text(name: str) -> str:
+    """Refuse names that a table would read back as a number, a truth value or nothing."""
+    try:
+        float(name)
+    except ValueError:
+        if name.lower() not in ("na", "null", "none", "true", "false"):
+            return name
+    raise ValueError("reads as a number, a truth value or nothing in a table; take another name")
+
+
+def _line(text: str) -> str:
+    if not texts.is_line(text):
+        raise ValueError("holds a line break or another control character; take it out")
+    return text
+
+
+Name = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"), AfterValidator(_stays_text)
+]
+Line = Annotated[str, AfterValidator(_line)]
 
 
 def _as_list(value: Any) -> Any:
@@ -42,16 +73,23 @@ def _distinct(values: list[Any]) -> list[Any]:
     return values
 
 
-Sizes = Annotated[list[PositiveInt], Field(min_length=1), AfterValidator(_distinct)]
-Names = Annotated[list[Name], Field(min_length=1), AfterValidator(_distinct)]
+_Some = Field(min_length=1, max_length=_MOST_LISTED)
+Sizes = Annotated[list[PositiveInt], _Some, AfterValidator(_distinct)]
+Names = Annotated[list[Name], _Some, AfterValidator(_distinct)]
 Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Rates = Annotated[
-    Annotated[list[PositiveFloat], Field(min_length=1), AfterValidator(_distinct)],
+    Annotated[list[PositiveFloat], _Some, AfterValidator(_distinct)],
     BeforeValidator(_as_list, json_schema_input_type=PositiveFloat | list[PositiveFloat]),
 ]
-Sweep = Annotated[
-    Sizes,
-    BeforeValidator(_as_list, json_schema_input_type=PositiveInt | list[PositiveInt]),
+Width = Annotated[int, Field(ge=1, le=2**16)]
+Widths = Annotated[
+    Annotated[list[Width], _Some, AfterValidator(_distinct)],
+    BeforeValidator(_as_list, json_schema_input_type=Width | list[Width]),
+]
+Depth = Annotated[int, Field(ge=1, le=1000)]
+Depths = Annotated[
+    Annotated[list[Depth], _Some, AfterValidator(_distinct)],
+    BeforeValidator(_as_list, json_schema_input_type=Depth | list[Depth]),
 ]
 PerLevel = Annotated[
     Annotated[PositiveInt, Tag("one for all")]
@@ -71,26 +109,39 @@ class Model(BaseModel):
 class DrawnGrammarConfig(Model):
     """A random hierarchy model: a probabilistic grammar on a regular tree, drawn at random."""
 
-    v: Annotated[int, Field(ge=2)]
+    v: Annotated[int, Field(ge=2, le=2**16)]
     """Vocabulary size of each level below the root."""
-    n: PositiveInt | None = None
+    n: Annotated[int, Field(ge=1, le=2**16)] | None = None
     """Number of root symbols (class labels); `v` if not given."""
-    s: Annotated[int, Field(ge=2)] = 2
+    s: Annotated[int, Field(ge=2, le=2**16)] = 2
     """Branching: every symbol expands into `s` symbols of the level below."""
     L: PositiveInt
     """Depth; a sentence has `s**L` tokens."""
     m: PerLevel
     """Production rules per symbol: one number for all levels, or a number for each level `1..L`
     (level `L` is the root). Needs `v*m <= v**s` below the root and `n*m <= v**s` at the root."""
-    zipf: dict[PositiveInt, PositiveFloat] = {}
+    zipf: dict[PositiveInt, Annotated[float, Field(gt=0, le=20)]] = {}
     """Zipf exponent `a` by level: rule `k` has probability proportional to `k**-(1+a)`. Levels not
     named have uniform rules."""
 
     @model_validator(mode="after")
     def _possible(self) -> DrawnGrammarConfig:
-        if self.L * math.log2(self.s) > 16:  # never the power itself: it may have no end
+        if self.L * math.log2(self.s) > _MOST_TOKENS:  # never the power itself: it may have no end
             raise ValueError(f"L: sentences of s**L = {self.s}**{self.L} tokens; take L smaller")
-        self.parameters()
+        if self.s * math.log2(self.v) > _MOST_TUPLES:
+            raise ValueError(f"s: v**s = {self.v}**{self.s} tuples; take v or s smaller")
+        parameters = self.parameters()
+        for level, m in enumerate(parameters.m, 1):
+            symbols = parameters.symbols(level)
+            if symbols * m * self.s > _MOST_RULES:
+                raise ValueError(
+                    f"m: level {level} has {symbols}*{m} = {symbols * m} rules; take m smaller"
+                )
+        if len(parameters.label()) > _MOST_LABEL:  # as the name of a folder
+            raise ValueError(
+                "zipf: too many digits in all for the name of a folder; round them, or name fewer "
+                "levels"
+            )
         return self
 
     def parameters(self) -> Parameters:
@@ -101,7 +152,7 @@ class DrawnGrammarConfig(Model):
 class FileGrammarConfig(Model):
     """Your own grammar, read from a JSON file; it is a single rule draw."""
 
-    file: Annotated[str, Field(min_length=1, max_length=4096)]
+    file: Annotated[Line, Field(min_length=1, max_length=4096)]
     """Path of the file, seen from the folder of the study."""
     _path: Path = PrivateAttr()
     _grammar: Grammar = PrivateAttr()
@@ -110,15 +161,12 @@ class FileGrammarConfig(Model):
     def _readable(self, info: ValidationInfo) -> FileGrammarConfig:
         path = Path((info.context or {}).get("folder", ""), self.file)
         try:
-            self._grammar = user_grammar(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            reason = f"cannot be read ({error.strerror})"
-        except ValueError as error:
-            reason = str(error)
-        else:
-            self._path = path
-            return self
-        raise ValueError(f"file: {ascii(str(path))[1:-1]}: {reason}")
+            self._grammar = user_grammar(texts.read(path, _MOST_FILE))
+        except (ValueError, OverflowError) as error:  # it may quote what the file holds
+            reason = texts.cut(texts.line(str(error)), 300)
+            raise ValueError(f"file: {texts.line(str(path))}: {reason}") from error
+        self._path = path
+        return self
 
     @property
     def path(self) -> Path:
@@ -190,7 +238,7 @@ class TrainingConfig(Model):
     validation loss has not improved over that stretch of log-steps."""
     train_loss: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.001
     """A replica stops once its training loss (nats, mean since the last evaluation) falls below."""
-    evaluations_per_octave: PositiveInt = 4
+    evaluations_per_octave: Annotated[int, Field(ge=1, le=100)] = 4
     """Evaluations on the validation set per doubling of the step."""
 
 
@@ -200,7 +248,7 @@ class _Architecture(Model):
     tasks: ClassVar[tuple[Task, ...]] = TASKS
     learner: ClassVar[Learner]
 
-    width: Sweep
+    width: Widths
     """Channels of every hidden layer: a number, or a list to sweep."""
     training: TrainingConfig = TrainingConfig()
     """When to evaluate and to stop."""
@@ -227,7 +275,7 @@ class _AttentionBased(_Architecture):
 
     learner: ClassVar[Learner] = "transformer"
 
-    depth: Sweep | None = None
+    depth: Depths | None = None
     """Blocks: a number, or a list to sweep; the grammar's `L` if not given."""
     heads: PositiveInt = 2
     """Attention heads; must divide the width."""
@@ -364,7 +412,7 @@ TrainSizes = Annotated[
 class ExperimentConfig(Model):
     """Learning curves of one figure: one task, every grammar with every architecture."""
 
-    title: Annotated[str, Field(max_length=100)] | None = None
+    title: Annotated[Line, Field(max_length=100)] | None = None
     """Heading of its figures; the experiment's name if not given."""
     task: Task
     """`classification` (sentence to root symbol), `last_token`, or `autoregressive`."""
@@ -386,22 +434,22 @@ class Study(Model):
     """A study: grammars, architectures, and the experiments that combine them."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-    """Names the folder under `results/`: lower-case letters, digits, `-` and `_`; neither `store`
-    nor `logs`."""
-    title: Annotated[str, Field(max_length=200)] | None = None
+    """Names the folder under `results/`: lower-case letters, digits, `-` and `_`; not `store`,
+    `logs` or `reference`."""
+    title: Annotated[Line, Field(max_length=200)] | None = None
     """Heading of the report; the name if not given."""
-    grammars: Annotated[dict[Name, GrammarConfig], Field(min_length=1)]
+    grammars: Annotated[dict[Name, GrammarConfig], _Some]
     """Grammars by name."""
-    architectures: Annotated[dict[Name, ArchitectureConfig], Field(min_length=1)]
+    architectures: Annotated[dict[Name, ArchitectureConfig], _Some]
     """Architectures by name; `kind` says which."""
-    experiments: Annotated[dict[Name, ExperimentConfig], Field(min_length=1)]
+    experiments: Annotated[dict[Name, ExperimentConfig], _Some]
     """Experiments by name."""
     block: BlockConfig = BlockConfig()
     """How replicas are packed into jobs."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:
-        if self.name in ("store", "logs"):
+        if self.name in FOLDERS:
             raise ValueError(f"name: results/{self.name}/ has another use; take another name")
         seen: dict[tuple[str, str, str], str] = {}
         for name, experiment in self.experiments.items():

@@ -99,9 +99,11 @@ def choose(
     }
     ends = min(caps, key=lambda name: caps[name])
     low = int(np.floor(np.log2(first / _BELOW) * points_per_octave))
-    high = int(np.ceil(np.log2(caps["beyond the last threshold"]) * points_per_octave))
-    lattice = [round(2 ** (i / points_per_octave)) for i in range(max(low, 0), high + 1)]
     limit = min(caps["largest"], caps["language_fraction"])
+    # a threshold may be beyond all numbers; no size is beyond `limit`
+    end = min(caps["beyond the last threshold"], 2 * float(largest))
+    high = int(np.ceil(np.log2(end) * points_per_octave))
+    lattice = [round(2 ** (i / points_per_octave)) for i in range(max(low, 0), high + 1)]
     sizes = tuple(sorted({size for size in lattice if size <= limit}))
     if limit < first or len(sizes) < 2:
         raise ValueError(

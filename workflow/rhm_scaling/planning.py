@@ -17,8 +17,9 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from . import cost
+from . import cost, texts
 from .cells import Plan
+from .config import Line
 from .estimates import disk
 from .failures import failures
 from .products import Product
@@ -32,11 +33,11 @@ class Machine(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    study: str
+    study: Annotated[Line, Field(min_length=1, max_length=4096)]
     device: Literal["cpu", "cuda", "auto"] = "cpu"
-    threads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    memory_mb: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    checkpoint_seconds: Annotated[int, Field(ge=0)] = 60
+    threads: Annotated[int, Field(ge=1, le=10**4)] | Literal["auto"] = "auto"
+    memory_mb: Annotated[int, Field(ge=1, le=10**9)] | Literal["auto"] = "auto"
+    checkpoint_seconds: Annotated[int, Field(ge=0, le=10**9)] = 60
     temporary: tuple[Literal["datasets", "models"], ...] = ()
 
     @classmethod
@@ -107,7 +108,7 @@ class WorkflowPlan(Plan):
         try:
             super().__init__(study)
         except UserError as error:
-            raise UserError(f"{path}: {error}") from error
+            raise UserError(f"{texts.line(str(path))}: {error}") from error
         self.machine = machine
         self.jobs = self._jobs(cores)
         self.standing = Standing(self, machine.spared)
@@ -253,7 +254,8 @@ def plan_or_exit(config: Mapping[str, Any], base: Path, cores: int | None) -> Wo
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
             # deeper parts of the place name pydantic's own alternatives
-            raise UserError(f"config/config.yaml: {problem['loc'][0]}: {problem['msg']}") from error
+            key = texts.cut(texts.line(str(problem["loc"][0])), 60)
+            raise UserError(f"config/config.yaml: {key}: {problem['msg']}") from error
         return WorkflowPlan(machine, base, cores or os.cpu_count() or 1)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from . import texts
 from .config import Study
 from .provenance import UserError
 from .reference import SECTIONS
@@ -18,6 +21,30 @@ from .reference import SECTIONS
 
 class _Loader(yaml.SafeLoader):
     """Safe YAML that refuses repeated keys and reads `1e-3` as the number it looks like."""
+
+    def get_single_data(self) -> Any:
+        """The document, unless aliases make little text stand for a value without end."""
+        node = self.get_single_node()
+        if node is not None and _written_out(node, {}) > _MOST_WRITTEN:
+            raise UserError(f"aliases stand for more than {_MOST_WRITTEN} characters; use fewer")
+        return None if node is None else self.construct_document(node)
+
+
+_MOST_BYTES = 2**18  # of a study's file
+_MOST_WRITTEN = 2**20  # characters of a study without aliases
+_MOST_LINES = 20  # of problems that are told at once
+
+
+def _written_out(node: yaml.Node, known: dict[int, float]) -> float:
+    """Characters of a value with every alias written out; no end if it holds itself."""
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        if isinstance(node, yaml.ScalarNode):
+            known[id(node)] = len(node.value) + 1
+        else:
+            parts = chain(*node.value) if isinstance(node, yaml.MappingNode) else node.value
+            known[id(node)] = 1 + sum(_written_out(part, known) for part in parts)
+    return known[id(node)]
 
 
 _Loader.add_implicit_resolver(
@@ -35,9 +62,10 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
         try:
             if key in found:
                 line = key_node.start_mark.line + 1
-                raise UserError(f"{key!a}: is given twice (line {line}); remove one")
+                raise UserError(f"{texts.short(key)}: is given twice (line {line}); remove one")
         except TypeError as error:
-            raise UserError(f"{key!a}: cannot be a key; use a name or a number") from error
+            shown = texts.short(key)
+            raise UserError(f"{shown}: cannot be a key; use a name or a number") from error
         found[key] = loader.construct_object(value_node, deep=True)
     return found
 
@@ -57,27 +85,32 @@ def parse_study(text: str, source: str, folder: Path = Path()) -> Study:
         value = yaml.load(text, _Loader)  # noqa: S506 (a subclass of the safe loader)
     except UserError as error:
         raise UserError(f"{source}: {error}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
+    except (yaml.YAMLError, *_STUMBLES) as error:
+        reason = texts.cut(texts.line(" ".join(str(error).split())), 300)
         raise UserError(f"{source}: not valid YAML: {reason}") from error
     if not isinstance(value, dict):
         raise UserError(f"{source}: must hold keys such as name, grammars and experiments")
     try:
         return Study.model_validate(value, context={"folder": folder})
     except ValidationError as error:
-        problems = [f"{source}: {problem}" for problem in _problems(error)]
+        problems = [f"{source}: {problem}" for problem in islice(_problems(error), _MOST_LINES)]
+        if error.error_count() > _MOST_LINES:
+            problems.append(f"{source}: {error.error_count() - _MOST_LINES} more problems")
         raise UserError("\n".join(problems)) from error
+
+
+# what constructors of tagged values (`!!int ''`) run into
+_STUMBLES = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
 def load_study(path: Path) -> Study:
     """`parse_study` of a file."""
+    source = texts.line(str(path))
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); give study=FILE") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
-    return parse_study(text, str(path), path.parent)
+        text = texts.read(path, _MOST_BYTES)
+    except ValueError as error:
+        raise UserError(f"{source}: {error}; give study=FILE") from error
+    return parse_study(text, source, path.parent)
 
 
 _TAGS = {
@@ -89,13 +122,15 @@ _TAGS = {
 def _problems(error: ValidationError) -> Iterator[str]:
     """One line a problem: the dotted key, what is wrong, what to do."""
     for problem in error.errors(include_url=False):
-        where = [str(part) for part in problem["loc"]]
+        where = [part if isinstance(part, str) else texts.short(part) for part in problem["loc"]]
         # pydantic adds the tag of a union's member after the key: it is no key of the study
         keys = [k for i, k in enumerate(where) if not (i and k in _TAGS and _is_tag(where, i))]
         # a key may hold anything; the message must stay one readable line
-        keys = [key if re.fullmatch(r"[\w.-]+", key) else ascii(key) for key in keys]
-        kind, given = problem["type"], ascii(problem["input"])
-        given = given if len(given) <= 60 else given[:57] + "..."
+        keys = [
+            key if re.fullmatch(r"[\w.-]{1,64}", key, re.ASCII) else texts.short(key)
+            for key in keys
+        ]
+        kind, given = problem["type"], texts.short(problem["input"])
         if kind == "value_error":  # raised by the validators above; starts with the key it is about
             message = str(problem["ctx"]["error"])
             first, separator, _ = message.partition(": ")

@@ -20,6 +20,7 @@ from .grammar import Grammar, Parameters
 from .provenance import identity
 
 _MOST = 2**16  # symbols of a level, tokens of a sentence
+_MOST_NUMBERS = 2**25  # in the rules of a level, which is as long as its longest list
 
 
 def to_json(grammar: Grammar) -> str:
@@ -101,6 +102,8 @@ def _grammar(value: dict[str, Any]) -> Grammar:
         raise ValueError('rules: must hold the levels "1", "2", ...')
     if list(tables) != [str(level) for level in range(1, len(tables) + 1)]:
         raise ValueError(f'rules: levels must be "1", "2", ... in order, not {list(tables)}')
+    if 2 ** min(len(tables), _MOST) > _MOST:  # before anything is as long as a level
+        raise ValueError(f"rules: sentences of at least 2**{len(tables)} tokens; take fewer levels")
     rules, probabilities = _read_rules(v, tables, value.get("probabilities", {}))
     n, s, L = len(rules[-1]), rules[0].shape[2], len(rules)
     if s**L > _MOST:
@@ -163,6 +166,8 @@ def _read_rules(
             f = _distribution(f, len(tuples), f"probabilities, level {level}, symbol {symbol}")
             rows.append((np.array(tuples, dtype=np.int64)[f > 0], f[f > 0]))
         height, width = len(rows) if top else v, max(len(f) for _, f in rows)
+        if height * width * (s or 0) > _MOST_NUMBERS:
+            raise ValueError(f"{place}: {height}*{width} rules; take v or the longest list smaller")
         table, weight = np.zeros((height, width, s or 0), np.int64), np.zeros((height, width))
         for symbol, (tuples, f) in enumerate(rows):
             # most probable first: rank k means the same in every grammar

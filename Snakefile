@@ -16,6 +16,9 @@ from snakemake.utils import min_version
 min_version("9.14")
 
 
+include: "workflow/rules/settings.smk"
+
+
 configfile: os.path.join(workflow.basedir, "config", "config.yaml")
 
 

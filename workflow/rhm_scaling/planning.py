@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from . import cost, texts
@@ -24,8 +23,25 @@ from .estimates import disk
 from .failures import failures
 from .products import Product
 from .provenance import PACKAGE, UserError, write_if_changed
-from .reading import load_study
+from .reading import MOST_BYTES, load_study, parse_keys
 from .standing import Standing
+
+SETTINGS = "config/config.yaml"
+
+
+def read_settings(base: Path) -> dict[Any, Any]:
+    """What ``config/config.yaml`` of a project's folder holds.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read.
+    """
+    try:
+        text = texts.read(base / SETTINGS, MOST_BYTES)
+    except ValueError as error:
+        raise UserError(f"{SETTINGS}: {error}") from error
+    return parse_keys(text, SETTINGS, "study, device and threads")
 
 
 class Machine(BaseModel):
@@ -47,13 +63,26 @@ class Machine(BaseModel):
         Raises
         ------
         UserError
-            If they cannot be read.
+            If they cannot be read, or one is not valid.
         """
-        path = base / "config" / "config.yaml"
+        return cls.of(read_settings(base))
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Machine:
+        """Validated settings.
+
+        Raises
+        ------
+        UserError
+            If one is not valid.
+        """
         try:
-            return cls.model_validate(yaml.safe_load(path.read_bytes()))
-        except (yaml.YAMLError, ValidationError) as error:
-            raise UserError(f"{path}: cannot be read; `snakemake -n` says why") from error
+            return cls.model_validate(dict(settings))
+        except ValidationError as error:
+            problem = error.errors(include_url=False)[0]
+            # deeper parts of the place name pydantic's own alternatives
+            key = texts.cut(texts.line(str(problem["loc"][0])), 60)
+            raise UserError(f"{SETTINGS}: {key}: {problem['msg']}") from error
 
     @property
     def spared(self) -> tuple[str, ...]:
@@ -249,14 +278,13 @@ def jobs_use_this_library() -> None:
 def plan_or_exit(config: Mapping[str, Any], base: Path, cores: int | None) -> WorkflowPlan:
     """The plan of the configured study; a user's mistake ends in one line."""
     with _one_line():
-        try:
-            machine = Machine.model_validate(dict(config))
-        except ValidationError as error:
-            problem = error.errors(include_url=False)[0]
-            # deeper parts of the place name pydantic's own alternatives
-            key = texts.cut(texts.line(str(problem["loc"][0])), 60)
-            raise UserError(f"config/config.yaml: {key}: {problem['msg']}") from error
-        return WorkflowPlan(machine, base, cores or os.cpu_count() or 1)
+        return WorkflowPlan(Machine.of(config), base, cores or os.cpu_count() or 1)
+
+
+def read_settings_or_exit(base: Path) -> None:
+    """`read_settings` before Snakemake reads them, which meets bad values with a traceback."""
+    with _one_line():
+        read_settings(base)
 
 
 @contextlib.contextmanager

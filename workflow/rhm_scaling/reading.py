@@ -30,7 +30,7 @@ class _Loader(yaml.SafeLoader):
         return None if node is None else self.construct_document(node)
 
 
-_MOST_BYTES = 2**18  # of a study's file
+MOST_BYTES = 2**18  # of a study's file
 _MOST_WRITTEN = 2**20  # characters of a study without aliases
 _MOST_LINES = 20  # of problems that are told at once
 
@@ -73,6 +73,28 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
+def parse_keys(text: str, source: str, keys: str) -> dict[Any, Any]:
+    """The mapping in a YAML text, which should have such `keys`.
+
+    Raises
+    ------
+    UserError
+        If it is not a mapping, in one line.
+    """
+    try:
+        value = yaml.load(text, _Loader)  # noqa: S506 (a subclass of the safe loader)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from error
+    except (TypeError, LookupError, AttributeError) as error:  # PyYAML, at `!!int ''` and its like
+        raise UserError(f"{source}: not valid YAML: a value does not fit its tag") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = texts.cut(texts.line(" ".join(str(error).split())), 300)
+        raise UserError(f"{source}: not valid YAML: {reason}") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{source}: must hold keys such as {keys}")
+    return value
+
+
 def parse_study(text: str, source: str, folder: Path = Path()) -> Study:
     """A validated study from YAML text; it names files as seen from `folder`.
 
@@ -81,15 +103,7 @@ def parse_study(text: str, source: str, folder: Path = Path()) -> Study:
     UserError
         One line for each problem: the source, the key, and what to do.
     """
-    try:
-        value = yaml.load(text, _Loader)  # noqa: S506 (a subclass of the safe loader)
-    except UserError as error:
-        raise UserError(f"{source}: {error}") from error
-    except (yaml.YAMLError, *_STUMBLES) as error:
-        reason = texts.cut(texts.line(" ".join(str(error).split())), 300)
-        raise UserError(f"{source}: not valid YAML: {reason}") from error
-    if not isinstance(value, dict):
-        raise UserError(f"{source}: must hold keys such as name, grammars and experiments")
+    value = parse_keys(text, source, "name, grammars and experiments")
     try:
         return Study.model_validate(value, context={"folder": folder})
     except ValidationError as error:
@@ -99,15 +113,11 @@ def parse_study(text: str, source: str, folder: Path = Path()) -> Study:
         raise UserError("\n".join(problems)) from error
 
 
-# what constructors of tagged values (`!!int ''`) run into
-_STUMBLES = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
-
-
 def load_study(path: Path) -> Study:
     """`parse_study` of a file."""
     source = texts.line(str(path))
     try:
-        text = texts.read(path, _MOST_BYTES)
+        text = texts.read(path, MOST_BYTES)
     except ValueError as error:
         raise UserError(f"{source}: {error}; give study=FILE") from error
     return parse_study(text, source, path.parent)

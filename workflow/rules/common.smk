@@ -4,11 +4,7 @@ Reads the study's YAML file and the records in ``results/``. Writes ``study.json
 ``stages/*.json`` below ``results/<study>/`` when a run starts.
 """
 
-import sys
 from pathlib import Path
-
-# the library beside this file, installed or not
-sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 
 from rhm_scaling.planning import jobs_use_this_library, plan_or_exit
 from rhm_scaling.takeover import settle, take_over

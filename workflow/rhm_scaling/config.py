@@ -160,6 +160,9 @@ class FileGrammarConfig(Model):
     @model_validator(mode="after")
     def _readable(self, info: ValidationInfo) -> FileGrammarConfig:
         path = Path((info.context or {}).get("folder", ""), self.file)
+        if unable := sorted({*str(path)} & {*"<>{}"}):
+            shown = f"{texts.line(str(path))}: holds {' '.join(unable)}"
+            raise ValueError(f"file: {shown}, which Snakemake takes for its own; rename it")
         try:
             self._grammar = user_grammar(texts.read(path, _MOST_FILE))
         except (ValueError, OverflowError) as error:  # it may quote what the file holds

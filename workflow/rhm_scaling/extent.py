@@ -16,7 +16,7 @@ def check(study: Study) -> None:
     """Raise `UserError`, naming the key, if the experiments ask for more than can be planned."""
     total = dict.fromkeys(MOST, 0)
     for name, experiment in study.experiments.items():
-        for what, count in _counts(study, experiment).items():
+        for what, count in counts(study, experiment).items():
             total[what] += count
             if total[what] > MOST[what]:
                 factors = _factors(experiment)
@@ -42,7 +42,7 @@ def _sizes(experiment: ExperimentConfig) -> int:
     return len(chosen)
 
 
-def _counts(study: Study, experiment: ExperimentConfig) -> dict[str, int]:
+def counts(study: Study, experiment: ExperimentConfig) -> dict[str, int]:
     """Products that an experiment asks for, and the trainings in them; at most."""
     block, replicas, sizes = study.block, experiment.replicas, _sizes(experiment)
     # a grammar, its theory and its survey; training sets of each size, two other sets, posteriors

@@ -107,7 +107,7 @@ def choose(
     sizes = tuple(sorted({size for size in lattice if size <= limit}))
     if limit < first or len(sizes) < 2:
         raise ValueError(
-            f"the first threshold, {first:.6g} sentences, lies beyond {ends} "
-            f"({limit:.6g} sentences)"
+            f"the first threshold, {first:.0f} sentences, lies beyond {ends} "
+            f"({limit:.0f} sentences)"
         )
     return Grid(sizes, first, last, ends)

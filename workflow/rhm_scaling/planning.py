@@ -81,7 +81,9 @@ class Machine(BaseModel):
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
             # deeper parts of the place name pydantic's own alternatives
-            key = texts.cut(texts.line(str(problem["loc"][0])), 60)
+            # and there is none where a key is no text at all
+            where = problem["loc"][0] if problem["loc"] else problem["input"]
+            key = texts.cut(texts.line(str(where)), 60)
             raise UserError(f"{SETTINGS}: {key}: {problem['msg']}") from error
 
     @property

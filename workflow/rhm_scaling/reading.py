@@ -161,7 +161,7 @@ def _problems(error: ValidationError) -> Iterator[str]:
             message = f"use letters, digits, - and _ only (lower case in name:), not {given}"
         else:
             message = f"{problem['msg'][0].lower()}{problem['msg'][1:]}, not {given}"
-        yield f"{'.'.join(keys)}: {message}"
+        yield f"{'.'.join(keys) or given}: {message}"  # no place where a key is no text at all
 
 
 def _is_tag(where: list[str], index: int) -> bool:

@@ -36,13 +36,13 @@ def read(path: Path, most: int) -> str:
 
 
 def is_line(text: str) -> bool:
-    """Whether a text can be shown in a line as it is."""
+    """Whether a text has no line break and no other control character."""
     return not any(unicodedata.category(character) in _NOT_SHOWN for character in text)
 
 
 def line(text: str) -> str:
-    """The text itself if it can be shown in a line, or else escaped."""
-    return text if is_line(text) else ascii(text)[1:-1]
+    """The text for a message: as it is if all of it can be seen, or else escaped."""
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def short(value: Any, most: int = 60) -> str:

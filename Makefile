@@ -1,12 +1,12 @@
 # make run [STUDY=FILE]   set up, run a study, print its exponents
+# make plan [STUDY=FILE]  what a run would do, why, and how long it would take
 # make archive [STUDY=FILE] [DATASETS=1]   one zip file of a finished study, for a paper
 # make reproduce ARCHIVE=FILE [DIR=FOLDER] [FORCE=1]   unpack it, set up, check; FORCE: run again
-# make test               set up, run the whole test suite
-# make lint               format, style, types
-# make plan [STUDY=FILE]  what a run would do, why, and how long it would take
 # make verify [REMOVE=1]  compare all results with their checksums; remove what is damaged
 # make clean [REMOVE=1]   list products that no study refers to; remove them
+# make test               set up, run the whole test suite
 # make soak [KILLS=50]    kill a run again and again, compare its tables with an undisturbed one
+# make lint               format, style, types
 # make bench              speed, as ratios to plain loops and to this machine's peak
 # make docs               regenerate the schema and the reference of keys
 
@@ -34,6 +34,8 @@ run: setup
 	$(BIN)/snakemake --quiet all --report "results/$$name/report.html" --config study="$(STUDY)" && \
 	$(BIN)/python -m rhm_scaling show "$(STUDY)"
 
+plan: setup
+	@$(BIN)/python -m rhm_scaling plan "$(STUDY)"
 
 archive: setup
 	@$(BIN)/python -m rhm_scaling archive "$(STUDY)" $(if $(DATASETS),--datasets)
@@ -41,3 +43,28 @@ archive: setup
 reproduce: setup
 	@$(BIN)/python -m rhm_scaling reproduce "$(ARCHIVE)" $(if $(DIR),--folder "$(DIR)") \
 	    $(if $(FORCE),--force)
+
+verify: setup
+	@$(BIN)/python -m rhm_scaling verify $(if $(REMOVE),--remove)
+
+clean: setup
+	@$(BIN)/python -m rhm_scaling clean $(if $(REMOVE),--remove)
+
+test: setup
+	$(BIN)/pytest
+
+soak: setup
+	$(BIN)/python tests/soak.py $(if $(KILLS),--kills $(KILLS))
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint
+
+bench: setup
+	$(BIN)/python -m rhm_scaling bench
+
+docs: setup
+	$(BIN)/python -m rhm_scaling docs

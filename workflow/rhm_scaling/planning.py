@@ -125,6 +125,8 @@ class WorkflowPlan(Plan):
         What each block of networks is given, by name.
     standing
         What of it is made already.
+    settled
+        Whether Snakemake was told what is made.
     whole
         Whether all arrows are to be shown, also those to finished products.
     started
@@ -143,7 +145,7 @@ class WorkflowPlan(Plan):
         self.machine = machine
         self.jobs = self._jobs(cores)
         self.standing = Standing(self, machine.spared)
-        self.whole = False
+        self.settled = self.whole = False
         self.started = time.time()
 
     def _jobs(self, cores: int) -> dict[str, Job]:

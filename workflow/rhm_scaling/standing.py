@@ -10,6 +10,7 @@ import contextlib
 import os
 import time
 from collections.abc import Collection
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ class Standing:
             return False
         return record["identity"] == stage.identity and intact(path, record)
 
-    @property
+    @cached_property
     def wanted(self) -> list[Product]:
         """Products that the study is about and that are not made."""
         return [
@@ -90,7 +91,7 @@ class Standing:
             if (kind, name) not in self.made
         ]
 
-    @property
+    @cached_property
     def complete(self) -> bool:
         """Whether nothing is left to do."""
         used = {stage.name for stage in self.stages.values() if stage.outputs}

@@ -39,8 +39,11 @@ def settle(plan: WorkflowPlan, workflow: Any) -> None:
     Of ``--rerun-triggers`` only ``mtime`` stays: names and records say what changed. The other
     triggers know less, and after an edited rule would leave out what depends on its products
     (snakemake issue 4166). Files that are there but are not what they should be are made again, as
-    by ``--forcerun``.
+    by ``--forcerun``. Called for every job, it acts once.
     """
+    if plan.settled:
+        return
+    plan.settled = True
     options = workflow.dag_settings
     plan.whole = bool(options.forceall or options.forcerun or options.forcetargets)
     options.rerun_triggers = frozenset({RerunTrigger.MTIME})

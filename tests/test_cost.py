@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from rhm_scaling.config import kinds
+from rhm_scaling.architectures import kinds
 from rhm_scaling.cost import BlockCost, Rates, threads, work
 from rhm_scaling.examples import example_losses
 from rhm_scaling.grammar import Parameters

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rhm_scaling.config import kinds
+from rhm_scaling.architectures import kinds
 from rhm_scaling.models import build
 from rhm_scaling.models.layers import Pack, Shape
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from rhm_scaling.architectures import kinds
 from rhm_scaling.checkpoints import Checkpoint
-from rhm_scaling.config import kinds
 from rhm_scaling.examples import Examples, evaluate
 from rhm_scaling.grammar import Grammar, Parameters
 from rhm_scaling.inference import exact_predictor

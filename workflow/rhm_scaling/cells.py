@@ -12,14 +12,8 @@ from itertools import product as cartesian
 from typing import Any
 
 from . import extent, grid
-from .config import (
-    AutoSizesConfig,
-    CountingConfig,
-    ExperimentConfig,
-    FileGrammarConfig,
-    NgramConfig,
-    Study,
-)
+from .architectures import CountingConfig, NgramConfig
+from .config import AutoSizesConfig, ExperimentConfig, FileGrammarConfig, Study
 from .grammar import Parameters
 from .products import KINDS, Product, capacity, make_product
 from .provenance import UserError

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     PrivateAttr,
@@ -23,87 +20,20 @@ from pydantic import (
 )
 
 from . import texts
+from .architectures import ArchitectureConfig
+from .fields import Fraction, Line, Model, Name, Names, PerLevel, PositiveInt, Sizes, Some
 from .grammar import Grammar, Parameters
 from .grammar_files import user_grammar
-from .tasks import TASKS, Task
-from .theory import Learner
+from .tasks import Task
 
-# Limits far beyond any study: a slip or a hostile file must neither hang planning nor overflow it.
-_MOST_LISTED = 1000  # names, sizes or rates in one list
+# Limits far beyond any study, as in `fields`
 _MOST_TOKENS = 16  # log2, of a sentence
 _MOST_TUPLES = 256  # log2, of all `v**s`: powers of it have to stay within floating point
 _MOST_RULES = 2**26  # numbers in the rules of a level
 _MOST_LABEL = 200  # characters of the name of a grammar's folder in the store
 _MOST_FILE = 2**25  # bytes of a grammar's file
 
-PositiveInt = Annotated[int, Field(ge=1, le=10**9)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 FOLDERS = ("store", "logs", "reference")  # below results/, of no study
-
-
-def _stays_text(name: str) -> str:
-    """Refuse names that a table would read back as a number, a truth value or nothing."""
-    try:
-        float(name)
-    except ValueError:
-        if name.lower() not in ("na", "null", "none", "true", "false"):
-            return name
-    raise ValueError("reads as a number, a truth value or nothing in a table; take another name")
-
-
-def _line(text: str) -> str:
-    if not texts.is_line(text):
-        raise ValueError("holds a line break or another control character; take it out")
-    return text
-
-
-Name = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"), AfterValidator(_stays_text)
-]
-Line = Annotated[str, AfterValidator(_line)]
-
-
-def _as_list(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
-
-
-def _distinct(values: list[Any]) -> list[Any]:
-    if len(set(values)) < len(values):
-        raise ValueError("holds a value twice; remove the repeat")
-    return values
-
-
-_Some = Field(min_length=1, max_length=_MOST_LISTED)
-Sizes = Annotated[list[PositiveInt], _Some, AfterValidator(_distinct)]
-Names = Annotated[list[Name], _Some, AfterValidator(_distinct)]
-Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-Rates = Annotated[
-    Annotated[list[PositiveFloat], _Some, AfterValidator(_distinct)],
-    BeforeValidator(_as_list, json_schema_input_type=PositiveFloat | list[PositiveFloat]),
-]
-Width = Annotated[int, Field(ge=1, le=2**16)]
-Widths = Annotated[
-    Annotated[list[Width], _Some, AfterValidator(_distinct)],
-    BeforeValidator(_as_list, json_schema_input_type=Width | list[Width]),
-]
-Depth = Annotated[int, Field(ge=1, le=1000)]
-Depths = Annotated[
-    Annotated[list[Depth], _Some, AfterValidator(_distinct)],
-    BeforeValidator(_as_list, json_schema_input_type=Depth | list[Depth]),
-]
-PerLevel = Annotated[
-    Annotated[PositiveInt, Tag("one for all")]
-    | Annotated[dict[PositiveInt, PositiveInt], Tag("by level")],
-    Discriminator(lambda value: "by level" if isinstance(value, dict) else "one for all"),
-]
-
-
-class Model(BaseModel):
-    """Base of all parts of a study: no unknown keys, no silent conversions, immutable."""
-
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
-    )
 
 
 class DrawnGrammarConfig(Model):
@@ -198,168 +128,6 @@ GrammarConfig = Annotated[
 ]
 
 
-class SgdConfig(Model):
-    """Stochastic gradient descent with momentum."""
-
-    kind: Literal["sgd"]
-    """Always `sgd`."""
-    lr: Rates = [0.5]
-    """Learning rate, or several to try: every point of a curve then takes the one of least
-    validation loss. In a `cnn` it is multiplied by the width (mean-field parametrization)."""
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    """Momentum."""
-    warmup_steps: PositiveInt = 1
-    """Steps over which the rate rises linearly to `lr`; 1 for none."""
-
-
-class AdamConfig(Model):
-    """Adam with its usual moments (0.9, 0.999)."""
-
-    kind: Literal["adam"]
-    """Always `adam`."""
-    lr: Rates = [1e-3]
-    """Learning rate, or several to try: every point of a curve then takes the one of least
-    validation loss."""
-    warmup_steps: PositiveInt = 100
-    """Steps over which the rate rises linearly to `lr`; 1 for none."""
-
-
-OptimizerConfig = Annotated[SgdConfig | AdamConfig, Field(discriminator="kind")]
-
-
-class TrainingConfig(Model):
-    """When a network is evaluated and when it stops; each replica stops by itself."""
-
-    batch_size: PositiveInt = 128
-    """Sentences in a batch of one replica."""
-    max_steps: PositiveInt = 20000
-    """Cap on the steps."""
-    min_steps: PositiveInt = 500
-    """Patience does not end a replica before this step."""
-    patience: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 3.0
-    """A replica stops once the step reaches this multiple of its best step, that is, when the
-    validation loss has not improved over that stretch of log-steps."""
-    train_loss: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.001
-    """A replica stops once its training loss (nats, mean since the last evaluation) falls below."""
-    evaluations_per_octave: Annotated[int, Field(ge=1, le=100)] = 4
-    """Evaluations on the validation set per doubling of the step."""
-
-
-class _Architecture(Model):
-    """What all architectures have in common."""
-
-    tasks: ClassVar[tuple[Task, ...]] = TASKS
-    learner: ClassVar[Learner]
-
-    width: Widths
-    """Channels of every hidden layer: a number, or a list to sweep."""
-    training: TrainingConfig = TrainingConfig()
-    """When to evaluate and to stop."""
-
-    def shapes(self, L: int) -> list[tuple[int, int]]:
-        """Widths and depths to train on a grammar of depth `L`."""
-        return [(width, L) for width in self.width]
-
-
-class CnnConfig(_Architecture):
-    """Hierarchical convolutional network: patch size and stride `s`, one layer a level."""
-
-    tasks: ClassVar[tuple[Task, ...]] = ("classification", "last_token")
-    learner: ClassVar[Learner] = "cnn"
-
-    kind: Literal["cnn"]
-    """Always `cnn`."""
-    optimizer: OptimizerConfig = SgdConfig(kind="sgd")
-    """How weights are changed."""
-
-
-class _AttentionBased(_Architecture):
-    """What transformers and attention-only networks have in common."""
-
-    learner: ClassVar[Learner] = "transformer"
-
-    depth: Depths | None = None
-    """Blocks: a number, or a list to sweep; the grammar's `L` if not given."""
-    heads: PositiveInt = 2
-    """Attention heads; must divide the width."""
-    optimizer: OptimizerConfig = AdamConfig(kind="adam")
-    """How weights are changed."""
-
-    @model_validator(mode="after")
-    def _divisible(self) -> _AttentionBased:
-        for width in self.width:
-            if width % self.heads:
-                raise ValueError(
-                    f"heads: {self.heads} does not divide the width {width}; "
-                    "take a width that is a multiple of it"
-                )
-        return self
-
-    def shapes(self, L: int) -> list[tuple[int, int]]:
-        """Widths and depths to train on a grammar of depth `L`."""
-        return [(width, depth) for width in self.width for depth in self.depth or [L]]
-
-
-class TransformerConfig(_AttentionBased):
-    """Pre-norm transformer with learned positions."""
-
-    kind: Literal["transformer"]
-    """Always `transformer`."""
-
-
-class AttentionConfig(_AttentionBased):
-    """Attention-only network: a transformer without perceptrons."""
-
-    kind: Literal["attention"]
-    """Always `attention`."""
-
-
-class _Baseline(Model):
-    """What learners without a network have in common: they count."""
-
-    tasks: ClassVar[tuple[Task, ...]] = ("classification", "last_token")
-
-    def shapes(self, L: int) -> list[tuple[int, int]]:
-        """One shape: no width, the grammar's depth."""
-        return [(0, L)]
-
-
-class CountingConfig(_Baseline):
-    """Clusters synonyms by their counted correlations, level by level, and predicts by counting."""
-
-    kind: Literal["counting"]
-    """Always `counting`."""
-    sharing: bool = True
-    """Whether what is found at one position serves all, as in a `cnn`; if not, every position has
-    to find its own, as in a `transformer`."""
-
-    @property
-    def label(self) -> str:
-        """A readable name for paths."""
-        return "counting-shared" if self.sharing else "counting-unshared"
-
-    @property
-    def learner(self) -> Learner:
-        """The kind of network that has the same thresholds."""
-        return "cnn" if self.sharing else "transformer"
-
-
-class NgramConfig(_Baseline):
-    """Counts n-grams of tokens, with back-off to shorter ones."""
-
-    learner: ClassVar[None] = None
-    label: ClassVar[str] = "ngram"
-
-    kind: Literal["ngram"]
-    """Always `ngram`."""
-
-
-ArchitectureConfig = Annotated[
-    CnnConfig | TransformerConfig | AttentionConfig | CountingConfig | NgramConfig,
-    Field(discriminator="kind"),
-]
-
-
 class ReplicasConfig(Model):
     """Replicas of every point: rule draws x samples x initialisations."""
 
@@ -441,11 +209,11 @@ class Study(Model):
     `logs` or `reference`."""
     title: Annotated[Line, Field(max_length=200)] | None = None
     """Heading of the report; the name if not given."""
-    grammars: Annotated[dict[Name, GrammarConfig], _Some]
+    grammars: Annotated[dict[Name, GrammarConfig], Some]
     """Grammars by name."""
-    architectures: Annotated[dict[Name, ArchitectureConfig], _Some]
+    architectures: Annotated[dict[Name, ArchitectureConfig], Some]
     """Architectures by name; `kind` says which."""
-    experiments: Annotated[dict[Name, ExperimentConfig], _Some]
+    experiments: Annotated[dict[Name, ExperimentConfig], Some]
     """Experiments by name."""
     block: BlockConfig = BlockConfig()
     """How replicas are packed into jobs."""
@@ -485,10 +253,3 @@ class Study(Model):
                         "one rule draw; set rule_draws: 1 and raise samples"
                     )
         return self
-
-
-def kinds() -> tuple[str, ...]:
-    """Names of all network architectures."""
-    union = get_args(get_args(ArchitectureConfig)[0])
-    networks = [model for model in union if issubclass(model, _Architecture)]
-    return tuple(get_args(model.model_fields["kind"].annotation)[0] for model in networks)

@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from . import cost, texts
 from .cells import Plan
-from .config import Line
 from .estimates import disk
 from .failures import failures
+from .fields import Line
 from .products import Product
 from .provenance import PACKAGE, UserError, write_if_changed
 from .reading import MOST_BYTES, load_study, parse_keys

@@ -5,24 +5,26 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from .config import (
+from .architectures import (
     AdamConfig,
     AttentionConfig,
-    AutoSizesConfig,
-    BlockConfig,
     CnnConfig,
     CountingConfig,
-    DrawnGrammarConfig,
-    ExperimentConfig,
-    FileGrammarConfig,
-    Model,
     NgramConfig,
-    ReplicasConfig,
     SgdConfig,
-    Study,
     TrainingConfig,
     TransformerConfig,
 )
+from .config import (
+    AutoSizesConfig,
+    BlockConfig,
+    DrawnGrammarConfig,
+    ExperimentConfig,
+    FileGrammarConfig,
+    ReplicasConfig,
+    Study,
+)
+from .fields import Model
 
 BEGIN, END = "<!-- generated: make docs -->", "<!-- end of the generated part -->"
 

@@ -1,0 +1,180 @@
+"""Architectures of a study, networks and learners that count: shape, optimizer, stopping rule."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, get_args
+
+from pydantic import Field, model_validator
+
+from .fields import Depths, Model, PositiveInt, Rates, Widths
+from .tasks import TASKS, Task
+from .theory import Learner
+
+
+class SgdConfig(Model):
+    """Stochastic gradient descent with momentum."""
+
+    kind: Literal["sgd"]
+    """Always `sgd`."""
+    lr: Rates = [0.5]
+    """Learning rate, or several to try: every point of a curve then takes the one of least
+    validation loss. In a `cnn` it is multiplied by the width (mean-field parametrization)."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Momentum."""
+    warmup_steps: PositiveInt = 1
+    """Steps over which the rate rises linearly to `lr`; 1 for none."""
+
+
+class AdamConfig(Model):
+    """Adam with its usual moments (0.9, 0.999)."""
+
+    kind: Literal["adam"]
+    """Always `adam`."""
+    lr: Rates = [1e-3]
+    """Learning rate, or several to try: every point of a curve then takes the one of least
+    validation loss."""
+    warmup_steps: PositiveInt = 100
+    """Steps over which the rate rises linearly to `lr`; 1 for none."""
+
+
+OptimizerConfig = Annotated[SgdConfig | AdamConfig, Field(discriminator="kind")]
+
+
+class TrainingConfig(Model):
+    """When a network is evaluated and when it stops; each replica stops by itself."""
+
+    batch_size: PositiveInt = 128
+    """Sentences in a batch of one replica."""
+    max_steps: PositiveInt = 20000
+    """Cap on the steps."""
+    min_steps: PositiveInt = 500
+    """Patience does not end a replica before this step."""
+    patience: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 3.0
+    """A replica stops once the step reaches this multiple of its best step, that is, when the
+    validation loss has not improved over that stretch of log-steps."""
+    train_loss: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.001
+    """A replica stops once its training loss (nats, mean since the last evaluation) falls below."""
+    evaluations_per_octave: Annotated[int, Field(ge=1, le=100)] = 4
+    """Evaluations on the validation set per doubling of the step."""
+
+
+class _Architecture(Model):
+    """What all architectures have in common."""
+
+    tasks: ClassVar[tuple[Task, ...]] = TASKS
+    learner: ClassVar[Learner]
+
+    width: Widths
+    """Channels of every hidden layer: a number, or a list to sweep."""
+    training: TrainingConfig = TrainingConfig()
+    """When to evaluate and to stop."""
+
+    def shapes(self, L: int) -> list[tuple[int, int]]:
+        """Widths and depths to train on a grammar of depth `L`."""
+        return [(width, L) for width in self.width]
+
+
+class CnnConfig(_Architecture):
+    """Hierarchical convolutional network: patch size and stride `s`, one layer a level."""
+
+    tasks: ClassVar[tuple[Task, ...]] = ("classification", "last_token")
+    learner: ClassVar[Learner] = "cnn"
+
+    kind: Literal["cnn"]
+    """Always `cnn`."""
+    optimizer: OptimizerConfig = SgdConfig(kind="sgd")
+    """How weights are changed."""
+
+
+class _AttentionBased(_Architecture):
+    """What transformers and attention-only networks have in common."""
+
+    learner: ClassVar[Learner] = "transformer"
+
+    depth: Depths | None = None
+    """Blocks: a number, or a list to sweep; the grammar's `L` if not given."""
+    heads: PositiveInt = 2
+    """Attention heads; must divide the width."""
+    optimizer: OptimizerConfig = AdamConfig(kind="adam")
+    """How weights are changed."""
+
+    @model_validator(mode="after")
+    def _divisible(self) -> _AttentionBased:
+        for width in self.width:
+            if width % self.heads:
+                raise ValueError(
+                    f"heads: {self.heads} does not divide the width {width}; "
+                    "take a width that is a multiple of it"
+                )
+        return self
+
+    def shapes(self, L: int) -> list[tuple[int, int]]:
+        """Widths and depths to train on a grammar of depth `L`."""
+        return [(width, depth) for width in self.width for depth in self.depth or [L]]
+
+
+class TransformerConfig(_AttentionBased):
+    """Pre-norm transformer with learned positions."""
+
+    kind: Literal["transformer"]
+    """Always `transformer`."""
+
+
+class AttentionConfig(_AttentionBased):
+    """Attention-only network: a transformer without perceptrons."""
+
+    kind: Literal["attention"]
+    """Always `attention`."""
+
+
+class _Baseline(Model):
+    """What learners without a network have in common: they count."""
+
+    tasks: ClassVar[tuple[Task, ...]] = ("classification", "last_token")
+
+    def shapes(self, L: int) -> list[tuple[int, int]]:
+        """One shape: no width, the grammar's depth."""
+        return [(0, L)]
+
+
+class CountingConfig(_Baseline):
+    """Clusters synonyms by their counted correlations, level by level, and predicts by counting."""
+
+    kind: Literal["counting"]
+    """Always `counting`."""
+    sharing: bool = True
+    """Whether what is found at one position serves all, as in a `cnn`; if not, every position has
+    to find its own, as in a `transformer`."""
+
+    @property
+    def label(self) -> str:
+        """A readable name for paths."""
+        return "counting-shared" if self.sharing else "counting-unshared"
+
+    @property
+    def learner(self) -> Learner:
+        """The kind of network that has the same thresholds."""
+        return "cnn" if self.sharing else "transformer"
+
+
+class NgramConfig(_Baseline):
+    """Counts n-grams of tokens, with back-off to shorter ones."""
+
+    learner: ClassVar[None] = None
+    label: ClassVar[str] = "ngram"
+
+    kind: Literal["ngram"]
+    """Always `ngram`."""
+
+
+ArchitectureConfig = Annotated[
+    CnnConfig | TransformerConfig | AttentionConfig | CountingConfig | NgramConfig,
+    Field(discriminator="kind"),
+]
+
+
+def kinds() -> tuple[str, ...]:
+    """Names of all network architectures."""
+    union = get_args(get_args(ArchitectureConfig)[0])
+    networks = [model for model in union if issubclass(model, _Architecture)]
+    return tuple(get_args(model.model_fields["kind"].annotation)[0] for model in networks)

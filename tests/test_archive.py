@@ -280,7 +280,7 @@ def without(name: str) -> Entries:
 
 
 HOSTILE: dict[str, tuple[Callable[[], Entries], str]] = {
-    "absolute": (lambda: added("/tmp/evil"), "has an absolute path"),  # noqa: S108
+    "absolute": (lambda: added("/evil"), "has an absolute path"),
     "drive": (lambda: added("C:/evil"), "has an absolute path"),
     "parent": (lambda: added("../evil"), "leads outside"),
     "parent inside": (lambda: added("workflow/../../evil"), "leads outside"),

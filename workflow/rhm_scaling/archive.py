@@ -145,7 +145,7 @@ def _recorded(finished: Finished, datasets: bool) -> Iterator[Path]:
     for stage in standing.stages.values():
         if stage.outputs:
             check(Path(stage.record))
-            yield from map(Path, [*stage.outputs, stage.record])
+            yield from map(Path, stage.files)
     for kind, known in finished.plan.products.items():
         for name, product in known.items():
             files = {role: Path(path) for role, path in product.files.items()}

@@ -69,8 +69,8 @@ def _make(arguments: argparse.Namespace) -> None:
     record = outputs["record"]
     if specification["kind"] == "models":
         device, threads = _torch(arguments.device, arguments.threads), arguments.threads
-        options = {"device": device, "pack": arguments.pack, "log": log}
-        options["every"] = arguments.checkpoint_seconds
+        every = arguments.checkpoint_seconds
+        options = {"device": device, "pack": arguments.pack, "every": every, "log": log}
     _same_code(specification["code"], module, *by_name)
     for path in inputs.values():
         if path.is_relative_to(STORE):  # not a file of the user's

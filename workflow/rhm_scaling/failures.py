@@ -28,9 +28,9 @@ def failures(standing: Standing, since: float) -> Iterator[str]:
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
             continue
-        words = [re.sub(r"^\S+ \S+ ", "", line) for line in lines]
-        said = [line.removeprefix(FAILED) for line in words[-1:] if line.startswith(FAILED)]
-        yield f"{log}: {said[0] if said else _SILENT}"
+        last = re.sub(r"^\S+ \S+ ", "", lines[-1]) if lines else ""
+        said = last.startswith(FAILED)
+        yield f"{log}: {last.removeprefix(FAILED) if said else _SILENT}"
 
 
 _SILENT = "ended without a word: killed, perhaps for its memory; run again to go on where it was"

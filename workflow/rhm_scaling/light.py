@@ -64,6 +64,11 @@ class Stage:
         return f"results/{self.share['study']}/stages/{self.name}.json"
 
     @property
+    def files(self) -> list[str]:
+        """Paths of its outputs and its record."""
+        return [*self.outputs, self.record]
+
+    @property
     def log(self) -> str:
         """Path of its log."""
         return f"results/{self.share['study']}/logs/{self.name}.log"

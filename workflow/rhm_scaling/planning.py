@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from . import cost, texts
 from .cells import Plan
-from .estimates import disk
+from .estimates import cost_of, disk
 from .failures import failures
 from .fields import Line
 from .products import Product
@@ -155,10 +155,7 @@ class WorkflowPlan(Plan):
         interrupted goes on as it began.
         """
         rates = cost.Rates.read(Path("results", "machine.json"))
-        costs = {
-            name: cost.BlockCost.of(block.specification, *block.held_out)
-            for name, block in self.products["models"].items()
-        }
+        costs = {name: cost_of(block) for name, block in self.products["models"].items()}
         seconds = {name: block.seconds(rates) for name, block in costs.items()}
         chosen = cost.threads(seconds, cores)
         given = self.machine.memory_mb
@@ -215,9 +212,7 @@ class WorkflowPlan(Plan):
     def made_by(self, *names: str) -> list[str]:
         """Tables, figures and records of those light stages that the study asks for."""
         stages = [self.standing.stages[name] for name in names]
-        return [
-            path for stage in stages if stage.outputs for path in [*stage.outputs, stage.record]
-        ]
+        return [path for stage in stages if stage.outputs for path in stage.files]
 
     def paths(self, kind: str) -> list[str]:
         """Files of all products of a kind, but for those that are not kept."""

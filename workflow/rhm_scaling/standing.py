@@ -147,7 +147,7 @@ class Standing:
                 for path in product.files.values():
                     _not_after(self.root / path, now)
         for stage in self.stages.values():
-            for path in [*stage.outputs, stage.record]:
+            for path in stage.files:
                 _not_after(self.root / path, now)
 
 

@@ -28,6 +28,7 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 
 
+# a cluster's job would wait longer than these take
 localrules:
     all,
     grammars,
@@ -37,54 +38,72 @@ localrules:
     curves,
     fits,
     figures,
+    tabulate_theory,
+    draw_theory,
+    gather_runs,
+    aggregate_curves,
+    fit_curves,
+    gather_recovery,
+    compare_rates,
+    draw_figures,
 
 
 rule all:
     input:
-        PLAN.paths("models"),
-        PLAN.paths("counts"),
-        PLAN.made_by(*STAGES),
+        products("models"),
+        products("counts"),
+        stages(),
 
 
 rule grammars:
     input:
-        PLAN.paths("grammars"),
+        products("grammars"),
 
 
 rule datasets:
     input:
-        PLAN.paths("sentences"),
+        products("sentences"),
 
 
 rule theory:
     input:
-        PLAN.made_by("theory_table", "theory_figures"),
+        stages("theory_table", "theory_figures"),
 
 
 rule models:
     input:
-        PLAN.paths("models"),
-        PLAN.paths("counts"),
+        products("models"),
+        products("counts"),
 
 
 rule curves:
     input:
-        PLAN.made_by("curves"),
+        stages("curves"),
 
 
 rule fits:
     input:
-        PLAN.made_by("fits"),
+        stages("fits"),
 
 
 rule figures:
     input:
-        PLAN.made_by("theory_figures", "figures"),
+        stages("theory_figures", "figures"),
 
 
-include: "workflow/rules/grammars.smk"
-include: "workflow/rules/datasets.smk"
-include: "workflow/rules/theory.smk"
-include: "workflow/rules/models.smk"
-include: "workflow/rules/curves.smk"
-include: "workflow/rules/figures.smk"
+if CLUSTER is None:
+
+    include: "workflow/rules/grammars.smk"
+    include: "workflow/rules/datasets.smk"
+    include: "workflow/rules/theory.smk"
+    include: "workflow/rules/models.smk"
+
+else:
+
+    include: "workflow/rules/batches.smk"
+
+
+if PLAN is not None:
+
+    include: "workflow/rules/curves.smk"
+    include: "workflow/rules/figures.smk"

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from .provenance import UserError, write_aside
+from .provenance import StoppedError, write_aside
 
 State = tuple[Mapping[str, Tensor], dict[str, Any]]
 _NUMBERS = "numbers"  # the tensor that holds all that is not one, as JSON
@@ -53,7 +53,7 @@ class Checkpoint:
 
         Raises
         ------
-        UserError
+        StoppedError
             If the training was asked to stop, once its state is kept.
         """
         tensors, numbers = state
@@ -68,7 +68,7 @@ class Checkpoint:
             self._log(f"{self.path}: no checkpoint ({error.strerror})")
         self._last = time.monotonic()
         if self._stopped:
-            raise UserError("stopped by a signal; run again to go on from here")
+            raise StoppedError("stopped by a signal; run again to go on from here")
 
     def load(self) -> State | None:
         """The state that was kept, if there is one of this very training and it is sound."""

@@ -21,7 +21,7 @@ from typing import Any
 from . import commands
 from .failures import FAILED
 from .lifeline import end_with_the_run
-from .provenance import UserError, fingerprint, identity, remove_leftovers
+from .provenance import StoppedError, UserError, fingerprint, identity, remove_leftovers, write_text
 
 
 def _pairs(values: Sequence[str]) -> dict[str, Path]:
@@ -130,6 +130,36 @@ def _stage(arguments: argparse.Namespace) -> None:
         remove_leftovers(path)
 
 
+def _batch(arguments: argparse.Namespace) -> None:
+    """Make the products of a batch, one after another, and leave a receipt."""
+    from .batches import Batch
+
+    log = _logger(arguments.log)
+    log("started")
+    end_with_the_run()
+    batch = Batch.read(arguments.file)
+    failed = []
+    for (kind, name), command in batch.pending():
+        try:
+            status = main(command)
+        except Exception:
+            traceback.print_exc()
+            status = _FAILED
+        if status == _STOPPED:
+            raise StoppedError("stopped by a signal; run again to go on from here")
+        failed += [f"{kind}/{name}"] if status else []
+    if failed:
+        number = len(batch.products)
+        raise UserError(
+            f"{len(failed)} of {number} products failed, {failed[0]} first; see its log"
+        )
+    log("done")
+    write_text(arguments.receipt, "")
+
+
+_FAILED, _STOPPED = 1, 2  # exit status
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rhm_scaling", description=__doc__)
     known = parser.add_subparsers(required=True)
@@ -149,6 +179,11 @@ def _parser() -> argparse.ArgumentParser:
     stage.add_argument("identity", help="of the share, as planned")
     stage.add_argument("--outputs", nargs="+", type=Path, required=True, help="the record last")
     stage.set_defaults(run=_stage)
+
+    batch = known.add_parser("batch", help=_batch.__doc__)
+    batch.add_argument("file", type=Path, help="results/<study>/batches/<batch>.json")
+    batch.add_argument("--receipt", type=Path, required=True, help="written when all is made")
+    batch.set_defaults(run=_batch)
 
     show = known.add_parser("show", help=commands.show.__doc__)
     show.add_argument("study", type=Path, help="the study's YAML file")
@@ -202,7 +237,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("folders", type=Path, nargs=2, help="results/<study> of two runs")
     compare.set_defaults(run=commands.compare)
 
-    for job in (make, stage):
+    for job in (make, stage, batch):
         job.add_argument("--log", type=Path, help="file to which plain lines are appended")
     return parser
 
@@ -213,10 +248,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     log = _logger(getattr(arguments, "log", None))
     try:
         arguments.run(arguments)
+    except StoppedError as error:
+        return _fail(str(error), log, _STOPPED)
     except UserError as error:
         return _fail(str(error), log)
     except KeyboardInterrupt:
-        return _fail("interrupted; run again", log)
+        return _fail("interrupted; run again", log, _STOPPED)
     except MemoryError:
         return _fail("out of memory; use smaller blocks (block: in the study) or sizes", log)
     except OSError as error:
@@ -231,8 +268,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _fail(message: str, log: Callable[[str], None]) -> int:
+def _fail(message: str, log: Callable[[str], None], status: int = _FAILED) -> int:
     print(f"rhm_scaling: {message}", file=sys.stderr)
     with contextlib.suppress(OSError):  # the disk may be the trouble
         log(FAILED + message)
-    return 1
+    return status

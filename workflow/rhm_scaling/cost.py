@@ -143,6 +143,10 @@ class Rates:
         return json.dumps(asdict(self), indent=1) + "\n"
 
 
+# Assumed, not measured: a data centre's GPU in single precision, with every operator launched alone
+GPU = Rates(operation=1e-13, number=1e-11, call=1e-5, start=10.0)
+
+
 @dataclass(frozen=True)
 class BlockCost:
     """What training a block costs.

@@ -12,6 +12,8 @@ _JOB = {
     **{"grammars": 0.4, "sentences": 0.4, "exact": 0.6, "theory": 0.9, "survey": 0.8},
     **{"counts": 1.2, "coordinates": 3.0},
 }
+_IMPORTS = {"coordinates": 2.5}  # of these, starting Python and importing packages
+_USUAL_IMPORTS = 0.35
 STAGE = 4.0  # core-seconds of a light stage
 _TOKENS = 2e8  # drawn a second
 MEMORY = 250.0  # MiB of a job that trains nothing
@@ -29,6 +31,13 @@ def core_seconds(product: Product, rates: Rates) -> float:
         return cost_of(product).seconds(rates)
     extra = _tokens(product) / _TOKENS if product.kind == "sentences" else 0.0
     return _JOB[product.kind] + extra
+
+
+def seconds_of_work(product: Product, rates: Rates) -> float:
+    """Expected seconds of a product on one thread, in a process that has imported its packages."""
+    if product.kind == "models":
+        return cost_of(product).seconds(rates) - rates.start
+    return core_seconds(product, rates) - _IMPORTS.get(product.kind, _USUAL_IMPORTS)
 
 
 def memory(product: Product) -> float:

@@ -40,9 +40,9 @@ def _logs(standing: Standing) -> Iterator[str]:
     """Logs of all jobs that have not made what they should."""
     plan = standing.plan
     for kind, known in plan.products.items():
-        for name in known:
+        for name, product in known.items():
             if (kind, name) not in standing.made:
-                yield f"results/logs/{kind}/{name}.log"
+                yield product.log
     for name, stage in standing.stages.items():
         if name not in standing.current:
             yield stage.log

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import threading
 import time
+from functools import cache
 
 RUN = "RHM_SCALING_RUN"  # environment variable: process that started the job
 
 
+@cache
 def end_with_the_run() -> None:
     """End this job, from a thread, once the run that started it is gone.
 
@@ -29,3 +31,8 @@ def _watch(run: int) -> None:
         except PermissionError:  # alive, and another user's
             pass
         time.sleep(1)
+
+
+def outlive_the_run() -> None:
+    """Let jobs of this process go on alone: a cluster's job runs elsewhere than its run."""
+    os.environ.pop(RUN, None)

@@ -4,114 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import shutil
 import sys
 import time
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from . import cost, texts
+from . import texts
+from .batches import alive, batches
 from .cells import Plan
-from .estimates import cost_of, disk
+from .cost import Rates
+from .estimates import disk
 from .failures import failures
-from .fields import Line
-from .products import Product
-from .provenance import PACKAGE, UserError, write_if_changed
-from .reading import MOST_BYTES, load_study, parse_keys
+from .jobs import here
+from .products import STORE, Product
+from .provenance import PACKAGE, UserError, write_if_changed, write_text
+from .reading import load_study
+from .settings import Machine, read_settings
 from .standing import Standing
-
-SETTINGS = "config/config.yaml"
-
-
-def read_settings(base: Path) -> dict[Any, Any]:
-    """What ``config/config.yaml`` of a project's folder holds.
-
-    Raises
-    ------
-    UserError
-        If it cannot be read.
-    """
-    try:
-        text = texts.read(base / SETTINGS, MOST_BYTES)
-    except ValueError as error:
-        raise UserError(f"{SETTINGS}: {error}") from error
-    return parse_keys(text, SETTINGS, "study, device and threads")
-
-
-class Machine(BaseModel):
-    """What ``config/config.yaml`` and ``--config`` may hold."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    study: Annotated[Line, Field(min_length=1, max_length=4096)]
-    device: Literal["cpu", "cuda", "auto"] = "cpu"
-    threads: Annotated[int, Field(ge=1, le=10**4)] | Literal["auto"] = "auto"
-    memory_mb: Annotated[int, Field(ge=1, le=10**9)] | Literal["auto"] = "auto"
-    checkpoint_seconds: Annotated[int, Field(ge=0, le=10**9)] = 60
-    temporary: tuple[Literal["datasets", "models"], ...] = ()
-
-    @classmethod
-    def read(cls, base: Path) -> Machine:
-        """The settings of a project's folder.
-
-        Raises
-        ------
-        UserError
-            If they cannot be read, or one is not valid.
-        """
-        return cls.of(read_settings(base))
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Machine:
-        """Validated settings.
-
-        Raises
-        ------
-        UserError
-            If one is not valid.
-        """
-        try:
-            return cls.model_validate(dict(settings))
-        except ValidationError as error:
-            problem = error.errors(include_url=False)[0]
-            # deeper parts of the place name pydantic's own alternatives
-            # and there is none where a key is no text at all
-            where = problem["loc"][0] if problem["loc"] else problem["input"]
-            key = texts.cut(texts.line(str(where)), 60)
-            raise UserError(f"{SETTINGS}: {key}: {problem['msg']}") from error
-
-    @property
-    def spared(self) -> tuple[str, ...]:
-        """Names of files that are not kept."""
-        return ("weights.safetensors",) if "models" in self.temporary else ()
-
-
-@dataclass(frozen=True)
-class Job:
-    """What the training of a block is given.
-
-    Attributes
-    ----------
-    threads
-        Of the computation.
-    memory
-        MiB.
-    pack
-        Replicas trained side by side in this memory; zero if not even one fits.
-    seconds
-        Expected, on these threads.
-    """
-
-    threads: int
-    memory: int
-    pack: int
-    seconds: float
 
 
 class WorkflowPlan(Plan):
@@ -121,10 +33,14 @@ class WorkflowPlan(Plan):
     ----------
     machine
         Settings of this machine.
-    jobs
-        What each block of networks is given, by name.
     standing
         What of it is made already.
+    jobs
+        What each block of networks is given on this machine, by name.
+    batches
+        What each job of a cluster makes, by name; none on this machine.
+    makers
+        The batch that makes a product, by the product's kind and name.
     settled
         Whether Snakemake was told what is made.
     whole
@@ -133,7 +49,7 @@ class WorkflowPlan(Plan):
         When jobs started.
     """
 
-    def __init__(self, machine: Machine, base: Path, cores: int) -> None:
+    def __init__(self, machine: Machine, base: Path, cores: int, slots: int = 1) -> None:
         path = Path(machine.study)
         if not path.is_file() and (base / path).is_file():
             path = base / path
@@ -143,34 +59,18 @@ class WorkflowPlan(Plan):
         except UserError as error:
             raise UserError(f"{texts.line(str(path))}: {error}") from error
         self.machine = machine
-        self.jobs = self._jobs(cores)
+        rates = Rates.read(Path("results", "machine.json"))
         self.standing = Standing(self, machine.spared)
+        self.jobs = {} if machine.cluster else here(self.products["models"], machine, cores, rates)
+        self.batches = {}
+        if machine.cluster:
+            found = batches(
+                self.standing, machine, machine.cluster, rates, slots, alive(study.name)
+            )
+            self.batches = {batch.name: batch for batch in found}
+        self.makers = {key: batch for batch in self.batches.values() for key in batch.products}
         self.settled = self.whole = False
         self.started = time.time()
-
-    def _jobs(self, cores: int) -> dict[str, Job]:
-        """Threads and memory of every block, so that all cores work and nothing is outgrown.
-
-        They follow from the study alone, not from what is finished already: a run that was
-        interrupted goes on as it began.
-        """
-        rates = cost.Rates.read(Path("results", "machine.json"))
-        costs = {name: cost_of(block) for name, block in self.products["models"].items()}
-        seconds = {name: block.seconds(rates) for name, block in costs.items()}
-        chosen = cost.threads(seconds, cores)
-        given = self.machine.memory_mb
-        whole = _USABLE * (_physical_memory() if given == "auto" else given)
-        jobs = {}
-        for name, block in costs.items():
-            # a network that needs more than its share of the memory has fewer neighbours
-            least = math.ceil(cores * block.memory(1) / whole)
-            fixed = self.machine.threads
-            threads = min(cores, max(chosen[name], least)) if fixed == "auto" else fixed
-            share = whole * min(1.0, threads / cores)
-            pack = block.fitting(share)
-            memory = math.ceil(block.memory(pack or 1))
-            jobs[name] = Job(threads, memory, pack, seconds[name] / threads)
-        return jobs
 
     def product(self, kind: str, name: str) -> Product:
         """The product of a kind with a name.
@@ -204,7 +104,13 @@ class WorkflowPlan(Plan):
         """Files that a light stage's job reads; none if its tables and figures are up to date."""
         if self._behind(self.standing.current, name):
             return []
-        return self.standing.stages[name].reads
+        stage = self.standing.stages[name]
+        if self.machine.cluster is None:
+            return stage.reads
+        # finished products would only make the graph large
+        made_by = {(p.kind, p.name) for p in stage.products} & self.makers.keys()
+        receipts = sorted({self.makers[key].receipt for key in made_by})
+        return [*receipts, *(path for path in stage.reads if not path.startswith(STORE))]
 
     def _behind(self, made: Container[Any], what: Any) -> bool:
         return what in made and not self.standing.complete and not self.whole
@@ -215,7 +121,13 @@ class WorkflowPlan(Plan):
         return [path for stage in stages if stage.outputs for path in stage.files]
 
     def paths(self, kind: str) -> list[str]:
-        """Files of all products of a kind, but for those that are not kept."""
+        """Files of all products of a kind, but for those that are not kept.
+
+        On a cluster, what says that the batches are done that make those which are not made.
+        """
+        if self.machine.cluster is not None:
+            receipts = {b.receipt for (made, _), b in self.makers.items() if made == kind}
+            return sorted(receipts)
         return [
             path
             for product in self.products[kind].values()
@@ -232,6 +144,10 @@ class WorkflowPlan(Plan):
         with _one_line():
             for path, content in self.standing.resolved().items():
                 write_if_changed(Path(path), json.dumps(content, indent=1) + "\n")
+            for batch in self.batches.values():
+                Path(batch.receipt).unlink(missing_ok=True)
+                if not batch.after:  # its job reads it
+                    write_text(Path(batch.file), batch.json())
             needed = sum(map(disk, self.standing.needed())) + _ROOM
             free = shutil.disk_usage("results").free / 2**20
             if free < needed:
@@ -247,15 +163,6 @@ class WorkflowPlan(Plan):
 
 
 _ROOM = 16.0  # MiB for tables, figures and logs
-_USABLE = 0.9  # of the memory
-
-
-def _physical_memory() -> float:
-    """MiB of this machine, or of the control group that it is confined to."""
-    found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    with contextlib.suppress(OSError, ValueError):  # no limit, or another kind of system
-        found = min(found, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
-    return found / 2**20
 
 
 def jobs_use_this_library() -> None:
@@ -274,10 +181,18 @@ def jobs_use_this_library() -> None:
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**32))
 
 
-def plan_or_exit(config: Mapping[str, Any], base: Path, cores: int | None) -> WorkflowPlan:
+def plan_or_exit(
+    config: Mapping[str, Any], base: Path, cores: int | None, slots: int | None
+) -> WorkflowPlan:
     """The plan of the configured study; a user's mistake ends in one line."""
     with _one_line():
-        return WorkflowPlan(Machine.of(config), base, cores or os.cpu_count() or 1)
+        return WorkflowPlan(Machine.of(config), base, cores or os.cpu_count() or 1, slots or 1)
+
+
+def machine_or_exit(config: Mapping[str, Any]) -> Machine:
+    """The machine's settings; a user's mistake ends in one line."""
+    with _one_line():
+        return Machine.of(config)
 
 
 def read_settings_or_exit(base: Path) -> None:

@@ -81,6 +81,11 @@ class Product:
         suffix = _SUFFIXES.get(self.kind, "json")
         return {"product": f"{stem}.{suffix}", "record": f"{stem}.record.json"}
 
+    @property
+    def log(self) -> str:
+        """Path of the log of the job that makes it."""
+        return f"results/logs/{self.kind}/{self.name}.log"
+
 
 def make_product(
     kind: str,

@@ -20,6 +20,10 @@ class UserError(Exception):
     """A mistake or a fault that the user can mend; its text is one line and says how."""
 
 
+class StoppedError(UserError):
+    """A job that was asked to stop, and has kept what it needs to go on."""
+
+
 def canonical_json(value: Any) -> str:
     """`value` as JSON whose bytes do not depend on the order of keys or on white space."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

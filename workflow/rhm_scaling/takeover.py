@@ -48,6 +48,7 @@ def settle(plan: WorkflowPlan, workflow: Any) -> None:
     plan.whole = bool(options.forceall or options.forcerun or options.forcetargets)
     options.rerun_triggers = frozenset({RerunTrigger.MTIME})
     workflow.dag.forcefiles.update(plan.standing.outdated())
+    workflow.dag.forcefiles.update(batch.receipt for batch in plan.batches.values())
 
 
 def _unlock(memory: Path) -> None:

@@ -6,13 +6,22 @@ Reads the study's YAML file and the records in ``results/``. Writes ``study.json
 
 from pathlib import Path
 
-from rhm_scaling.planning import jobs_use_this_library, plan_or_exit
+from rhm_scaling.planning import machine_or_exit, plan_or_exit
 from rhm_scaling.takeover import settle, take_over
 
-jobs_use_this_library()
-PLAN = plan_or_exit(config, Path(workflow.basedir), workflow.resource_settings.cores)
-FOLDER = Path("results", PLAN.study.name)
-STAGES = PLAN.standing.stages
+CLUSTER = machine_or_exit(config).cluster
+PLAN = (
+    None  # where a cluster runs a batch, all that counts is in the batch's description
+)
+if workflow.is_main_process or CLUSTER is None:
+    PLAN = plan_or_exit(
+        config,
+        Path(workflow.basedir),
+        workflow.resource_settings.cores,
+        workflow.resource_settings.nodes,
+    )
+    FOLDER = Path("results", PLAN.study.name)
+    STAGES = PLAN.standing.stages
 if workflow.is_main_process:
     take_over(PLAN)
 
@@ -23,6 +32,16 @@ onstart:
 
 onerror:
     PLAN.failed()
+
+
+def products(*kinds):
+    """Files of all products of some kinds."""
+    return lambda wildcards: [path for kind in kinds for path in PLAN.paths(kind)]
+
+
+def stages(*names):
+    """Files of some light stages, or of all."""
+    return lambda wildcards: PLAN.made_by(*(names or STAGES))
 
 
 def sources(kind):

@@ -1,10 +1,32 @@
-"""Tables: all replicas' rows, learning curves, fitted exponents, recovered hidden symbols.
+"""Tables: the theory, all replicas' rows, learning curves, fitted exponents, recovered hidden symbols.
 
-Reads the blocks and the theory table. Writes ``runs.csv``, ``curves.csv``, ``fits.csv``,
+Reads the theory of every rule draw, and the blocks. Writes ``theory.csv``, ``predictions.csv``, ``runs.csv``, ``curves.csv``, ``fits.csv``,
 ``local_exponents.csv`` and, for studies with a counting learner, ``recovery.csv`` and
 ``recovered_at.csv``, for studies that try several learning rates ``rates.csv``,
 ``best_rates.csv``, ``rate_scaling.csv`` and ``coordinates.csv`` below ``results/<study>/``.
 """
+
+
+rule tabulate_theory:
+    input:
+        stage_sources("theory_table"),
+    output:
+        table("theory"),
+        FOLDER / "predictions.csv",
+        record=STAGES["theory_table"].record,
+    log:
+        STAGES["theory_table"].log,
+    priority: FIRST
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        file=STAGES["theory_table"].file,
+        identity=STAGES["theory_table"].identity,
+    message:
+        "Tabulating the theory"
+    shell:
+        "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
+        " --outputs {output:q}"
 
 
 rule gather_runs:

@@ -1,8 +1,7 @@
 """Theory: the Bayes-optimal predictor on the test sentences, and all that precedes training.
 
 Reads grammars and test sentences. Writes ``exact/``, ``theory/`` and ``survey/`` below
-``results/store/``, and ``theory.csv``, ``predictions.csv`` and ``figures/theory-*`` below
-``results/<study>/``.
+``results/store/``.
 """
 
 
@@ -70,46 +69,3 @@ rule survey_grammars:
     shell:
         "python -m rhm_scaling make {params.specification:q} --log {log:q}"
         " --outputs product={output.product:q} record={output.record:q}"
-
-
-rule tabulate_theory:
-    input:
-        stage_sources("theory_table"),
-    output:
-        table("theory"),
-        FOLDER / "predictions.csv",
-        record=STAGES["theory_table"].record,
-    log:
-        STAGES["theory_table"].log,
-    priority: FIRST
-    conda:
-        "../../envs/environment.yaml"
-    params:
-        file=STAGES["theory_table"].file,
-        identity=STAGES["theory_table"].identity,
-    message:
-        "Tabulating the theory"
-    shell:
-        "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
-        " --outputs {output:q}"
-
-
-rule draw_theory:
-    input:
-        stage_sources("theory_figures"),
-    output:
-        figures("theory_figures"),
-        record=STAGES["theory_figures"].record,
-    log:
-        STAGES["theory_figures"].log,
-    priority: FIRST
-    conda:
-        "../../envs/environment.yaml"
-    params:
-        file=STAGES["theory_figures"].file,
-        identity=STAGES["theory_figures"].identity,
-    message:
-        "Drawing the theory"
-    shell:
-        "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
-        " --outputs {output:q}"

@@ -1,0 +1,78 @@
+"""What SLURM says about the jobs of this project."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from .provenance import UserError
+
+
+@dataclass(frozen=True)
+class QueuedJob:
+    """A job of this project that SLURM holds.
+
+    Attributes
+    ----------
+    number
+        SLURM's.
+    batch
+        Name of the batch that it makes.
+    state
+        Such as ``PENDING`` or ``RUNNING``.
+    reason
+        Why it waits, or the nodes on which it runs.
+    elapsed, left
+        Time since it started, and until its limit, as SLURM writes them.
+    """
+
+    number: str
+    batch: str
+    state: str
+    reason: str
+    elapsed: str
+    left: str
+
+
+_FORMAT = "%i|%T|%k|%Z|%M|%L|%R"
+# the executor's comment on a job: its rule and wildcards, of which the batch is the last
+_BATCH = re.compile(r"^rule_make_batch_wildcards_.*_((?:data|learn)-[0-9a-f]{12})$")
+
+
+def queued(folder: Path, ended: bool = False) -> list[QueuedJob]:
+    """Jobs that were submitted from a folder; none where SLURM is not installed.
+
+    Parameters
+    ----------
+    folder
+        The project's.
+    ended
+        Also those that have ended, as long as SLURM remembers them.
+
+    Raises
+    ------
+    UserError
+        If SLURM does not answer.
+    """
+    if shutil.which("squeue") is None:
+        return []
+    states = ["--states=all"] if ended else []
+    command = ["squeue", "--me", "--noheader", f"--format={_FORMAT}", *states]
+    try:
+        done = subprocess.run(  # noqa: S603 (no part of it is a user's text)
+            command, capture_output=True, text=True, check=True, timeout=60
+        )
+    except (subprocess.SubprocessError, OSError) as error:
+        said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
+        reason = said[-1] if said else "no answer"
+        raise UserError(f"squeue: {reason}; try again when SLURM answers") from error
+    found = []
+    for line in done.stdout.splitlines():
+        number, state, comment, where, elapsed, left, reason = line.split("|", 6)
+        name = _BATCH.match(comment)
+        if name and Path(where) == folder.absolute():
+            found.append(QueuedJob(number, name[1], state, reason, elapsed, left))
+    return found

@@ -24,10 +24,10 @@ import pandas as pd
 from . import crate, repository
 from .cells import Plan
 from .config import FileGrammarConfig
-from .planning import Machine
 from .provenance import PACKAGE, UserError, write_aside
 from .reading import load_study
 from .records import check, digest, read_record
+from .settings import Machine
 from .spent import spent
 from .standing import Standing
 

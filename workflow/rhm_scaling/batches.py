@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -109,9 +109,14 @@ class Batch:
     def pending(self) -> Iterator[tuple[Key, list[str]]]:
         """Products, with their commands, that are not made when it comes to them."""
         for key, command in zip(self.products, self.commands):
-            record = next(word for word in command if word.startswith("record="))
-            if not self._made(json.loads(command[1]), Path(record.removeprefix("record="))):
+            if not self._made(json.loads(command[1]), _record(command)):
                 yield key, command
+
+    def spare(self, command: Sequence[str]) -> None:
+        """Remove what is not kept of a product, if it is made."""
+        record = _record(command)
+        for name in self.spared if record.is_file() else ():
+            record.with_name(name).unlink(missing_ok=True)
 
     def _made(self, specification: object, record: Path) -> bool:
         try:
@@ -119,6 +124,12 @@ class Batch:
         except UserError:
             return False
         return bool(known["specification"] == specification) and intact(record, known, self.spared)
+
+
+def _record(command: Sequence[str]) -> Path:
+    """The record that a command writes."""
+    word = next(word for word in command if word.startswith("record="))
+    return Path(word.removeprefix("record="))
 
 
 _LEAST = 120.0  # seconds of work for which a job of a cluster is worth its start

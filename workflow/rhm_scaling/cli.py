@@ -133,9 +133,12 @@ def _stage(arguments: argparse.Namespace) -> None:
 def _batch(arguments: argparse.Namespace) -> None:
     """Make the products of a batch, one after another, and leave a receipt."""
     from .batches import Batch
+    from .slurm import given
 
     log = _logger(arguments.log)
     log("started")
+    if allocation := given():
+        log(allocation)
     end_with_the_run()
     batch = Batch.read(arguments.file)
     failed = []
@@ -148,6 +151,7 @@ def _batch(arguments: argparse.Namespace) -> None:
         if status == _STOPPED:
             raise StoppedError("stopped by a signal; run again to go on from here")
         failed += [f"{kind}/{name}"] if status else []
+        batch.spare(command)
     if failed:
         number = len(batch.products)
         raise UserError(
@@ -201,7 +205,6 @@ def _parser() -> argparse.ArgumentParser:
     plan = known.add_parser("plan", help=commands.plan.__doc__)
     plan.add_argument("study", type=Path, help="the study's YAML file")
     plan.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="of this machine")
-    plan.add_argument("--jobs", type=int, default=50, help="at a time on a cluster")
     plan.set_defaults(run=commands.plan)
 
     verify = known.add_parser("verify", help=commands.verify.__doc__)

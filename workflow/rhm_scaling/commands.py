@@ -53,12 +53,12 @@ def plan(arguments: Namespace) -> None:
     from . import outlook
     from .cells import Plan
     from .cost import Rates
-    from .planning import Machine
     from .reading import load_study
+    from .settings import CLUSTER, Machine
     from .standing import Standing
 
-    study = load_study(arguments.study)
-    standing = Standing(Plan(study), Machine.read(Path()).spared)
+    study, machine = load_study(arguments.study), Machine.read(Path())
+    standing = Standing(Plan(study), machine.spared)
     rates = Rates.read(Path("results", "machine.json"))
     needed, table = standing.needed(), outlook.outlook(standing, rates)
     total = sum(map(len, standing.plan.products.values()))
@@ -67,16 +67,31 @@ def plan(arguments: Namespace) -> None:
         print(outlook.cells(needed).to_string(index=False), "\n")
         print(table.to_string(index=False, float_format="{:.0f}".format))
         here = outlook.elapsed(table, arguments.cores)
-        there = outlook.elapsed(table, arguments.jobs, _CLUSTER_OVERHEAD)
         print(f"here, {arguments.cores} cores: about {_duration(here)}")
-        slots = f"{arguments.jobs} jobs at a time, {_CLUSTER_OVERHEAD:.0f} s to start each"
-        print(f"on a cluster, {slots}: about {_duration(there)}")
+        if Path(CLUSTER).is_file():
+            print(f"on the cluster of {_on_cluster(standing, rates, table)}")
     if len(made := outlook.foretold(standing, rates)):
         print("trainings that are made, core-seconds:")
         print(made.to_string(index=False, float_format="{:.2f}".format))
 
 
-_CLUSTER_OVERHEAD = 12.0  # seconds, of a SLURM job that starts Snakemake and Python on its node
+def _on_cluster(standing: Any, rates: Any, table: Any) -> str:
+    """What a run on the cluster would be, by its profile and `config/cluster.yaml`."""
+    from . import outlook
+    from .batches import batches
+    from .settings import CLUSTER, Machine, slots
+
+    machine, jobs = Machine.read(Path(), CLUSTER), slots(Path())
+    if machine.cluster is None:
+        raise UserError(f"{CLUSTER}: holds no cluster:")
+    found = batches(standing, machine, machine.cluster, rates, jobs, {})
+    cores = max((batch.threads for batch in found), default=0)
+    memory = max((batch.memory for batch in found), default=0)
+    longest = max((batch.seconds for batch in found), default=0.0)
+    return (
+        f"{CLUSTER}: {len(found)} jobs, {jobs} at a time, with up to {cores} cores, {memory} MiB "
+        f"and {_duration(longest)} each: about {_duration(outlook.on_cluster(found, jobs, table))}"
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from .batches import Batch
 from .cost import Rates
 from .estimates import MEMORY, STAGE, core_seconds, disk, memory
 from .products import Product
@@ -76,7 +77,7 @@ def outlook(standing: Standing, rates: Rates) -> pd.DataFrame:
         )
     stale = [s for name, s in standing.stages.items() if s.outputs and name not in standing.current]
     if stale:
-        light = {"work": "tables and figures", "jobs": len(stale), "longest": STAGE}
+        light = {"work": _LIGHT, "jobs": len(stale), "longest": STAGE}
         rows.append(
             {**light, "core-seconds": STAGE * len(stale), "memory_mb": MEMORY, "disk_mb": 2}
         )
@@ -84,18 +85,36 @@ def outlook(standing: Standing, rates: Rates) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).sort_values("core-seconds", ascending=False)
 
 
-def elapsed(table: pd.DataFrame, slots: int, overhead: float = 0.0) -> float:
-    """Seconds of a run of an `outlook` in so many slots at once, each job with an overhead.
+def elapsed(table: pd.DataFrame, slots: int) -> float:
+    """Seconds of a run of an `outlook` in so many slots at once.
 
     What is left at the end, tables and figures, runs one after another.
     """
     if table.empty:
         return 0.0
-    tail = table["work"] == "tables and figures"
-    work, last = table[~tail], table[tail]
-    shared = (work["core-seconds"].sum() + overhead * work["jobs"].sum()) / slots
-    alone = (work["longest"].max() + overhead) if len(work) else 0.0
-    return float(max(shared, alone) + (last["core-seconds"] + overhead * last["jobs"]).sum())
+    work = table[table["work"] != _LIGHT]
+    shared = work["core-seconds"].sum() / slots
+    alone = work["longest"].max() if len(work) else 0.0
+    return float(max(shared, alone)) + _light(table)
+
+
+def on_cluster(batches: Sequence[Batch], slots: int, table: pd.DataFrame) -> float:
+    """Seconds of a run of batches on a cluster whose queue is empty, then of tables and figures."""
+    spent = 0.0
+    for layer in ("data", "learn"):
+        mine = [batch.seconds + _START for batch in batches if batch.name.startswith(layer)]
+        if mine:
+            spent += max(sum(mine) / slots, *mine) + _NOTICED
+    return spent + _light(table)
+
+
+_LIGHT = "tables and figures"
+# seconds, as seen on a test cluster: until a job of SLURM's works; until its end is noticed
+_START, _NOTICED = 8.0, 40.0
+
+
+def _light(table: pd.DataFrame) -> float:
+    return float(table.loc[table["work"] == _LIGHT, "core-seconds"].sum())
 
 
 def foretold(standing: Standing, rates: Rates) -> pd.DataFrame:

@@ -156,6 +156,12 @@ class WorkflowPlan(Plan):
                     "room, or keep less (temporary: in config/config.yaml)"
                 )
 
+    def succeeded(self) -> None:
+        """Remove data that are not kept; where there are no batches Snakemake does so."""
+        if self.machine.cluster is not None and "datasets" in self.machine.temporary:
+            for sentences in self.products["sentences"].values():
+                Path(sentences.files["product"]).unlink(missing_ok=True)
+
     def failed(self) -> None:
         """Print a line for each job of this run that has failed."""
         for line in failures(Standing(self, self.machine.spared), self.started):

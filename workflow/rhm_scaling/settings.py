@@ -15,6 +15,7 @@ from .reading import MOST_BYTES, parse_keys
 
 SETTINGS = "config/config.yaml"
 CLUSTER = "config/cluster.yaml"
+PROFILE = "workflow/profiles/slurm/config.yaml"
 
 _Count = Annotated[int, Field(ge=1, le=10**9)]
 # a partition, an account, a model of GPU: one word for SLURM's command line
@@ -117,3 +118,17 @@ def read_settings(base: Path, name: str = SETTINGS) -> dict[Any, Any]:
     except ValueError as error:
         raise UserError(f"{name}: {error}") from error
     return parse_keys(text, name, "study, device and threads")
+
+
+def slots(base: Path) -> int:
+    """Jobs that a cluster is given at the same time, by the profile.
+
+    Raises
+    ------
+    UserError
+        If the profile does not say.
+    """
+    jobs = read_settings(base, PROFILE).get("jobs")
+    if not isinstance(jobs, int) or jobs < 1:
+        raise UserError(f"{PROFILE}: jobs: must be a number of jobs, 1 or more")
+    return jobs

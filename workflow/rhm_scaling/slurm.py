@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -37,6 +38,8 @@ class QueuedJob:
     left: str
 
 
+# what the log of a job says of its allocation
+GIVEN = re.compile(r"SLURM job \d+ has (?P<cores>\d+) cores since (?P<start>\S+)")
 _FORMAT = "%i|%T|%k|%Z|%M|%L|%R"
 # the executor's comment on a job: its rule and wildcards, of which the batch is the last
 _BATCH = re.compile(r"^rule_make_batch_wildcards_.*_((?:data|learn)-[0-9a-f]{12})$")
@@ -59,20 +62,45 @@ def queued(folder: Path, ended: bool = False) -> list[QueuedJob]:
     """
     if shutil.which("squeue") is None:
         return []
-    states = ["--states=all"] if ended else []
-    command = ["squeue", "--me", "--noheader", f"--format={_FORMAT}", *states]
-    try:
-        done = subprocess.run(  # noqa: S603 (no part of it is a user's text)
-            command, capture_output=True, text=True, check=True, timeout=60
-        )
-    except (subprocess.SubprocessError, OSError) as error:
-        said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-        reason = said[-1] if said else "no answer"
-        raise UserError(f"squeue: {reason}; try again when SLURM answers") from error
     found = []
-    for line in done.stdout.splitlines():
+    for line in _squeue("--me", f"--format={_FORMAT}", *(["--states=all"] if ended else [])):
         number, state, comment, where, elapsed, left, reason = line.split("|", 6)
         name = _BATCH.match(comment)
         if name and Path(where) == folder.absolute():
             found.append(QueuedJob(number, name[1], state, reason, elapsed, left))
     return found
+
+
+def given() -> str | None:
+    """What this job was given and when, as `GIVEN` finds it; nothing where it is not SLURM's."""
+    number = os.environ.get("SLURM_JOB_ID")
+    if number is None:
+        return None
+    try:
+        cores, start = _squeue(f"--jobs={number}", "--format=%C|%S")[0].split("|")
+    except (UserError, ValueError, IndexError):  # only the account of time spent misses it
+        return None
+    return f"SLURM job {number} has {cores} cores since {start}"
+
+
+def _squeue(*options: str) -> list[str]:
+    """Lines of SLURM's answer.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 (no part of it is a user's text)
+            ["squeue", "--noheader", *options],  # noqa: S607 (where it is depends on the site)
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+    except (subprocess.SubprocessError, OSError) as error:
+        said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
+        reason = said[-1] if said else "no answer"
+        raise UserError(f"squeue: {reason}; try again when SLURM answers") from error
+    return done.stdout.splitlines()

@@ -17,6 +17,13 @@ def batch(wildcards):
     )
 
 
+def receipts(wildcards):
+    """What says that the batches are done that a batch waits for."""
+    if PLAN is not None:
+        settle(PLAN, workflow)
+    return batch(wildcards).receipts
+
+
 def place(wildcards):
     """The partition that a batch is for."""
     return CLUSTER.gpu if batch(wildcards).gpu else CLUSTER
@@ -29,7 +36,7 @@ def more(most, wanted, attempt):
 
 rule make_batch:
     input:
-        lambda wildcards: batch(wildcards).receipts,
+        receipts,
     output:
         "results/{study}/batches/{batch}.done",
     log:

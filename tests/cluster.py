@@ -1,0 +1,423 @@
+"""A real SLURM of several nodes on one machine, for tests: each node is a slurmd of its own.
+
+with Cluster.start(folder) as cluster:
+    job = cluster.submit("--wrap", "hostname")
+    cluster.until(job, "COMPLETED")
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import psutil
+
+PROGRAMS = ("munged", "munge", "slurmctld", "slurmd", "sbatch", "srun", "squeue")
+# where SLURM's commands look that run without SLURM_CONF, such as an srun inside a job
+LINK = Path("/etc/slurm/slurm.conf")
+ABSENT = ("(null)", "None")  # how squeue writes what is not there
+TICK = 0.2  # seconds between two looks
+SEPARATOR = "\x1f"  # in no name and no comment
+
+TITLE = "# a SLURM for tests, not the machine's own"
+CONFIGURATION = """\
+{title}
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={port}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+CredType=cred/munge
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool/%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/%n.pid
+SlurmctldLogFile={folder}/log/slurmctld
+SlurmdLogFile={folder}/log/%n
+# processes are found and measured in /proc: no control groups, so that any container will do
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
+MpiDefault=none
+SwitchType=switch/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+# a node has what is written here, whatever the machine has
+SlurmdParameters=config_overrides
+# start jobs soon: microseconds, then seconds
+SchedulerType=sched/backfill
+SchedulerParameters=sched_min_interval=20000,batch_sched_delay=0,sched_interval=1,bf_interval=1
+AccountingStorageType=accounting_storage/none
+JobCompType=jobcomp/filetxt
+JobCompLoc={folder}/ended
+MinJobAge=3600
+JobRequeue=0
+KillWait={kill_wait}
+ReturnToService=2
+SlurmdTimeout=10
+SlurmctldTimeout=10
+MessageTimeout=5
+TCPTimeout=2
+"""
+
+
+class ClusterError(RuntimeError):
+    """SLURM did not do what it was asked; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row of squeue; a task of an array has one of its own. What is not known is empty."""
+
+    id: str
+    state: str
+    node: str
+    reason: str
+    name: str
+    comment: str
+
+
+def missing() -> str | None:
+    """Why SLURM cannot be run here, in one line."""
+    absent = [name for name in PROGRAMS if shutil.which(name) is None]
+    if absent:
+        return f"SLURM is not installed: no {', '.join(absent)}"
+    if os.geteuid() != 0:
+        return "SLURM's daemons have to be started by root"
+    if LINK.exists() and not (LINK.is_symlink() and LINK.read_text("utf-8").startswith(TITLE)):
+        return f"{LINK} is not of a test: this machine has a SLURM of its own"
+    return None
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that are free and stay so: below those that outgoing connections are given."""
+    found: list[int] = []
+    for port in random.sample(range(20_000, 32_000), 20 * count):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise ClusterError(f"there are no {count} free ports")
+
+
+def wipe_out(find: Callable[[], Iterable[psutil.Process]]) -> None:
+    """Kill processes and their descendants as one.
+
+    All are halted before the first is killed: none sees another one end or starts a new one.
+    """
+    halted: set[psutil.Process] = set()
+    while True:
+        found = set(find())
+        for process in tuple(found):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found.update(process.children(recursive=True))
+        if found <= halted:
+            break
+        for process in found - halted:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
+        halted |= found
+    for process in halted:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def poll(ready: Callable[[], bool], seconds: float) -> bool:
+    """Whether something came true in time."""
+    end = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > end:
+            return False
+        time.sleep(TICK)
+    return True
+
+
+def last_line(text: str) -> str:
+    """What a program said last."""
+    return (text.strip().splitlines() or ["it said nothing"])[-1]
+
+
+class Cluster:
+    """munged, a controller, and nodes that are named node1, node2 and so on.
+
+    The partition `main` has all nodes, for an hour a job. Several clusters can be on a machine, but
+    `LINK` leads to the one that was started last: only there can jobs call srun without SLURM_CONF.
+
+    SLURM looks at memory each second. What is over is killed: a job's script, and the job is FAILED
+    (not OUT_OF_MEMORY), or only what it called by srun, which then returns 137.
+    """
+
+    def __init__(self, folder: Path, nodes: int, cpus: int, memory_mb: int, kill_wait: int) -> None:
+        self.folder = folder.resolve()
+        self.nodes = [f"node{number + 1}" for number in range(nodes)]
+        self.kill_wait = kill_wait
+        self._daemons: dict[str, psutil.Popen] = {}
+        for name in ("log", "state", *(f"spool/{node}" for node in self.nodes)):
+            (self.folder / name).mkdir(parents=True)
+        host = socket.gethostname().split(".")[0]
+        port, *ports = free_ports(1 + nodes)
+        text = CONFIGURATION.format(
+            title=TITLE, host=host, port=port, folder=self.folder, kill_wait=kill_wait
+        )
+        for node, port in zip(self.nodes, ports):
+            text += f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port}"
+            text += f" CPUs={cpus} RealMemory={memory_mb}\n"
+        text += f"PartitionName=main Nodes={','.join(self.nodes)} Default=YES"
+        text += " MaxTime=60 DefaultTime=10 DefMemPerCPU=500\n"
+        self._configuration.write_text(text, encoding="utf-8")
+        # slurmd loads a plugin for control groups unasked: one that does without them
+        groups = "CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n"
+        (self.folder / "cgroup.conf").write_text(groups, encoding="utf-8")
+
+    @classmethod
+    def start(
+        cls,
+        folder: Path,
+        nodes: int = 2,
+        cpus: int = 2,
+        memory_mb: int = 6000,
+        kill_wait: int = 2,
+    ) -> Cluster:
+        """Start everything; return when all nodes are idle.
+
+        Parameters
+        ----------
+        folder : Path
+            For all files of the cluster: empty, and with a short path, as sockets are among them.
+        nodes, cpus, memory_mb : int
+            Number of nodes; processors and megabytes of each, whatever the machine has.
+        kill_wait : int
+            Seconds from SIGTERM to SIGKILL for a job that is cancelled or over its time.
+
+        Raises
+        ------
+        ClusterError
+            If SLURM cannot be run here or a daemon does not come up.
+        """
+        reason = missing()
+        if reason is not None:
+            raise ClusterError(reason)
+        cluster = cls(folder, nodes, cpus, memory_mb, kill_wait)
+        try:
+            cluster._start_munged()
+            LINK.parent.mkdir(exist_ok=True)
+            LINK.unlink(missing_ok=True)
+            LINK.symlink_to(cluster._configuration)
+            cluster.start_controller()
+            cluster._start_nodes(*cluster.nodes)
+        except BaseException:
+            cluster.stop()
+            raise
+        return cluster
+
+    def stop(self) -> None:
+        """Cancel all jobs, end what was started, remove the link."""
+        if "slurmctld" in self._daemons:
+            with contextlib.suppress(ClusterError):
+                self.call("scancel", "--user=root")
+                poll(lambda: not self.call("squeue", "--noheader"), self.kill_wait + 5)
+        for name in reversed(tuple(self._daemons)):
+            self._end(name)
+        wipe_out(lambda: [step for node in self.nodes for step in self._steps(node)])
+        if LINK.is_symlink() and LINK.readlink() == self._configuration:
+            LINK.unlink()
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs beside `os.environ` to find this cluster."""
+        return {"SLURM_CONF": str(self._configuration)}
+
+    def call(self, *command: str) -> str:
+        """Run one of SLURM's commands in the cluster's folder and return its output.
+
+        Raises
+        ------
+        ClusterError
+            If it fails or takes more than half a minute.
+        """
+        try:
+            done = subprocess.run(
+                command,
+                cwd=self.folder,
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=30,
+            )
+        except subprocess.TimeoutExpired:
+            raise ClusterError(f"{command[0]}: no answer") from None
+        if done.returncode != 0:
+            raise ClusterError(f"{command[0]}: {last_line(done.stderr)}")
+        return done.stdout
+
+    def submit(self, *arguments: str) -> str:
+        """Number of a new job, from arguments of sbatch."""
+        return self.call("sbatch", "--parsable", *arguments).strip()
+
+    def jobs(self) -> list[Job]:
+        """All jobs, also those that ended within the last hour."""
+        form = SEPARATOR.join(("%i", "%T", "%N", "%r", "%j", "%k"))
+        rows = self.call("squeue", "--states=all", "--array", "--noheader", f"--format={form}")
+        return [
+            Job(*("" if value in ABSENT else value for value in row.split(SEPARATOR)))
+            for row in rows.splitlines()
+        ]
+
+    def job(self, id: str) -> Job:
+        """One job."""
+        for job in self.jobs():
+            if job.id == id:
+                return job
+        raise ClusterError(f"squeue: there is no job {id}")
+
+    def until(self, id: str, *states: str, seconds: float = 30) -> Job:
+        """Wait until a job is in one of these states."""
+        if not poll(lambda: self.job(id).state in states, seconds):
+            raise ClusterError(f"{self.job(id)}: not {' or '.join(states)} after {seconds:g} s")
+        return self.job(id)
+
+    def cancel(self, id: str) -> None:
+        """Ask a job to end; it has `kill_wait` seconds."""
+        self.call("scancel", id)
+
+    def used_core_seconds(self) -> int:
+        """Cores of every ended job times the whole seconds for which it had them."""
+        total = 0
+        ended = self.folder / "ended"
+        for line in ended.read_text("utf-8").splitlines() if ended.exists() else ():
+            found = re.search(r" StartTime=(\S+) EndTime=(\S+) .* ProcCnt=(\d+) ", line)
+            assert found is not None, line
+            start, end = map(datetime.fromisoformat, found.groups()[:2])
+            total += int(found[3]) * round((end - start).total_seconds())
+        return total
+
+    def kill_node(self, node: str) -> None:
+        """Lose a machine: its slurmd, its jobs and all their processes are gone at once.
+
+        The controller takes some twenty seconds to find out.
+        """
+        daemon = self._daemons.pop(node)
+        wipe_out(lambda: [daemon, *self._steps(node)])
+        daemon.wait()
+
+    def start_node(self, node: str) -> None:
+        """Bring a lost node back; return when it takes jobs."""
+        self._start_nodes(node)
+
+    def stop_controller(self) -> None:
+        """End slurmctld; running jobs do not notice."""
+        self._end("slurmctld")
+
+    def start_controller(self) -> None:
+        """Start slurmctld, which knows the jobs of the one before."""
+        self._start_daemon("slurmctld", "-D")
+        self._wait("slurmctld", lambda: self._works("scontrol", "ping"))
+
+    @property
+    def _configuration(self) -> Path:
+        return self.folder / "slurm.conf"
+
+    def _start_munged(self) -> None:
+        key, gate = self.folder / "munge.key", self.folder / "munge.socket"
+        key.touch(mode=0o600)
+        key.write_bytes(secrets.token_bytes(64))
+        self._start_daemon(
+            "munged",
+            "--foreground",
+            "--force",  # although only root can reach the socket, in a folder of root's
+            f"--key-file={key}",
+            f"--socket={gate}",
+            f"--pid-file={self.folder}/munged.pid",
+            f"--seed-file={self.folder}/munge.seed",
+        )
+        self._wait("munged", lambda: self._works("munge", "--no-input", f"--socket={gate}"))
+
+    def _start_nodes(self, *nodes: str) -> None:
+        since = datetime.now().isoformat(timespec="seconds")
+        for node in nodes:
+            self._start_daemon("slurmd", "-D", "-N", node, name=node)
+        for node in nodes:
+            self._wait(node, partial(self._up, node, since))
+
+    def _up(self, node: str, since: str) -> bool:
+        """Whether a node takes jobs; one that just died is thought to, so its start counts."""
+        text = self.call("scontrol", "show", "node", node)
+        state = re.search(r"State=(IDLE|MIXED|ALLOCATED)\s", text)
+        start = re.search(r"SlurmdStartTime=(\d\S+)", text)
+        return state is not None and start is not None and start[1] >= since
+
+    def _steps(self, node: str) -> Iterator[psutil.Process]:
+        """What runs a node's jobs: no children of its slurmd, but with the same log open."""
+        log = str(self.folder / "log" / node)
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.name() == "slurmstepd" and log in {f.path for f in process.open_files()}:
+                    yield process
+
+    def _start_daemon(self, program: str, *arguments: str, name: str = "") -> None:
+        """Start in a session of its own, out of reach of the terminal's signals."""
+        name = name or program
+        if name in self._daemons and self._daemons[name].poll() is None:
+            raise ClusterError(f"{name} is up already")
+        with self._output(name).open("ab") as file:
+            self._daemons[name] = psutil.Popen(
+                (program, *arguments),
+                cwd=self.folder,
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+
+    def _output(self, name: str) -> Path:
+        return self.folder / "log" / f"{name}.out"
+
+    def _end(self, name: str) -> None:
+        daemon = self._daemons.pop(name)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            daemon.terminate()
+        try:
+            daemon.wait(timeout=10)
+        except psutil.TimeoutExpired:
+            wipe_out(lambda: [daemon])
+            daemon.wait()
+
+    def _works(self, *command: str) -> bool:
+        with contextlib.suppress(ClusterError):
+            self.call(*command)
+            return True
+        return False
+
+    def _wait(self, name: str, ready: Callable[[], bool]) -> None:
+        """Wait until a daemon is up."""
+        daemon = self._daemons[name]
+        up = poll(lambda: daemon.poll() is not None or ready(), seconds=20)
+        if not up or daemon.poll() is not None:
+            output = self._output(name)
+            why = last_line(output.read_text("utf-8", errors="replace"))
+            raise ClusterError(f"{name} did not come up: {why} ({output})")

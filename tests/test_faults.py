@@ -102,7 +102,7 @@ def test_a_stopped_training_says_so_and_keeps_its_state(project: Project, plan: 
     what = {"members": [], "threads": 1, "device": "cpu"}
     said: list[str] = []
     assert Checkpoint(path, what, 1.0, said.append).load() is None
-    assert said[0].endswith("of another training; started anew")  # sound, then
+    assert said[0].endswith("of another training; not taken up")  # sound, then
 
 
 def test_a_worker_out_of_memory_is_a_line(project: Project, block: Product) -> None:

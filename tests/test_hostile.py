@@ -466,7 +466,7 @@ def test_names_that_are_accepted_stay_names_in_tables(name: str) -> None:
     assert pd.read_csv(io.StringIO(table))["grammar"].tolist() == [name]
 
 
-SETTINGS = ["study", "device", "threads", "memory_mb", "checkpoint_seconds", "temporary"]
+SETTINGS = ["study", "device", "threads", "memory_mb", "checkpoint_seconds", "scratch", "temporary"]
 
 
 @given(

@@ -233,6 +233,7 @@ def _command(product: Product, job: Job, machine: Machine) -> list[str]:
         how = [
             *("--device", job.device, "--threads", str(job.threads), "--pack", str(job.pack)),
             *("--checkpoint-seconds", str(machine.checkpoint_seconds)),
+            f"--scratch={machine.scratch}",
         ]
     return [
         "make",

@@ -11,6 +11,7 @@ import errno
 import importlib
 import json
 import os
+import shutil
 import sys
 import time
 import traceback
@@ -62,15 +63,19 @@ def _make(arguments: argparse.Namespace) -> None:
     module = f"stages.{specification['kind']}"
     by_name: list[str] = []
     options: dict[str, Any] = {}
-    threads = 1
+    scratch, threads = None, 1
     if "architecture" in specification:
         by_name = [f"models.{specification['architecture']['kind']}"]
     inputs, outputs = _pairs(arguments.inputs), _pairs(arguments.outputs)
     record = outputs["record"]
     if specification["kind"] == "models":
+        from .checkpoints import scratch_folder
+
         device, threads = _torch(arguments.device, arguments.threads), arguments.threads
         every = arguments.checkpoint_seconds
-        options = {"device": device, "pack": arguments.pack, "every": every, "log": log}
+        scratch = scratch_folder(arguments.scratch, record.parent, log)
+        options = {"device": device, "pack": arguments.pack, "log": log}
+        options |= {"every": every, "scratch": scratch}
     _same_code(specification["code"], module, *by_name)
     for path in inputs.values():
         if path.is_relative_to(STORE):  # not a file of the user's
@@ -83,8 +88,10 @@ def _make(arguments: argparse.Namespace) -> None:
     made = {"core_seconds": round(spent, 2), "threads": threads}
     files = [path for path in outputs.values() if path != record]
     write_record(record, specification, files, made)
-    for path in record.parent.glob("checkpoint-*") if "weights" in outputs else ():
+    for path in record.parent.glob("*checkpoint-*") if "weights" in outputs else ():
         path.unlink()
+    if scratch:
+        shutil.rmtree(scratch, ignore_errors=True)
     for path in outputs.values():
         remove_leftovers(path)
 
@@ -176,6 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--threads", type=int, default=1)
     make.add_argument("--pack", type=int, help="replicas trained side by side")
     make.add_argument("--checkpoint-seconds", type=float, default=60, help="between checkpoints")
+    make.add_argument("--scratch", default="", help="folder on this node's disk, for checkpoints")
     make.set_defaults(run=_make)
 
     stage = known.add_parser("stage", help=_stage.__doc__)

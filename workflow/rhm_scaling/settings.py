@@ -60,6 +60,7 @@ class Machine(BaseModel):
     threads: Annotated[int, Field(ge=1, le=10**4)] | Literal["auto"] = "auto"
     memory_mb: _Count | Literal["auto"] = "auto"
     checkpoint_seconds: Annotated[int, Field(ge=0, le=10**9)] = 60
+    scratch: Annotated[Line, Field(max_length=4096)] = ""
     temporary: tuple[Literal["datasets", "models"], ...] = ()
     cluster: Cluster | None = None
 

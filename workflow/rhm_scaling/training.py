@@ -165,7 +165,7 @@ def train(
         if run.active and run.step == goal:
             progress(*run.evaluate())
     if checkpoint:
-        checkpoint.save(run.state())
+        checkpoint.save(run.state(), finished=True)
     return run.outcome
 
 

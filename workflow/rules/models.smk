@@ -29,6 +29,7 @@ rule train_block:
         # how it is computed, not what: a parameter of the rule would be part of the product
         device=PLAN.machine.device,
         checkpoint_seconds=PLAN.machine.checkpoint_seconds,
+        scratch=PLAN.machine.scratch,
     params:
         specification=specification("models"),
         roles=roles("models"),
@@ -38,6 +39,7 @@ rule train_block:
         "python -m rhm_scaling make {params.specification:q} --log {log:q}"
         " --device {resources.device} --threads {threads} --pack {resources.pack}"
         " --checkpoint-seconds {resources.checkpoint_seconds}"
+        " --scratch={resources.scratch:q}"
         " --inputs {params.roles:q}"
         " --outputs runs={output.runs:q} history={output.history:q}"
         " weights={output.weights:q} record={output.record:q}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,16 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from ..checkpoints import Checkpoint
+from ..checkpoints import Checkpoint, Log
 from ..examples import Examples, evaluate
 from ..grammar import Parameters
 from ..models import build
 from ..models.layers import Shape
-from ..provenance import UserError, seed_from, write_aside
+from ..provenance import UserError, identity, seed_from, write_aside
 from ..sampling import overlap
 from ..training import Outcome, Settings, train
 from .files import read_arrays, read_sentences, write_rows
 
-Log = Callable[[str], None]
 _STREAMS = ("train", "validation", "test")
 
 
@@ -145,6 +144,7 @@ def make(
     device: str = "cpu",
     pack: int | None = None,
     every: float = 60.0,
+    scratch: Path | None = None,
     log: Log = lambda line: None,
 ) -> None:
     """Train, choose each replica's best step on its validation set, and report its test set.
@@ -152,7 +152,8 @@ def make(
     Writes ``runs`` (a row a replica), ``history`` (a row an evaluation) and ``weights`` (at the
     best step, each tensor with a leading replica axis). The block is trained `pack` replicas at a
     time, fewer if these turn out not to fit into memory. Every so many seconds the state is kept
-    beside the outputs, where a killed job finds it; whoever records the outputs removes it.
+    where a killed job finds it, beside the outputs or in `scratch`, a folder of this product alone;
+    whoever records the outputs removes it.
     """
     block = _Block(specification, inputs, device)
     total = len(block.members)
@@ -172,9 +173,11 @@ def make(
         first = block.members.index(part[0])
         path = outputs["weights"].parent / f"checkpoint-{first:03d}-{first + len(part) - 1:03d}"
         how = {"threads": torch.get_num_threads(), "device": device}
-        what = {"members": [asdict(member) for member in part], **how}
+        members = [asdict(member) for member in part]
+        what = {"block": identity(specification), "members": members, **how}
+        checkpoint = Checkpoint(path, what, every, log, scratch)
         try:
-            outcome, found, count = block.train(part, Checkpoint(path, what, every, log), log)
+            outcome, found, count = block.train(part, checkpoint, log)
         except (RuntimeError, MemoryError) as error:
             if not _out_of_memory(error):
                 raise

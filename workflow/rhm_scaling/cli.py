@@ -21,6 +21,7 @@ from typing import Any
 
 from . import commands
 from .failures import FAILED
+from .gpus import claim
 from .lifeline import end_with_the_run
 from .provenance import StoppedError, UserError, fingerprint, identity, remove_leftovers, write_text
 
@@ -71,7 +72,8 @@ def _make(arguments: argparse.Namespace) -> None:
     if specification["kind"] == "models":
         from .checkpoints import scratch_folder
 
-        device, threads = _torch(arguments.device, arguments.threads), arguments.threads
+        threads = arguments.threads
+        device = _torch(arguments.device, threads, log)
         every = arguments.checkpoint_seconds
         scratch = scratch_folder(arguments.scratch, record.parent, log)
         options = {"device": device, "pack": arguments.pack, "log": log}
@@ -96,15 +98,21 @@ def _make(arguments: argparse.Namespace) -> None:
         remove_leftovers(path)
 
 
-def _torch(device: str, threads: int) -> str:
-    """Set PyTorch's threads and choose the device."""
+def _torch(device: str, threads: int, log: Callable[[str], None]) -> str:
+    """Set PyTorch's threads and choose the device, of several GPUs one that no other job has."""
     import torch
 
     torch.set_num_threads(threads)
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("device: cuda asked for, but PyTorch finds no GPU here; set device: cpu")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda":
+        if not torch.cuda.is_available():
+            raise UserError(
+                "device: cuda asked for, but PyTorch finds no GPU here; set device: cpu"
+            )
+        count = torch.cuda.device_count()
+        uuids = [str(torch.cuda.get_device_properties(index).uuid) for index in range(count)]
+        torch.cuda.set_device(claim(uuids, os.environ.get("CUDA_VISIBLE_DEVICES"), log))
     return device
 
 

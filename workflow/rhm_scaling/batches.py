@@ -196,11 +196,22 @@ def _taken(
 
     A job of this run waits for each of them to end, and makes what they did not.
     """
-    for batch, numbers in alive.values():
-        commands = zip(batch.products, batch.commands)
-        mine = {key: command for key, command in commands if left.pop(key, None)}
+    rest = {
+        name: {
+            key: word for key, word in zip(batch.products, batch.commands) if left.pop(key, None)
+        }
+        for name, (batch, _) in alive.items()
+    }
+    for name, mine in rest.items():
+        batch, numbers = alive[name]
         if mine:
-            yield replace(batch, products=[*mine], commands=[*mine.values()], after=numbers)
+            yield replace(
+                batch,
+                products=[*mine],
+                commands=[*mine.values()],
+                waits=[earlier for earlier in batch.waits if rest.get(earlier)],
+                after=numbers,
+            )
 
 
 def alive(study: str, root: Path = Path()) -> dict[str, tuple[Batch, list[str]]]:

@@ -110,7 +110,7 @@ def on_cluster(batches: Sequence[Batch], slots: int, table: pd.DataFrame) -> flo
 
 _LIGHT = "tables and figures"
 # seconds, as seen on a test cluster: until a job of SLURM's works; until its end is noticed
-_START, _NOTICED = 8.0, 40.0
+_START, _NOTICED = 8.0, 30.0
 
 
 def _light(table: pd.DataFrame) -> float:

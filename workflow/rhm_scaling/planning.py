@@ -188,7 +188,7 @@ def jobs_use_this_library() -> None:
 
 
 def plan_or_exit(
-    config: Mapping[str, Any], base: Path, cores: int | None, slots: int | None
+    config: Mapping[str, Any], base: Path, cores: int | None, slots: int | None = None
 ) -> WorkflowPlan:
     """The plan of the configured study; a user's mistake ends in one line."""
     with _one_line():

@@ -44,7 +44,7 @@ class Cluster(Allocation):
     """What differs from cluster to cluster: ``config/cluster.yaml``."""
 
     account: _Word = ""
-    batch_minutes: _Count = 20
+    batch_minutes: Annotated[float, Field(gt=0, le=10**6)] = 20
     setup: Annotated[Line, Field(max_length=4096)] = ""
     launcher: Annotated[Line, Field(max_length=4096)] = ""
     gpu: GPU | None = None

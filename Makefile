@@ -1,4 +1,4 @@
-# make run [STUDY=FILE]   set up, run a study, print its exponents
+# make run [STUDY=FILE] [PROFILE=slurm]   set up, run a study, here or on a cluster, print its exponents
 # make plan [STUDY=FILE]  what a run would do, why, and how long it would take
 # make archive [STUDY=FILE] [DATASETS=1]   one zip file of a finished study, for a paper
 # make reproduce ARCHIVE=FILE [DIR=FOLDER] [FORCE=1]   unpack it, set up, check; FORCE: run again
@@ -13,6 +13,9 @@
 PYTHON ?= python3
 STUDY ?= config/studies/laptop.yaml
 CORES ?= all
+PROFILE ?= laptop
+HOW_laptop = --cores $(CORES) --config batch_minutes=1
+HOW_slurm = --config
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -30,7 +33,7 @@ $(VENV)/installed: envs/requirements.txt pyproject.toml
 
 run: setup
 	@name=$$($(BIN)/python -m rhm_scaling name "$(STUDY)") && \
-	$(BIN)/snakemake --profile workflow/profiles/laptop --cores $(CORES) --config study="$(STUDY)" && \
+	$(BIN)/snakemake --profile "workflow/profiles/$(PROFILE)" $(HOW_$(PROFILE)) study="$(STUDY)" && \
 	$(BIN)/snakemake --quiet all --report "results/$$name/report.html" --config study="$(STUDY)" && \
 	$(BIN)/python -m rhm_scaling show "$(STUDY)"
 

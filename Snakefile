@@ -91,16 +91,16 @@ rule figures:
         stages("theory_figures", "figures"),
 
 
-if CLUSTER is None:
+if MACHINE.batched:
+
+    include: "workflow/rules/batches.smk"
+
+else:
 
     include: "workflow/rules/grammars.smk"
     include: "workflow/rules/datasets.smk"
     include: "workflow/rules/theory.smk"
     include: "workflow/rules/models.smk"
-
-else:
-
-    include: "workflow/rules/batches.smk"
 
 
 if PLAN is not None:

@@ -40,7 +40,7 @@ experiments:
     test_size: 512
     replicas: {rule_draws: 3}
 """
-SITE = {"cores": 1, "memory_mb": 2500, "minutes": 20, "batch_minutes": 0.05}
+SITE = {"cores": 1, "memory_mb": 2500, "minutes": 20}
 
 
 @dataclass(frozen=True)
@@ -124,13 +124,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield started
 
 
-def project(folder: Path, **site: float | str) -> Project:
+def project(folder: Path, batch_minutes: float = 0.05, **site: int) -> Project:
     """A copy of the project with the study, and a description of the test's cluster."""
     folder.mkdir(exist_ok=True)
     made = Project(ROOT).copy(folder, results=False)
     (folder / "study.yaml").write_text(STUDY, encoding="utf-8")
     lines = "".join(f"  {key}: {value}\n" for key, value in {**SITE, **site}.items())
-    (folder / "config" / "cluster.yaml").write_text(f"cluster:\n{lines}", encoding="utf-8")
+    text = f"batch_minutes: {batch_minutes}\ncluster:\n{lines}"
+    (folder / "config" / "cluster.yaml").write_text(text, encoding="utf-8")
     return made
 
 
@@ -246,7 +247,7 @@ def test_out_of_memory(cluster: Cluster, calm: Project, tmp_path: Path) -> None:
 @LONG
 def test_out_of_time(cluster: Cluster, calm: Project, tmp_path: Path) -> None:
     # all in one batch, which takes longer than the minute that it may have
-    made = project(tmp_path, minutes=1, batch_minutes=10)
+    made = project(tmp_path, batch_minutes=10, minutes=1)
     run = Run.start(made, cluster)
     run.end()
     assert run.jobs("TIMEOUT") and resumed(made) >= 1

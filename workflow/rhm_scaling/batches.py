@@ -1,7 +1,8 @@
-"""Batches: products that one job of a cluster makes one after another.
+"""Batches: products that one job makes one after another.
 
-A job of a cluster waits in a queue and takes seconds to start, most products take no longer; so a
-job is given work for minutes. Batches of data go before batches of what is computed from them.
+A job starts Python and imports packages; that of a cluster also waits in a queue. Most products
+take no longer, so a job is given several. Batches of data go before those of what is computed from
+them.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from .cost import Rates
-from .jobs import Job, on_cluster
+from .jobs import Job, in_batches
 from .products import KINDS, Product
 from .provenance import UserError, identity
 from .records import intact, read_record
-from .settings import Cluster, Machine
+from .settings import Machine
 from .slurm import queued
 from .standing import Standing
 
@@ -132,15 +133,17 @@ def _record(command: Sequence[str]) -> Path:
     return Path(word.removeprefix("record="))
 
 
-_LEAST = 120.0  # seconds of work for which a job of a cluster is worth its start
+# seconds of work for which a job is worth its start, on a cluster and on this machine; and how many
+# jobs each slot has, one after another, so that all end together
+_LEAST, _ROUNDS = {True: 120.0, False: 5.0}, {True: 1, False: 6}
 
 
 def batches(
     standing: Standing,
     machine: Machine,
-    cluster: Cluster,
     rates: Rates,
     slots: int,
+    blocks: Mapping[str, Job],
     alive: Mapping[str, tuple[Batch, list[str]]],
 ) -> list[Batch]:
     """Batches that make all that a study needs, so that all slots work and end together.
@@ -149,23 +152,26 @@ def batches(
     ----------
     standing
         The study's plan and what of it is made.
-    machine, cluster, rates
+    machine, rates
         What there is to compute with.
     slots
-        Jobs that the cluster runs at the same time.
+        Jobs at the same time.
+    blocks
+        What networks are given on this machine; not used on a cluster.
     alive
         By name, batches of an earlier run whose jobs still wait or run, with the jobs' numbers.
     """
     needed = standing.needed()
-    jobs = on_cluster(needed, machine, cluster, rates)
+    jobs = in_batches(needed, machine, rates, blocks)
     left = {_key(product): product for product in needed}
     found = [*_taken(alive, left)]
     maker = {key: batch.name for batch in found for key in batch.products}
     read = {_key(source) for product in needed for source in product.inputs.values()}
     data = [product for key, product in left.items() if key in read]
     learn = [product for key, product in left.items() if key not in read]
-    fair = sum(job.seconds for job in jobs.values()) / slots
-    most = min(60.0 * cluster.batch_minutes, max(fair, _LEAST))
+    there = machine.cluster is not None
+    fair = sum(job.seconds for job in jobs.values()) / slots / _ROUNDS[there]
+    most = min(60.0 * machine.batch_minutes, max(fair, _LEAST[there]))
     for layer, groups in (("data", _by_grammar(data)), ("learn", _alike(learn, jobs))):
         for group in _filled(groups, jobs, most):
             keys = [_key(product) for product in group]

@@ -84,7 +84,7 @@ def _on_cluster(standing: Any, rates: Any, table: Any) -> str:
     machine, jobs = Machine.read(Path(), CLUSTER), slots(Path())
     if machine.cluster is None:
         raise UserError(f"{CLUSTER}: holds no cluster:")
-    found = batches(standing, machine, machine.cluster, rates, jobs, {})
+    found = batches(standing, machine, rates, jobs, {}, {})
     cores = max((batch.threads for batch in found), default=0)
     memory = max((batch.memory for batch in found), default=0)
     longest = max((batch.seconds for batch in found), default=0.0)

@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .cost import GPU, BlockCost, Rates, threads
@@ -73,27 +73,32 @@ def _fitted(block: BlockCost, memory: float, used: int, seconds: float, machine:
     return Job(used, math.ceil(block.memory(pack or 1)), pack, seconds / used, machine.device)
 
 
-def on_cluster(
-    products: Iterable[Product], machine: Machine, cluster: Cluster, rates: Rates
+def in_batches(
+    products: Iterable[Product], machine: Machine, rates: Rates, blocks: Mapping[str, Job]
 ) -> dict[tuple[str, str], Job]:
-    """Jobs of products in batches on a cluster, by kind and name.
+    """What products are given in batches, by kind and name.
 
-    A training has one thread, or as many as it takes to end within a batch's time.
+    On a cluster, a training has one thread, or as many as it takes to end within a batch's time;
+    on this machine, what `here` gives to `blocks`.
     """
+    cluster = machine.cluster
     jobs = {}
     for product in products:
         seconds = seconds_of_work(product, rates)
-        if product.kind == "models":
+        if product.kind != "models":
+            job = Job(1, math.ceil(MEMORY) + (_SNAKEMAKE if cluster else 0), 0, seconds)
+        elif cluster:
             job = _training(product, seconds, machine, cluster)
         else:
-            job = Job(1, math.ceil(MEMORY) + _SNAKEMAKE, 0, seconds)
+            alone = blocks[product.name]
+            job = replace(alone, seconds=seconds / alone.threads)
         jobs[product.kind, product.name] = job
     return jobs
 
 
 def _training(product: Product, seconds: float, machine: Machine, cluster: Cluster) -> Job:
     block = cost_of(product)
-    wanted = math.ceil(seconds / (60 * cluster.batch_minutes))
+    wanted = math.ceil(seconds / (60 * machine.batch_minutes))
     used = min(cluster.cores, wanted) if machine.threads == "auto" else machine.threads
     if cluster.gpu is not None and machine.device != "cpu":
         there = seconds_of_work(product, GPU)

@@ -38,7 +38,7 @@ class WorkflowPlan(Plan):
     jobs
         What each block of networks is given on this machine, by name.
     batches
-        What each job of a cluster makes, by name; none on this machine.
+        What each job makes, by name, where a job makes several products.
     makers
         The batch that makes a product, by the product's kind and name.
     settled
@@ -63,10 +63,10 @@ class WorkflowPlan(Plan):
         self.standing = Standing(self, machine.spared)
         self.jobs = {} if machine.cluster else here(self.products["models"], machine, cores, rates)
         self.batches = {}
-        if machine.cluster:
-            found = batches(
-                self.standing, machine, machine.cluster, rates, slots, alive(study.name)
-            )
+        if machine.batched:
+            slots = slots if machine.cluster else cores
+            earlier = alive(study.name) if machine.cluster else {}
+            found = batches(self.standing, machine, rates, slots, self.jobs, earlier)
             self.batches = {batch.name: batch for batch in found}
         self.makers = {key: batch for batch in self.batches.values() for key in batch.products}
         self.settled = self.whole = False
@@ -105,7 +105,7 @@ class WorkflowPlan(Plan):
         if self._behind(self.standing.current, name):
             return []
         stage = self.standing.stages[name]
-        if self.machine.cluster is None:
+        if not self.machine.batched:
             return stage.reads
         # finished products would only make the graph large
         made_by = {(p.kind, p.name) for p in stage.products} & self.makers.keys()
@@ -123,9 +123,9 @@ class WorkflowPlan(Plan):
     def paths(self, kind: str) -> list[str]:
         """Files of all products of a kind, but for those that are not kept.
 
-        On a cluster, what says that the batches are done that make those which are not made.
+        In batches, what says that the batches are done that make those which are not made.
         """
-        if self.machine.cluster is not None:
+        if self.machine.batched:
             receipts = {b.receipt for (made, _), b in self.makers.items() if made == kind}
             return sorted(receipts)
         return [
@@ -158,7 +158,7 @@ class WorkflowPlan(Plan):
 
     def succeeded(self) -> None:
         """Remove data that are not kept; where there are no batches Snakemake does so."""
-        if self.machine.cluster is not None and "datasets" in self.machine.temporary:
+        if self.machine.batched and "datasets" in self.machine.temporary:
             for sentences in self.products["sentences"].values():
                 Path(sentences.files["product"]).unlink(missing_ok=True)
 

@@ -44,7 +44,6 @@ class Cluster(Allocation):
     """What differs from cluster to cluster: ``config/cluster.yaml``."""
 
     account: _Word = ""
-    batch_minutes: Annotated[float, Field(gt=0, le=10**6)] = 20
     setup: Annotated[Line, Field(max_length=4096)] = ""
     launcher: Annotated[Line, Field(max_length=4096)] = ""
     gpu: GPU | None = None
@@ -61,6 +60,7 @@ class Machine(BaseModel):
     memory_mb: _Count | Literal["auto"] = "auto"
     checkpoint_seconds: Annotated[int, Field(ge=0, le=10**9)] = 60
     scratch: Annotated[Line, Field(max_length=4096)] = ""
+    batch_minutes: Annotated[float, Field(ge=0, le=10**6)] = 0
     temporary: tuple[Literal["datasets", "models"], ...] = ()
     cluster: Cluster | None = None
 
@@ -88,7 +88,7 @@ class Machine(BaseModel):
             If one is not valid.
         """
         try:
-            return cls.model_validate(dict(settings))
+            machine = cls.model_validate(dict(settings))
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
             # there is no place where a key is no text at all
@@ -99,6 +99,14 @@ class Machine(BaseModel):
             key = texts.cut(texts.line(where), 60)
             file = CLUSTER if whole else SETTINGS
             raise UserError(f"{file}: {key}: {problem['msg']}") from error
+        if machine.cluster and not machine.batch_minutes:
+            raise UserError(f"{CLUSTER}: batch_minutes: a cluster's jobs need more than 0")
+        return machine
+
+    @property
+    def batched(self) -> bool:
+        """Whether a job makes several products."""
+        return self.batch_minutes > 0
 
     @property
     def spared(self) -> tuple[str, ...]:

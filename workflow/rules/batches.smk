@@ -1,4 +1,4 @@
-"""A study on a cluster: one job a batch of products, which it makes one after another.
+"""A study in batches: one job for several products, which it makes one after another.
 
 Reads the batch's description, ``results/<study>/batches/<batch>.json``, which a run writes when it
 starts. Writes the products below ``results/store/`` and, once all are made, a receipt. Where SLURM
@@ -6,6 +6,10 @@ runs such a job, this is all that is read of the workflow.
 """
 
 from rhm_scaling.batches import Batch
+from rhm_scaling.settings import Cluster
+
+# on this machine, there are no other limits than Snakemake's own
+CLUSTER = MACHINE.cluster or Cluster(memory_mb=10**9, minutes=10**9)
 
 
 def batch(wildcards):
@@ -26,7 +30,7 @@ def receipts(wildcards):
 
 def place(wildcards):
     """The partition that a batch is for."""
-    return CLUSTER.gpu if batch(wildcards).gpu else CLUSTER
+    return CLUSTER.gpu if batch(wildcards).gpu and CLUSTER.gpu else CLUSTER
 
 
 def more(most, wanted, attempt):

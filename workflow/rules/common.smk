@@ -1,7 +1,7 @@
 """What all rules share: the study, its plan, and what of it is made already.
 
 Reads the study's YAML file and the records in ``results/``. Writes ``study.json``,
-``stages/*.json`` and, for a cluster, ``batches/*.json`` below ``results/<study>/`` when a run starts.
+``stages/*.json`` and, with batches, ``batches/*.json`` below ``results/<study>/`` when a run starts.
 """
 
 from pathlib import Path
@@ -9,10 +9,10 @@ from pathlib import Path
 from rhm_scaling.planning import machine_or_exit, plan_or_exit
 from rhm_scaling.takeover import settle, take_over
 
-CLUSTER = machine_or_exit(config).cluster
+MACHINE = machine_or_exit(config)
 # where a cluster runs a batch, the batch's description says all
 PLAN = None
-if workflow.is_main_process or CLUSTER is None:
+if workflow.is_main_process or not MACHINE.batched:
     PLAN = plan_or_exit(
         config,
         Path(workflow.basedir),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from itertools import product as cartesian
 from typing import Any
 
@@ -80,6 +81,11 @@ class Plan:
         self.coordinates: list[tuple[Curve, Product]] = []
         self.curves: list[Curve] = []
         self.grids: dict[tuple[str, str], grid.Grid] = {}
+        self._parameters = {name: config.parameters() for name, config in study.grammars.items()}
+        # many blocks read the same data sets, so each of these is put together only once
+        self._grammar = cache(self._make_grammar)
+        self._sentences = cache(self._make_sentences)
+        self._exact = cache(self._make_exact)
         for name, experiment in study.experiments.items():
             for grammar in experiment.grammars:
                 self.grids[name, grammar] = self._grid(name, experiment, grammar)
@@ -167,9 +173,9 @@ class Plan:
 
     def parameters(self, grammar: str) -> Parameters:
         """Parameters of a grammar of the study."""
-        return self.study.grammars[grammar].parameters()
+        return self._parameters[grammar]
 
-    def _grammar(self, name: str, rule: int) -> Product:
+    def _make_grammar(self, name: str, rule: int) -> Product:
         parameters = self.parameters(name)
         what = {"grammar": parameters.specification(), "rule_seed": rule}
         label = f"{parameters.label()}/r{rule:03d}"
@@ -177,13 +183,16 @@ class Plan:
         reads = {"file": str(config.path)} if isinstance(config, FileGrammarConfig) else {}
         return self._add(make_product("grammars", label, what, reads=reads))
 
-    def _sentences(self, grammar: str, rule: int, sample: int, stream: str, size: int) -> Product:
+    def _make_sentences(
+        self, grammar: str, rule: int, sample: int, stream: str, size: int
+    ) -> Product:
         what = {"rule_seed": rule, "sample_seed": sample, "stream": stream, "size": size}
         label = f"{self.parameters(grammar).label()}/r{rule:03d}-s{sample:03d}-{stream}-{size}"
         inputs = {"grammar": self._grammar(grammar, rule)}
         return self._add(make_product("sentences", label, what, inputs))
 
-    def _exact(self, grammar: str, task: Task, rule: int, sentences: Product) -> Product:
+    def _make_exact(self, grammar: str, task: Task, rule: int, sample: int, size: int) -> Product:
+        sentences = self._sentences(grammar, rule, sample, "test", size)
         label = f"{sentences.name.rsplit('-', 1)[0]}-{task}"
         inputs = {"grammar": self._grammar(grammar, rule), "sentences": sentences}
         return self._add(make_product("exact", label, {"task": task}, inputs))
@@ -221,7 +230,7 @@ class Plan:
                     curve.grammar, rule, sample, stream, sentences
                 )
             inputs[f"{here}-exact"] = self._exact(
-                curve.grammar, curve.task, rule, inputs[f"{here}-test"]
+                curve.grammar, curve.task, rule, sample, experiment.test_size
             )
         what: dict[str, Any] = {
             "grammar": parameters.specification(),

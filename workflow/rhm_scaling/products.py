@@ -52,7 +52,7 @@ class Product:
     @property
     def identity(self) -> str:
         """The hash that ends the name."""
-        return identity(self.specification)
+        return self.name.rpartition("-")[2]
 
     @property
     def json(self) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,32 @@ from .records import read_record
 from .standing import Standing
 
 
-def reason(product: Product, root: Path = Path()) -> str:
+def _reason(
+    product: Product, root: Path, records: Callable[[Path, str], Mapping[str, list[Path]]]
+) -> str:
     """Why a product is not there: what tells it from the most similar one that is."""
-    if (root / product.files["record"]).is_file():
+    record = product.files["record"]
+    if (root / record).is_file():
         return "damaged"
-    label = Path(product.files["record"].replace(product.identity, "*"))
+    label, _, suffix = record.rpartition(f"-{product.identity}")
+    stem = root / label
     found = []
-    for path in (root / label.parents[1]).glob("/".join(label.parts[-2:])):
+    for path in records(stem.parent, suffix).get(stem.name, []):
         try:
             known = read_record(path)["specification"]
             found.append(", ".join(_differences(known, product.specification)))
         except UserError:
             continue
     return min(found, key=len) if found else "new"
+
+
+def _records(folder: Path, suffix: str) -> dict[str, list[Path]]:
+    """Records in a folder of the store, by their products' names without the identity."""
+    found = defaultdict(list)
+    for path in folder.glob(f"*{suffix}"):
+        name = str(path.relative_to(folder)).removesuffix(suffix)
+        found[name.rpartition("-")[0]].append(path)
+    return found
 
 
 def _differences(old: Any, new: Any, key: str = "") -> list[str]:
@@ -48,7 +62,8 @@ def _differences(old: Any, new: Any, key: str = "") -> list[str]:
 
 def cells(products: Iterable[Product], root: Path = Path()) -> pd.DataFrame:
     """What is to be made: a row a kind, cell and reason, with the number of jobs."""
-    rows = Counter((product.kind, _cell(product), reason(product, root)) for product in products)
+    records = cache(_records)  # thousands of products may share a folder
+    rows = Counter((known.kind, _cell(known), _reason(known, root, records)) for known in products)
     table = [(kind, cell, jobs, why) for (kind, cell, why), jobs in rows.items()]
     return pd.DataFrame(sorted(table), columns=["kind", "cell", "jobs", "why"])
 
@@ -65,12 +80,13 @@ def outlook(standing: Standing, rates: Rates) -> pd.DataFrame:
     needed = standing.needed()
     for kind in dict.fromkeys(product.kind for product in needed):
         mine = [product for product in needed if product.kind == kind]
+        seconds = [core_seconds(product, rates) for product in mine]
         rows.append(
             {
                 "work": kind,
                 "jobs": len(mine),
-                "core-seconds": sum(core_seconds(product, rates) for product in mine),
-                "longest": max(core_seconds(product, rates) for product in mine),
+                "core-seconds": sum(seconds),
+                "longest": max(seconds),
                 "memory_mb": max(map(memory, mine)),
                 "disk_mb": sum(map(disk, mine)),
             }

@@ -12,6 +12,7 @@ import pytest
 
 from conftest import ROOT, TINY, Project, call, labels_only
 from rhm_scaling import outlook
+from rhm_scaling.batches import batches
 from rhm_scaling.cells import Plan
 from rhm_scaling.cost import Rates
 from rhm_scaling.estimates import disk
@@ -19,6 +20,7 @@ from rhm_scaling.housekeeping import leftovers
 from rhm_scaling.products import KINDS
 from rhm_scaling.provenance import UserError
 from rhm_scaling.reading import load_study
+from rhm_scaling.settings import CLUSTER, Machine
 from rhm_scaling.standing import Standing
 
 
@@ -87,11 +89,14 @@ def test_the_plan_of_a_finished_study_compares_estimates_with_what_it_took(
 def test_time_follows_slots_and_disk_is_of_the_right_size(project: Project, tmp_path: Path) -> None:
     """A study never run, and the sizes of what is there."""
     study = load_study(ROOT / "config" / "studies" / "laptop.yaml")
-    table = outlook.outlook(Standing(Plan(study), root=tmp_path), Rates())
+    nothing = Standing(Plan(study), root=tmp_path)
+    table = outlook.outlook(nothing, Rates())
     times = [outlook.elapsed(table, slots) for slots in (1, 2, 4, 1000)]
     assert times[0] > 1.7 * times[1] > 1.7 * times[2] > times[3]
     assert times[3] >= table["longest"].max()
-    assert outlook.elapsed(table, 1000, 12.0) > times[3] + 12.0
+    found = batches(nothing, Machine.read(ROOT, CLUSTER), Rates(), 50, {}, {})
+    there = [outlook.on_cluster(found, slots, table) for slots in (1, 50)]
+    assert there[0] > there[1] > max(batch.seconds for batch in found)
     for kind, known in standing(project).plan.products.items():
         expected = sum(disk(product) for product in known.values()) * 2**20
         files = [project.folder / path for p in known.values() for path in p.files.values()]

@@ -5,7 +5,8 @@
 # make verify [REMOVE=1]  compare all results with their checksums; remove what is damaged
 # make clean [REMOVE=1]   list products that no study refers to; remove them
 # make test               set up, run the whole test suite
-# make soak [KILLS=50]    kill a run again and again, compare its tables with an undisturbed one
+# make soak [KILLS=50]    all that can happen to a study on a cluster; then kill a run here again and
+#                         again, compare its tables with those of an undisturbed one
 # make lint               format, style, types
 # make bench              speed, as ratios to plain loops and to this machine's peak
 # make docs               regenerate the schema and the reference of keys
@@ -57,6 +58,7 @@ test: setup
 	$(BIN)/pytest
 
 soak: setup
+	SOAK=1 $(BIN)/pytest tests/test_slurm.py
 	$(BIN)/python tests/soak.py $(if $(KILLS),--kills $(KILLS))
 
 lint: setup

@@ -52,11 +52,12 @@ def project(folder: Path) -> Path:
     return folder
 
 
-def start(folder: Path, log: Path) -> subprocess.Popen[bytes]:
-    """A run in a session of its own, as `make run` starts it."""
+def start(folder: Path, log: Path, batches: float = 0) -> subprocess.Popen[bytes]:
+    """A run in a session of its own, as `make run` starts it, with batches of so many minutes."""
     command = [
         *(sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/laptop"),
         *("--cores", "2", "--config", "study=config/studies/soak.yaml", "checkpoint_seconds=1"),
+        f"batch_minutes={batches}",
     ]
     with log.open("ab") as file:
         return subprocess.Popen(
@@ -129,7 +130,7 @@ def soak(
         wild = project(folder / f"wild-{round_}")
         log = folder / f"wild-{round_}.log"
         while True:
-            run = start(wild, log)
+            run = start(wild, log, chance.choice((0, 0.05)))
             # at least until the workflow is read; a run is through only when it is let
             patience = chance.uniform(1.0, 0.6 * whole) if done < kills else None
             try:

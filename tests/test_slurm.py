@@ -124,7 +124,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield started
 
 
-def project(folder: Path, batch_minutes: float = 0.05, **site: int) -> Project:
+def project(folder: Path, batch_minutes: float = 0.05, **site: int | str) -> Project:
     """A copy of the project with the study, and a description of the test's cluster."""
     folder.mkdir(exist_ok=True)
     made = Project(ROOT).copy(folder, results=False)
@@ -161,18 +161,23 @@ def resumed(made: Project) -> int:
     return sum("goes on at step" in log for log in logs(made))
 
 
+def refusing(folder: Path, which: str) -> str:
+    """A folder with an sbatch that refuses a submission if a command of the shell succeeds."""
+    folder.mkdir()
+    refuse = f'{which} && echo "busy" >&2 && exit 1'
+    submit = f'exec "{shutil.which("sbatch")}" "$@"'
+    (folder / "sbatch").write_text(f"#!/bin/sh\n{refuse}\n{submit}\n", encoding="utf-8")
+    (folder / "sbatch").chmod(0o755)
+    return str(folder)
+
+
 def test_a_refused_submission_and_a_cancelled_job(
     cluster: Cluster, calm: Project, tmp_path: Path
 ) -> None:
     # the first submission fails, as where a controller is busy
-    sbatch = tmp_path / "bin" / "sbatch"
-    sbatch.parent.mkdir()
-    refuse = f'mkdir "{tmp_path}/refused" 2>/dev/null && echo busy >&2 && exit 1'
-    real = f'exec "{shutil.which("sbatch")}" "$@"'
-    sbatch.write_text(f"#!/bin/sh\n{refuse}\n{real}\n", encoding="utf-8")
-    sbatch.chmod(0o755)
+    path = refusing(tmp_path / "bin", f'mkdir "{tmp_path}/refused" 2>/dev/null')
     made = project(tmp_path / "project")
-    run = Run.start(made, cluster, path=str(sbatch.parent))
+    run = Run.start(made, cluster, path=path)
     cluster.cancel(run.training().id)
     run.until(lambda: bool(run.jobs("CANCELLED")))
     run.end()
@@ -201,6 +206,24 @@ def test_the_submitter_killed_while_jobs_run(
     assert cluster.job(left).state == "COMPLETED"
     unchanged(made, calm)
     assert resumed(made) == 0
+
+
+def test_networks_for_a_gpu_are_sent_to_its_partition(cluster: Cluster, tmp_path: Path) -> None:
+    # no node has one: what is asked for is written down, and refused
+    ask = f'echo "$*" | grep -e --gpus -e --gres >> "{tmp_path}/asked"'
+    made = project(tmp_path / "project", account="physics")
+    with (made.folder / "config" / "cluster.yaml").open("a", encoding="utf-8") as file:
+        gpu = "{partition: fast, model: h100, cores: 2, memory_mb: 2000, minutes: 30}"
+        file.write(f"  gpu: {gpu}\ndevice: cuda\n")
+    run = Run.start(made, cluster, "--retries", "0", path=refusing(tmp_path / "bin", ask))
+    assert run.process.wait(timeout=120) == 1
+    asked = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
+    assert asked
+    for line in asked:
+        for option in ("-p fast", "h100:1", "--cpus-per-task=2", "--mem 2000", "-t "):
+            assert option in line
+    # what does not train went to the other nodes
+    assert {job.state for job in run.jobs("COMPLETED", "FAILED")} == {"COMPLETED"}
 
 
 @LONG

@@ -101,6 +101,6 @@ def _squeue(*options: str) -> list[str]:
         )
     except (subprocess.SubprocessError, OSError) as error:
         said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-        reason = said[-1] if said else "no answer"
+        reason = said[-1].removeprefix("squeue: ") if said else "no answer"
         raise UserError(f"squeue: {reason}; try again when SLURM answers") from error
     return done.stdout.splitlines()

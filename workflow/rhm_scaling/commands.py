@@ -138,8 +138,8 @@ def clean(arguments: Namespace) -> None:
 
 
 def bench(arguments: Namespace) -> None:
-    """Measure inference, sampler, training and the cost model: ratios to loops and to peaks."""
-    from .bench import cost, inference, sampler, training
+    """Measure inference, sampler, training, cost model, planning: ratios to loops and to peaks."""
+    from .bench import cost, inference, planning, sampler, training
 
     parts: dict[str, Callable[[], Any]] = {
         (inference.__doc__ or ""): inference.measure,
@@ -147,6 +147,7 @@ def bench(arguments: Namespace) -> None:
         (training.__doc__ or ""): training.measure,
         (cost.__doc__ or ""): lambda: cost.predictions(cost.calibrate()),
         (cost.growth.__doc__ or ""): cost.growth,
+        (planning.__doc__ or ""): planning.measure,
     }
     for title, measure in parts.items():
         print(title.splitlines()[0])

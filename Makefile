@@ -1,5 +1,6 @@
 # make run [STUDY=FILE] [PROFILE=slurm]   set up, run a study, here or on a cluster, print its exponents
 # make plan [STUDY=FILE]  what a run would do, why, and how long it would take
+# make status [STUDY=FILE]   what a run has made, makes, waits for, failed at; the time left
 # make archive [STUDY=FILE] [DATASETS=1]   one zip file of a finished study, for a paper
 # make reproduce ARCHIVE=FILE [DIR=FOLDER] [FORCE=1]   unpack it, set up, check; FORCE: run again
 # make verify [REMOVE=1]  compare all results with their checksums; remove what is damaged
@@ -20,7 +21,7 @@ HOW_slurm = --config
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run plan archive reproduce verify clean soak test lint bench docs setup
+.PHONY: run plan status archive reproduce verify clean soak test lint bench docs setup
 .DEFAULT_GOAL := run
 
 setup: $(VENV)/installed
@@ -40,6 +41,9 @@ run: setup
 
 plan: setup
 	@$(BIN)/python -m rhm_scaling plan "$(STUDY)"
+
+status: setup
+	@$(BIN)/python -m rhm_scaling status "$(STUDY)"
 
 archive: setup
 	@$(BIN)/python -m rhm_scaling archive "$(STUDY)" $(if $(DATASETS),--datasets)

@@ -102,7 +102,7 @@ class Batch:
         """
         try:
             known = json.loads(path.read_text(encoding="utf-8"))
-            products = [(kind, name) for kind, name in known.pop("products")]
+            products = [(str(kind), str(name)) for kind, name in known.pop("products")]
             return cls(products=products, **known)
         except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
             raise UserError(f"{path}: not readable ({error}); start the run again") from error

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from . import commands
-from .failures import FAILED
 from .gpus import claim
 from .lifeline import end_with_the_run
+from .logs import FAILED
 from .provenance import StoppedError, UserError, fingerprint, identity, remove_leftovers, write_text
 
 
@@ -222,6 +222,11 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("study", type=Path, help="the study's YAML file")
     plan.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="of this machine")
     plan.set_defaults(run=commands.plan)
+
+    status = known.add_parser("status", help=commands.status.__doc__)
+    status.add_argument("study", type=Path, help="the study's YAML file")
+    status.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="of this machine")
+    status.set_defaults(run=commands.status)
 
     verify = known.add_parser("verify", help=commands.verify.__doc__)
     verify.add_argument("--remove", action="store_true", help="what is damaged")

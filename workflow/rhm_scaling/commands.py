@@ -5,6 +5,7 @@ Heavy imports stay inside the commands that need them.
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -67,7 +68,7 @@ def plan(arguments: Namespace) -> None:
         print(outlook.cells(needed).to_string(index=False), "\n")
         print(table.to_string(index=False, float_format="{:.0f}".format))
         here = outlook.elapsed(table, arguments.cores)
-        print(f"here, {arguments.cores} cores: about {_duration(here)}")
+        print(f"here, {arguments.cores} cores: about {outlook.duration(here)}")
         if Path(CLUSTER).is_file():
             print(f"on the cluster of {_on_cluster(standing, rates, table)}")
     if len(made := outlook.foretold(standing, rates)):
@@ -87,19 +88,36 @@ def _on_cluster(standing: Any, rates: Any, table: Any) -> str:
     found = batches(standing, machine, rates, jobs, {}, {})
     cores = max((batch.threads for batch in found), default=0)
     memory = max((batch.memory for batch in found), default=0)
-    longest = max((batch.seconds for batch in found), default=0.0)
+    longest = outlook.duration(max((batch.seconds for batch in found), default=0.0))
+    whole = outlook.duration(outlook.on_cluster(found, jobs, table))
     return (
         f"{CLUSTER}: {len(found)} jobs, {jobs} at a time, with up to {cores} cores, {memory} MiB "
-        f"and {_duration(longest)} each: about {_duration(outlook.on_cluster(found, jobs, table))}"
+        f"and {longest} each: about {whole}"
     )
 
 
-def _duration(seconds: float) -> str:
-    """Seconds in the unit that a person would use."""
-    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} seconds"
+def status(arguments: Namespace) -> None:
+    """Print what state a study's run is in: what is made, runs, waits, failed; the time left."""
+    from .cells import Plan
+    from .cost import Rates
+    from .progress import Progress
+    from .reading import load_study
+    from .settings import Machine
+    from .slurm import queued
+    from .standing import Standing
+    from .takeover import under_way
+
+    plan, machine = Plan(load_study(arguments.study)), Machine.read(Path())
+    rates = Rates.read(Path("results", "machine.json"))
+    try:
+        jobs = queued(Path(), ended=True)
+    except UserError as error:
+        jobs = []
+        print(f"rhm_scaling: {error}", file=sys.stderr)
+    began = under_way(Path(".snakemake"))
+    # asked last, so that nothing is taken for unfinished whose job has ended meanwhile
+    progress = Progress(Standing(plan, machine.spared), jobs, began, rates)
+    print("\n".join(progress.report(arguments.cores)))
 
 
 def verify(arguments: Namespace) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from .logs import Log
 from .standing import Standing
-
-FAILED = "failed: "  # begins the last line in the log of a job that could say why
 
 
 def failures(standing: Standing, since: float) -> Iterator[str]:
@@ -20,17 +18,10 @@ def failures(standing: Standing, since: float) -> Iterator[str]:
     since
         When the run started, as a time stamp.
     """
-    for log in _logs(standing):
-        path = standing.root / log
-        try:
-            if path.stat().st_mtime < since:
-                continue
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            continue
-        last = re.sub(r"^\S+ \S+ ", "", lines[-1]) if lines else ""
-        said = last.startswith(FAILED)
-        yield f"{log}: {last.removeprefix(FAILED) if said else _SILENT}"
+    for path in _logs(standing):
+        log = Log.read(standing.root / path)
+        if log and log.written >= since:
+            yield f"{path}: {log.failure or _SILENT}"
 
 
 _SILENT = "ended without a word: killed, perhaps for its memory; run again to go on where it was"

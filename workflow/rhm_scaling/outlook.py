@@ -151,3 +151,11 @@ def foretold(standing: Standing, rates: Rates) -> pd.DataFrame:
     columns = ["cell", "blocks", "estimated", "actual"]
     table = pd.DataFrame(rows, columns=columns).groupby("cell", as_index=False).sum()
     return table.assign(ratio=table["estimated"] / table["actual"])
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that a person would use."""
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds"

@@ -64,6 +64,8 @@ def queued(folder: Path, ended: bool = False) -> list[QueuedJob]:
         return []
     found = []
     for line in _squeue("--me", f"--format={_FORMAT}", *(["--states=all"] if ended else [])):
+        if line.count("|") < _FORMAT.count("|"):  # a cluster's name, where there are several
+            continue
         number, state, comment, where, elapsed, left, reason = line.split("|", 6)
         name = _BATCH.match(comment)
         if name and Path(where) == folder.absolute():

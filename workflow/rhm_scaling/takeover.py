@@ -60,6 +60,7 @@ def _unlock(memory: Path) -> None:
     """
     if not alone(memory):
         return
+    os.utime(memory / "alive")  # a run that is not alone leaves the date of the one before it
     shutil.rmtree(memory / "incomplete", ignore_errors=True)
     if any((memory / "locks").glob("*")):
         shutil.rmtree(memory / "locks")
@@ -81,4 +82,22 @@ def alone(memory: Path) -> bool:
         return False
     finally:
         with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH)  # nobody has it alone for longer than a moment
+
+
+def under_way(memory: Path) -> float | None:
+    """When the run began that is under way with this folder of Snakemake's, if there is one.
+
+    Nothing is created, and no lock is kept.
+    """
+    path = memory / "alive"
+    try:
+        # a network file system locks only what is opened for writing
+        with path.open("r+" if os.access(path, os.W_OK) else "r") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return os.fstat(file.fileno()).st_mtime
+    except OSError:  # no run ever, or a file system without locks
+        pass
+    return None

@@ -1,0 +1,58 @@
+"""Logs of jobs: when one was written last, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+FAILED = "failed: "  # begins the last entry in the log of a job that could say why
+_MADE = "made in "  # begins the last entry of a job that made what it should
+_TAIL = 2**13  # bytes that are read of a log
+_STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
+
+
+@dataclass(frozen=True)
+class Log:
+    """The end of a job's log.
+
+    Attributes
+    ----------
+    written
+        When it was written last, as a time stamp.
+    lines
+        The last ones that are not empty.
+    """
+
+    written: float
+    lines: list[str]
+
+    @classmethod
+    def read(cls, path: Path) -> Log | None:
+        """The end of a log; none if it cannot be read."""
+        try:
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                file.seek(max(0, status.st_size - _TAIL))
+                text = file.read(_TAIL).decode("utf-8", errors="replace")
+        except OSError:
+            return None
+        return cls(status.st_mtime, [line for line in text.splitlines() if line.strip()])
+
+    @property
+    def last(self) -> str:
+        """The first line of the last entry, without its time stamp."""
+        # an error's message can have lines of its own, which have no stamp
+        entries = [line for line in self.lines if _STAMP.match(line)] or self.lines
+        return _STAMP.sub("", entries[-1]) if entries else ""
+
+    @property
+    def failure(self) -> str | None:
+        """Why the job failed, if it could say so."""
+        return self.last.removeprefix(FAILED) if self.last.startswith(FAILED) else None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it breaks off: its job is under way, or was killed."""
+        return not self.last.startswith((FAILED, _MADE))

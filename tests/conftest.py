@@ -175,6 +175,7 @@ class Project:
 
     def copy(self, folder: Path, results: bool = True) -> Project:
         """Another project of the same sources, with the results but not Snakemake's memory."""
+        folder.mkdir(exist_ok=True)
         names = ["Snakefile", "workflow", "config", "envs", *(["results"] if results else [])]
         for name in names:
             copy = shutil.copytree if (self.folder / name).is_dir() else shutil.copyfile

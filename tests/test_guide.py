@@ -27,7 +27,6 @@ def lines() -> list[str]:
 
 def test_every_line_of_the_guide_runs_on_a_cluster(tmp_path: Path) -> None:
     folder = tmp_path / "project"
-    folder.mkdir()
     Project(ROOT).copy(folder, results=False)
     for name in BESIDE:
         shutil.copy(ROOT / name, folder)
@@ -45,7 +44,7 @@ def test_every_line_of_the_guide_runs_on_a_cluster(tmp_path: Path) -> None:
     with Cluster.start(tmp_path / "slurm") as cluster:
         for line in lines():
             done = subprocess.run(
-                ["bash", "-c", line.replace("make ", "make --assume-old=.venv/installed ", 1)],
+                ["bash", "-c", re.sub("^make", "make --assume-old=.venv/installed", line)],
                 cwd=folder,
                 env={**os.environ, **cluster.environment, "PYTHONDONTWRITEBYTECODE": "1"},
                 capture_output=True,

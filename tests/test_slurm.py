@@ -126,7 +126,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 def project(folder: Path, batch_minutes: float = 0.05, **site: int | str) -> Project:
     """A copy of the project with the study, and a description of the test's cluster."""
-    folder.mkdir(exist_ok=True)
     made = Project(ROOT).copy(folder, results=False)
     (folder / "study.yaml").write_text(STUDY, encoding="utf-8")
     lines = "".join(f"  {key}: {value}\n" for key, value in {**SITE, **site}.items())

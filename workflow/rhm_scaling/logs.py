@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FAILED = "failed: "  # begins the last entry in the log of a job that could say why
+STOPPED = "stopped by a signal"  # begins why it failed, if it was asked to
 _MADE = "made in "  # begins the last entry of a job that made what it should
 _TAIL = 2**13  # bytes that are read of a log
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
@@ -51,6 +52,11 @@ class Log:
     def failure(self) -> str | None:
         """Why the job failed, if it could say so."""
         return self.last.removeprefix(FAILED) if self.last.startswith(FAILED) else None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the job was asked to stop, and has kept what it needs to go on."""
+        return (self.failure or "").startswith(STOPPED)
 
     @property
     def unfinished(self) -> bool:

@@ -339,7 +339,9 @@ def _item(
     log = logs.get(path)
     if log and log.written < maker.since:
         log = None
-    if log and log.failure is not None:
+    if log and log.stopped:
+        state, says = "interrupted", ""
+    elif log and log.failure is not None:
         state, says = "failed", log.failure
     elif log and maker.works:
         state, says = "running", maker.says

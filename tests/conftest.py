@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,9 +131,11 @@ class Project:
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
-    def planned(self, *arguments: str, study: str = TINY) -> dict[str, int]:
+    def planned(
+        self, *arguments: str, study: str = TINY, settings: Sequence[str] = ()
+    ) -> dict[str, int]:
         """Number of jobs by rule in a dry run."""
-        done = self.snakemake("-n", *arguments, "--config", f"study={study}")
+        done = self.snakemake("-n", *arguments, "--config", f"study={study}", *settings)
         text = done.stdout + done.stderr
         if "Nothing to be done" in text:
             return {}

@@ -183,8 +183,9 @@ def keys_made(project: Project) -> dict[Key, float]:
 
 def test_a_run_in_batches_makes_the_same(project: Project, tmp_path: Path) -> None:
     made = project.copy(tmp_path / "batched", results=False)
-    study = ("--config", f"study={TINY}", "batch_minutes=1", "temporary=[datasets,models]")
-    counts = made.planned(*study[1:])
+    settings = ("batch_minutes=1", "temporary=[datasets,models]")
+    study = ("--config", f"study={TINY}", *settings)
+    counts = made.planned(settings=settings)
     assert set(counts) >= {"make_batch", "fit_curves"} and "train_block" not in counts
     made.snakemake("--quiet", "all", *study)
     code, lines, _ = call(
@@ -193,7 +194,7 @@ def test_a_run_in_batches_makes_the_same(project: Project, tmp_path: Path) -> No
     assert code == 0 and lines[-1].endswith("0 within replica noise, none different"), lines
     assert not list(made.folder.glob("results/store/**/*.safetensors"))
     assert not list(made.folder.glob("results/store/sentences/**/*.npy"))
-    assert made.planned(*study[1:]) == {}
+    assert made.planned(settings=settings) == {}
 
     # one block is gone: its batch holds it, and the data that it reads, and nothing else
     (block,) = list(made.folder.glob("results/store/models/*/*/cnn-w8*/P*64/*/record.json"))[:1]

@@ -21,7 +21,6 @@ from soak import differences
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 LONG = pytest.mark.skipif("SOAK" not in os.environ, reason="a part of make soak")
-NAME = "soak"  # as in soak.STUDY, which is larger
 STUDY = """
 name: soak
 grammars:
@@ -29,16 +28,15 @@ grammars:
 architectures:
   cnn: {kind: cnn, width: 64, training: &long {max_steps: 2500, min_steps: 2500, train_loss: 0.0}}
   transformer: {kind: transformer, width: 16, training: *long}
-  counting: {kind: counting}
 experiments:
   last:
     task: last_token
     grammars: [deep]
-    architectures: [cnn, transformer, counting]
+    architectures: [cnn, transformer]
     train_sizes: [128, 512]
     validation_size: 512
     test_size: 512
-    replicas: {rule_draws: 3}
+    replicas: {rule_draws: 2}
 """
 SITE = {"cores": 1, "memory_mb": 2500, "minutes": 20}
 
@@ -110,7 +108,7 @@ class Run:
         from rhm_scaling.batches import Batch
 
         name = job.comment.rsplit("_", 1)[1]
-        batch = Batch.read(self.project.folder / "results" / NAME / "batches" / f"{name}.json")
+        batch = Batch.read(self.project.folder / "results" / "soak" / "batches" / f"{name}.json")
         folders = [
             self.project.folder / "results" / "store" / kind / block
             for kind, block in batch.products

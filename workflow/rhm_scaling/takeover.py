@@ -31,6 +31,8 @@ def take_over(plan: WorkflowPlan) -> None:
         sys.exit(1)
     _unlock(memory)
     plan.standing.correct_clocks()
+    if plan.machine.cluster is not None:
+        _ask_squeue_only()
 
 
 def settle(plan: WorkflowPlan, workflow: Any) -> None:
@@ -49,6 +51,28 @@ def settle(plan: WorkflowPlan, workflow: Any) -> None:
     options.rerun_triggers = frozenset({RerunTrigger.MTIME})
     workflow.dag.forcefiles.update(plan.standing.outdated())
     workflow.dag.forcefiles.update(batch.receipt for batch in plan.batches.values())
+
+
+def _ask_squeue_only() -> None:
+    """Keep SLURM's executor from turning to sacct while the controller is away.
+
+    Before every look it asks the controller how long it remembers jobs, and without an answer takes
+    that look, and all its attempts, with sacct. Where there is no accounting these fail, and the
+    executor forgets its jobs and the run waits for ever (compare issue 207 of
+    snakemake-executor-plugin-slurm). So it is given the last answer.
+    """
+    with contextlib.suppress(ImportError, AttributeError):
+        import snakemake_executor_plugin_slurm as executor
+
+        ask = executor.get_min_job_age
+        last: list[int] = []
+
+        def remembered() -> int | None:
+            if (age := ask()) is not None:
+                last[:] = [age]
+            return last[0] if last else None
+
+        executor.get_min_job_age = remembered
 
 
 def _unlock(memory: Path) -> None:

@@ -466,7 +466,10 @@ def test_names_that_are_accepted_stay_names_in_tables(name: str) -> None:
     assert pd.read_csv(io.StringIO(table))["grammar"].tolist() == [name]
 
 
-SETTINGS = ["study", "device", "threads", "memory_mb", "checkpoint_seconds", "scratch", "temporary"]
+SETTINGS = [
+    *("study", "device", "threads", "memory_mb", "checkpoint_seconds", "scratch", "temporary"),
+    *("batch_minutes", "cluster"),
+]
 
 
 @given(
@@ -486,7 +489,8 @@ def test_mutated_settings_are_accepted_or_refused_in_a_line(
     if isinstance(found, list):
         assert len(found) == 1
         assert re.match(
-            r"config/config\.yaml: .*: .|.*: .*; give study=FILE|.*: must hold", found[0]
+            r"config/(config|cluster)\.yaml: .*: .|.*: .*; give study=FILE|.*: must hold|squeue: ",
+            found[0],
         )
     else:
         assert all(1 <= job.threads <= 10**4 for job in found.jobs.values())

@@ -122,10 +122,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield started
 
 
-def project(folder: Path, batch_minutes: float = 0.05, **site: int | str) -> Project:
+def project(
+    folder: Path, batch_minutes: float = 0.05, steps: int = 2500, **site: int | str
+) -> Project:
     """A copy of the project with the study, and a description of the test's cluster."""
     made = Project(ROOT).copy(folder, results=False)
-    (folder / "study.yaml").write_text(STUDY, encoding="utf-8")
+    (folder / "study.yaml").write_text(STUDY.replace("2500", str(steps)), encoding="utf-8")
     lines = "".join(f"  {key}: {value}\n" for key, value in {**SITE, **site}.items())
     text = f"batch_minutes: {batch_minutes}\ncluster:\n{lines}"
     (folder / "config" / "cluster.yaml").write_text(text, encoding="utf-8")
@@ -135,7 +137,11 @@ def project(folder: Path, batch_minutes: float = 0.05, **site: int | str) -> Pro
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The study, run on this machine on the same number of threads."""
-    made = project(tmp_path_factory.mktemp("calm"))
+    return run_here(project(tmp_path_factory.mktemp("calm")))
+
+
+def run_here(made: Project) -> Project:
+    """Run the study on this machine."""
     made.snakemake("--quiet", "all", "--config", "study=study.yaml", "threads=1")
     return made
 
@@ -265,9 +271,10 @@ def test_out_of_memory(cluster: Cluster, calm: Project, tmp_path: Path) -> None:
 
 
 @LONG
-def test_out_of_time(cluster: Cluster, calm: Project, tmp_path: Path) -> None:
+def test_out_of_time(cluster: Cluster, tmp_path: Path) -> None:
     # all in one batch, which takes longer than the minute that it may have
-    made = project(tmp_path, batch_minutes=10, minutes=1)
+    calm = run_here(project(tmp_path / "calm", steps=8000))
+    made = project(tmp_path / "made", batch_minutes=10, steps=8000, minutes=1)
     run = Run.start(made, cluster)
     run.end()
     assert run.jobs("TIMEOUT") and resumed(made) >= 1

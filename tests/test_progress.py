@@ -21,7 +21,7 @@ from rhm_scaling.cost import Rates
 from rhm_scaling.products import Product
 from rhm_scaling.progress import Progress
 from rhm_scaling.reading import load_study
-from rhm_scaling.slurm import QueuedJob
+from rhm_scaling.slurm import QueuedJob, lost
 from rhm_scaling.standing import Standing
 from rhm_scaling.takeover import alone, under_way
 
@@ -309,6 +309,20 @@ def test_of_several_jobs_the_last_counts(small: Project, plan: Plan) -> None:
     assert state(job("9", "CANCELLED"), job("10", "COMPLETED")) == "interrupted"
     # a run on this machine, after a cluster's job was cancelled
     assert state(job("9", "CANCELLED"), began=time.time() - 60) == "running"
+
+
+def test_at_the_end_of_a_run_a_lost_job_is_a_line(small: Project) -> None:
+    jobs = [
+        line(small, 12, names(1), "COMPLETED", "(None)"),  # of a second attempt
+        line(small, 10, names(1), "TIMEOUT", "(TimeLimit)"),
+        line(small, 9, names(2), "NODE_FAIL", "(None)"),
+        line(small, 11, names(2), "OUT_OF_MEMORY", "(OutOfMemory)"),
+        line(small, 13, names(3), "FAILED", "(NonZeroExitCode)"),
+    ]
+    squeue(small, "\n".join(jobs))
+    log = f".snakemake/slurm_logs/rule_make_batch/tiny_{names(2)}/11.log"
+    says = "SLURM ended the job as OUT_OF_MEMORY; run again to go on where it was"
+    assert [*lost(small.folder, "tiny", {names(1), names(2)})] == [f"{log}: {says}"]
 
 
 def test_a_queue_that_does_not_answer_is_a_line(small: Project) -> None:

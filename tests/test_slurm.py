@@ -220,6 +220,7 @@ def test_networks_for_a_gpu_are_sent_to_its_partition(cluster: Cluster, tmp_path
         file.write(f"  gpu: {gpu}\ndevice: cuda\n")
     run = Run.start(made, cluster, "--retries", "0", path=refusing(tmp_path / "bin", ask))
     assert run.process.wait(timeout=120) == 1
+    assert "busy" in run.said
     asked = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
     assert asked
     for line in asked:

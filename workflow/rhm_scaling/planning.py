@@ -23,6 +23,7 @@ from .products import STORE, Product
 from .provenance import PACKAGE, UserError, write_if_changed, write_text
 from .reading import load_study
 from .settings import Machine, read_settings
+from .slurm import lost
 from .standing import Standing
 
 
@@ -164,8 +165,12 @@ class WorkflowPlan(Plan):
 
     def failed(self) -> None:
         """Print a line for each job of this run that has failed."""
-        for line in failures(Standing(self, self.machine.spared), self.started):
-            print(line, file=sys.stderr)
+        lines = [*failures(Standing(self, self.machine.spared), self.started)]
+        if self.machine.cluster is not None:
+            undone = {name for name, b in self.batches.items() if not Path(b.receipt).exists()}
+            with contextlib.suppress(UserError):  # the files' lines are enough
+                lines += lost(Path(), self.study.name, undone)
+        print(*lines, sep="\n", file=sys.stderr)
 
 
 _ROOM = 16.0  # MiB for tables, figures and logs

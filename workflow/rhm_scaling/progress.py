@@ -26,15 +26,11 @@ from .logs import Log
 from .outlook import duration, foretold
 from .products import Product
 from .provenance import UserError
-from .slurm import QueuedJob
+from .slurm import BADLY, QueuedJob
 from .standing import Standing
 
 STATES = ("running", "waiting", "failed", "interrupted")
 _TABLES = "tables and figures"
-_BADLY = {
-    *("BOOT_FAIL", "CANCELLED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY"),
-    *("PREEMPTED", "TIMEOUT"),
-}
 _SKEW = 60.0  # seconds by which the clocks of nodes may differ
 _STEP = re.compile(r": step (\d+), \d+ of (\d+) active")
 _MOST = 20  # items that are listed of each state
@@ -278,7 +274,7 @@ class Progress:
 
 
 def _lives(job: QueuedJob) -> bool:
-    return job.state != "COMPLETED" and job.state not in _BADLY
+    return job.state != "COMPLETED" and job.state not in BADLY
 
 
 def _rank(job: QueuedJob) -> tuple[bool, bool, int]:
@@ -294,7 +290,7 @@ def _maker(job: QueuedJob, batch: Batch) -> Maker:
         return Maker(math.inf, says=texts.line(job.reason))
     if not _lives(job):
         log = str(Path(batch.file).with_suffix(".log"))
-        return Maker(lost=f"{who}: {job.state}" if job.state in _BADLY else "", log=log)
+        return Maker(lost=f"{who}: {job.state}" if job.state in BADLY else "", log=log)
     says = f"{who} on {texts.line(job.reason)}, {job.left} until its limit"
     return Maker(time.time() - _seconds(job.elapsed) - _SKEW, works=True, says=says)
 

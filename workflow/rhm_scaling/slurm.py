@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,11 @@ class QueuedJob:
     left: str
 
 
+# how jobs end that have not done what they should
+BADLY = {
+    *("BOOT_FAIL", "CANCELLED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY"),
+    *("PREEMPTED", "TIMEOUT"),
+}
 # what the log of a job says of its allocation
 GIVEN = re.compile(r"SLURM job \d+ has (?P<cores>\d+) cores since (?P<start>\S+)")
 _FORMAT = "%i|%T|%k|%Z|%M|%L|%R"
@@ -71,6 +77,34 @@ def queued(folder: Path, ended: bool = False) -> list[QueuedJob]:
         if name and Path(where) == folder.absolute():
             found.append(QueuedJob(number, name[1], state, reason, elapsed, left))
     return found
+
+
+def lost(folder: Path, study: str, batches: Collection[str]) -> Iterator[str]:
+    """A line, with SLURM's log, for each batch of a study whose last job has ended badly.
+
+    Parameters
+    ----------
+    folder
+        The project's.
+    study
+        Its name.
+    batches
+        Names of those that are not done.
+
+    Raises
+    ------
+    UserError
+        If SLURM does not answer.
+    """
+    last = {job.batch: job for job in sorted(queued(folder, ended=True), key=_number)}
+    for job in last.values():
+        if job.batch in batches and job.state in BADLY:
+            log = f".snakemake/slurm_logs/rule_make_batch/{study}_{job.batch}/{job.number}.log"
+            yield f"{log}: SLURM ended the job as {job.state}; run again to go on where it was"
+
+
+def _number(job: QueuedJob) -> int:
+    return int(job.number) if job.number.isdigit() else 0
 
 
 def given() -> str | None:

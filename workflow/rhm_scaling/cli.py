@@ -159,7 +159,7 @@ def _batch(arguments: argparse.Namespace) -> None:
     failed = []
     for (kind, name), command in batch.pending():
         try:
-            status = main(command)
+            status = _outcome(command)
         except Exception:
             traceback.print_exc()
             status = _FAILED
@@ -176,7 +176,7 @@ def _batch(arguments: argparse.Namespace) -> None:
     write_text(arguments.receipt, "")
 
 
-_FAILED, _STOPPED = 1, 2  # exit status
+_FAILED, _STOPPED = 1, 2  # how a command ended
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -268,6 +268,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 if it succeeded. A user's mistake ends in one line, not a traceback."""
+    return int(_outcome(argv) != 0)
+
+
+def _outcome(argv: Sequence[str] | None) -> int:
+    """How a command ended: 0, `_FAILED` or `_STOPPED`."""
     arguments = _parser().parse_args(argv)
     log = _logger(getattr(arguments, "log", None))
     try:

@@ -38,6 +38,7 @@ experiments:
     test_size: 512
     replicas: {rule_draws: 2}
 """
+STARTED: list[subprocess.Popen[bytes]] = []
 SITE = {"cores": 1, "memory_mb": 2500, "minutes": 20}
 
 
@@ -68,6 +69,7 @@ class Run:
                 stderr=log,
                 start_new_session=True,
             )
+        STARTED.append(process)
         return cls(project, cluster, process)
 
     @property
@@ -114,6 +116,16 @@ class Run:
             for kind, block in batch.products
         ]
         return [path for folder in folders for path in folder.glob("checkpoint-*")]
+
+
+@pytest.fixture(autouse=True)
+def no_run_outlives_its_test() -> Iterator[None]:
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        if process.poll() is None:  # the test has failed
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 @pytest.fixture(scope="module")

@@ -86,9 +86,7 @@ def test_changing_back_gives_the_same_fingerprint(edit: Edit) -> None:
 
 
 def test_a_helper_imported_inside_a_function_counts(edit: Edit) -> None:
-    edit(
-        "fitting", "def _mean_curve(", "def unused():\n    from . import theory\n\ndef _mean_curve("
-    )
+    edit("fitting", "def mean_curve(", "def unused():\n    from . import theory\n\ndef mean_curve(")
     before = prints()
     edit("theory", "- 1 > 1e-12", "- 1 > 1e-13")
     assert "fits" in changed(before)

@@ -160,7 +160,7 @@ def fit_with_interval(
 
     `replicas` as in `bootstrap_means`, its columns the `sizes` inside the window.
     """
-    best = fit_power_law(sizes, _mean_curve(replicas))
+    best = fit_power_law(sizes, mean_curve(replicas))
     if not np.isfinite(best.exponent):
         return best, np.nan, np.nan
     curves = bootstrap_means(replicas, seed)
@@ -169,7 +169,8 @@ def fit_with_interval(
     return best, *interval(best.exponent, resampled, replicas)
 
 
-def _mean_curve(replicas: pd.DataFrame) -> Array:
+def mean_curve(replicas: pd.DataFrame) -> Array:
+    """Mean over rule draws of each draw's mean over replicas, ``(sizes,)``."""
     by_draw = replicas.groupby(level="rule_seed").mean()
     return _column_means(by_draw.to_numpy(dtype=float))
 
@@ -182,7 +183,7 @@ def local_exponents(sizes: Array, replicas: pd.DataFrame, seed: int) -> pd.DataF
             steps = -np.diff(np.log(curves), axis=-1) / np.diff(np.log(sizes))
         return np.asarray(np.where(np.isfinite(steps), steps, np.nan))
 
-    estimate = slopes(_mean_curve(replicas))
+    estimate = slopes(mean_curve(replicas))
     resampled = slopes(bootstrap_means(replicas, seed))
     rows = []
     for column, exponent in enumerate(estimate):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -21,8 +23,11 @@ def gradients(network: Pack, step: int) -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("kind", ["sgd", "adam"])
 @pytest.mark.parametrize("architecture", ["cnn", "transformer"])
-def test_each_replica_moves_as_by_pytorch_at_its_own_rate(kind: str, architecture: str) -> None:
-    network = build(architecture, SHAPE, [1, 2, 3])
+@pytest.mark.parametrize("base_width", [None, 2])
+def test_each_replica_moves_as_by_pytorch_at_its_own_rate(
+    kind: str, architecture: str, base_width: int | None
+) -> None:
+    network = build(architecture, replace(SHAPE, base_width=base_width), [1, 2, 3])
     start = [p.detach().clone() for p in network.parameters()]
     optimizer = Optimizer(network, kind, RATES, momentum=0.8)
     for step, factor in enumerate(FACTORS):
@@ -30,11 +35,15 @@ def test_each_replica_moves_as_by_pytorch_at_its_own_rate(kind: str, architectur
             parameter.grad = gradient
         optimizer.step(factor)
         assert all(p.grad is None for p in network.parameters())
+    named = network.rate_scales(kind)
+    scales = [named.get(name, 1.0) for name, _ in network.named_parameters()]
     for replica, rate in enumerate(RATES):
         alone = [torch.nn.Parameter(p[replica].clone()) for p in start]
-        known = torch.optim.SGD(alone, momentum=0.8) if kind == "sgd" else torch.optim.Adam(alone)
+        groups = [{"params": [parameter]} for parameter in alone]
+        known = torch.optim.SGD(groups, momentum=0.8) if kind == "sgd" else torch.optim.Adam(groups)
         for step, factor in enumerate(FACTORS):
-            known.param_groups[0]["lr"] = rate * factor * network.rate_scale
+            for group, scale in zip(known.param_groups, scales, strict=True):
+                group["lr"] = rate * factor * scale
             for parameter, gradient in zip(alone, gradients(network, step), strict=True):
                 parameter.grad = gradient[replica]
             known.step()

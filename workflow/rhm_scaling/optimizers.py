@@ -7,14 +7,12 @@ training (they load its compiler); the arithmetic here is theirs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from .models.layers import Pack
+from .models.layers import OptimizerKind, Pack
 
-Kind = Literal["sgd", "adam"]
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8  # of Adam, the usual ones
 
 
@@ -29,16 +27,19 @@ class Optimizer:
         ``sgd`` or ``adam``.
     rates
         Learning rate of each replica as configured, ``(R,)``; what the width does to it
-        (`Pack.rate_scale`) is applied here.
+        (`Pack.rate_scales`) is applied here.
     momentum
         Of ``sgd``.
     """
 
-    def __init__(self, network: Pack, kind: Kind, rates: Sequence[float], momentum: float) -> None:
+    def __init__(
+        self, network: Pack, kind: OptimizerKind, rates: Sequence[float], momentum: float
+    ) -> None:
         self._parameters = list(network.parameters())
         self._kind, self._momentum = kind, momentum
         device = self._parameters[0].device
-        self._rates = torch.tensor(rates, device=device) * network.rate_scale
+        configured, scales = torch.tensor(rates, device=device), network.rate_scales(kind)
+        self._rates = [configured * scales.get(name, 1.0) for name, _ in network.named_parameters()]
         moments = 1 if kind == "sgd" else 2
         self._moments = [
             [torch.zeros_like(parameter) for parameter in self._parameters] for _ in range(moments)
@@ -53,11 +54,11 @@ class Optimizer:
         """
         self._steps += 1
         change = self._descend if self._kind == "sgd" else self._adapt
-        for parameter, *moments in zip(self._parameters, *self._moments):
+        for parameter, rate, *moments in zip(self._parameters, self._rates, *self._moments):
             gradient = parameter.grad
             if gradient is None:
                 raise RuntimeError("a parameter has no gradient: call backward before step")
-            rates = self._rates.view(-1, *[1] * (parameter.dim() - 1))
+            rates = rate.view(-1, *[1] * (parameter.dim() - 1))
             change(parameter, gradient, rates, factor, *moments)
             parameter.grad = None
 
@@ -85,7 +86,7 @@ class Optimizer:
     def keep(self, network: Pack, replicas: Tensor) -> None:
         """Go on with some `replicas` of the pack, `network` having been cut down to them."""
         self._parameters = list(network.parameters())
-        self._rates = self._rates[replicas]
+        self._rates = [rates[replicas] for rates in self._rates]
         self._moments = [[moment[replicas] for moment in moments] for moments in self._moments]
 
     def state(self) -> dict[str, Tensor]:

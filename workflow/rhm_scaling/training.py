@@ -20,8 +20,8 @@ from torch import Tensor
 
 from .checkpoints import Checkpoint, State
 from .examples import Examples, evaluate, example_losses
-from .models.layers import Pack
-from .optimizers import Kind, Optimizer
+from .models.layers import OptimizerKind, Pack
+from .optimizers import Optimizer
 
 StopReason = Literal["patience", "train_loss", "max_steps", "diverged"]
 _FIRST_EVALUATION = 8  # earlier evaluations would cost more than they tell
@@ -31,7 +31,7 @@ _FIRST_EVALUATION = 8  # earlier evaluations would cost more than they tell
 class Settings:
     """How a network is trained; `config/README.md` explains each value."""
 
-    optimizer: Kind
+    optimizer: OptimizerKind
     momentum: float
     warmup_steps: int
     batch_size: int

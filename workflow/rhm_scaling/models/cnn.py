@@ -8,15 +8,15 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from .layers import Pack, Shape, one_hot
+from .layers import OptimizerKind, Pack, Shape, one_hot
 
 
 class Network(Pack):
     """``L`` convolutions of patch size and stride ``s``, then a mean-field readout.
 
     Weights are standard normal, divided by the square root of their fan-in in the forward pass;
-    ReLU, no bias; the readout is divided by the width (arXiv:2307.02129, appendix). In this
-    parametrization the learning rate of plain gradient descent scales with the width.
+    ReLU, no bias; the readout is divided by the width (arXiv:2307.02129, appendix). With the rates
+    of `rate_scales` a step moves every layer equally far whatever the width.
     """
 
     def __init__(self, shape: Shape, generators: Sequence[torch.Generator]) -> None:
@@ -27,10 +27,16 @@ class Network(Pack):
         )
         self.readout = self.normal(shape.width, shape.outputs)
 
-    @property
-    def rate_scale(self) -> float:
-        """The width."""
-        return float(self.shape.width)
+    def rate_scales(self, optimizer: OptimizerKind) -> dict[str, float]:
+        """The width for gradient descent; for Adam, of filters that sum over the width, its root.
+
+        Adam moves every weight equally far; such a filter adds as many moves as the width, and
+        divides by the root of that alone.
+        """
+        width = self.shape.width
+        if optimizer == "sgd":
+            return {name: float(width) for name, _ in self.named_parameters()}
+        return {f"filters.{level}": width**-0.5 for level in range(1, len(self.filters))}
 
     def _layers(self, tokens: Tensor) -> Iterator[tuple[Tensor, float]]:
         """Of each layer the activations ``(R, B * patches, w)`` and the factor they lack.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,8 @@ from torch.nn import functional
 
 from ..grammar import Parameters
 from ..tasks import Task, outputs
+
+OptimizerKind = Literal["sgd", "adam"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class Shape:
         ``autoregressive`` networks answer at every position, the others once.
     width, depth, heads
         Of the network; `heads` matters to attention alone.
+    base_width
+        Width at which the maximal-update parametrization equals the standard one; None for the
+        standard one.
     """
 
     v: int
@@ -42,10 +47,11 @@ class Shape:
     width: int
     depth: int
     heads: int = 1
+    base_width: int | None = None
 
     @classmethod
     def of(cls, parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Shape:
-        """The shape for a grammar and task; `architecture` holds width, depth and heads."""
+        """The shape for a grammar and task; `architecture` holds what decides the network's."""
         return cls(
             v=parameters.v,
             s=parameters.s,
@@ -55,6 +61,7 @@ class Shape:
             width=architecture["width"],
             depth=architecture["depth"],
             heads=architecture["heads"],
+            base_width=architecture.get("base_width"),
         )
 
 
@@ -89,10 +96,9 @@ class Pack(nn.Module):
             for name, parameter in list(module.named_parameters(recurse=False)):
                 setattr(module, name, nn.Parameter(parameter.detach()[replicas]))
 
-    @property
-    def rate_scale(self) -> float:
-        """What the configured learning rate is multiplied with (its scaling with the width)."""
-        return 1.0
+    def rate_scales(self, optimizer: OptimizerKind) -> dict[str, float]:
+        """What the configured learning rate is multiplied with, by parameter; 1 if not named."""
+        return {}
 
     @property
     def parameter_count(self) -> int:
@@ -143,6 +149,11 @@ class Attention(nn.Module):
         width = pack.shape.width
         self.heads = pack.shape.heads
         self.causal = pack.shape.task == "autoregressive"
+        self.scale = (width // self.heads) ** -0.5
+        if pack.shape.base_width is not None:
+            # queries and keys become correlated, so their product grows as the head's width, not as
+            # its root
+            self.scale *= (width / pack.shape.base_width) ** -0.5
         std = width**-0.5
         self.query = pack.normal(width, width, std=std)
         self.key_value = pack.normal(width, 2 * width, std=std)
@@ -157,7 +168,7 @@ class Attention(nn.Module):
         """``(R, B, T, w)`` to the same, or to ``(R, B, 1, w)`` for the last position alone."""
         R, B, T, w = x.shape
         queries = x[:, :, -1:] if last_only else x
-        query = self._split(linear(queries, self.query * (w // self.heads) ** -0.5))
+        query = self._split(linear(queries, self.query * self.scale))
         key, value = (self._split(half) for half in linear(x, self.key_value).chunk(2, dim=-1))
         # keys before queries: over a few positions, softmax is two to three times faster on an axis
         # that is not the last
@@ -190,6 +201,10 @@ class AttentionStack(Pack):
 
     Single-target tasks are read at the last position, so the last block computes only that one;
     attention is causal in the autoregressive task and sees everything in the others.
+
+    With a `Shape.base_width` in maximal-update parametrization (arXiv:2203.03466, table 8): scores
+    fall as one over the head's width, logits are divided by the width, and the rates of
+    `rate_scales` apply, so that a step moves every layer equally far whatever the width.
     """
 
     def __init__(self, shape: Shape, generators: Sequence[torch.Generator]) -> None:
@@ -197,7 +212,9 @@ class AttentionStack(Pack):
         self.embedding = Embedding(self)
         self.blocks = nn.ModuleList(self.block() for _ in range(shape.depth))
         self.norm = LayerNorm(self)
-        self.readout = self.normal(shape.width, shape.outputs, std=shape.width**-0.5)
+        base = shape.base_width or shape.width
+        self._widening = shape.width / base
+        self.readout = self.normal(shape.width, shape.outputs, std=base**-0.5)
 
     def block(self) -> nn.Module:
         """One block; called as ``block(x, last_only)`` on ``(R, B, T, w)``."""
@@ -211,6 +228,14 @@ class AttentionStack(Pack):
             x = block(x, last_only=self._once and index == len(self.blocks) - 1)
             yield x
 
+    def rate_scales(self, optimizer: OptimizerKind) -> dict[str, float]:
+        """Of matrices that grow along both axes for Adam, of all others for gradient descent."""
+        matrices = {"query", "key_value", "out", "up", "down"}
+        named = {name: name.rpartition(".")[2] in matrices for name, _ in self.named_parameters()}
+        if optimizer == "adam":
+            return {name: 1 / self._widening for name, matrix in named.items() if matrix}
+        return {name: self._widening for name, matrix in named.items() if not matrix}
+
     @property
     def _once(self) -> bool:
         """Whether only the last position answers."""
@@ -220,5 +245,5 @@ class AttentionStack(Pack):
         """Masked tokens ``(R, B, T)`` to logits ``(R, B, C)`` or ``(R, B, T, C)``."""
         for layer in self.hidden(tokens):
             x = layer
-        logits = linear(self.norm(x), self.readout)
+        logits = linear(self.norm(x), self.readout / self._widening)
         return logits[:, :, -1] if self._once else logits

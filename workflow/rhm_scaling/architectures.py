@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from .fields import Depths, Model, PositiveInt, Rates, Widths
+from .fields import DepthRangeConfig, Depths, Model, PositiveInt, Rates, Width, Widths, sizes
 from .tasks import TASKS, Task
 from .theory import Learner
 
@@ -18,7 +18,7 @@ class SgdConfig(Model):
     """Always `sgd`."""
     lr: Rates = [0.5]
     """Learning rate, or several to try: every point of a curve then takes the one of least
-    validation loss. In a `cnn` it is multiplied by the width (mean-field parametrization)."""
+    validation loss. In a `cnn`, and with `base_width`, it is scaled so that it suits all widths."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Momentum."""
     warmup_steps: PositiveInt = 1
@@ -32,7 +32,7 @@ class AdamConfig(Model):
     """Always `adam`."""
     lr: Rates = [1e-3]
     """Learning rate, or several to try: every point of a curve then takes the one of least
-    validation loss."""
+    validation loss. In a `cnn`, and with `base_width`, it is scaled so that it suits all widths."""
     warmup_steps: PositiveInt = 100
     """Steps over which the rate rises linearly to `lr`; 1 for none."""
 
@@ -65,13 +65,30 @@ class _Architecture(Model):
     learner: ClassVar[Learner]
 
     width: Widths
-    """Channels of every hidden layer: a number, or a list to sweep."""
+    """Channels of every hidden layer: a number, or a list or a range to sweep."""
     training: TrainingConfig = TrainingConfig()
     """When to evaluate and to stop."""
 
+    @property
+    def widths(self) -> list[int]:
+        """All widths."""
+        return sizes(self.width)
+
+    @property
+    def depths(self) -> list[int]:
+        """All depths; none where the grammar decides."""
+        depth: list[int] | DepthRangeConfig | None = getattr(self, "depth", None)
+        return [] if depth is None else sizes(depth)
+
     def shapes(self, L: int) -> list[tuple[int, int]]:
-        """Widths and depths to train on a grammar of depth `L`."""
-        return [(width, L) for width in self.width]
+        """Widths and depths to train on a grammar of depth `L`.
+
+        Raises
+        ------
+        ValueError
+            If a depth does not fit the grammar.
+        """
+        return [(width, depth) for width in self.widths for depth in self.depths or [L]]
 
 
 class CnnConfig(_Architecture):
@@ -82,8 +99,16 @@ class CnnConfig(_Architecture):
 
     kind: Literal["cnn"]
     """Always `cnn`."""
+    depth: Depths | None = None
+    """Layers; can only be the grammar's `L`, which it is if not given."""
     optimizer: OptimizerConfig = SgdConfig(kind="sgd")
     """How weights are changed."""
+
+    def shapes(self, L: int) -> list[tuple[int, int]]:
+        """Widths, at the grammar's depth."""
+        if wrong := [depth for depth in self.depths if depth != L]:
+            raise ValueError(f"depth {wrong[0]} does not fit a grammar with L = {L}")
+        return super().shapes(L)
 
 
 class _AttentionBased(_Architecture):
@@ -92,25 +117,25 @@ class _AttentionBased(_Architecture):
     learner: ClassVar[Learner] = "transformer"
 
     depth: Depths | None = None
-    """Blocks: a number, or a list to sweep; the grammar's `L` if not given."""
+    """Blocks: a number, or a list or a range to sweep; the grammar's `L` if not given."""
     heads: PositiveInt = 2
     """Attention heads; must divide the width."""
+    base_width: Width | None = None
+    """If given, networks are in maximal-update parametrization (arXiv:2203.03466): at this width
+    they equal those in standard parametrization, and their learning rate suits all widths. If not,
+    they are in standard parametrization."""
     optimizer: OptimizerConfig = AdamConfig(kind="adam")
     """How weights are changed."""
 
     @model_validator(mode="after")
     def _divisible(self) -> _AttentionBased:
-        for width in self.width:
+        for width in self.widths:
             if width % self.heads:
                 raise ValueError(
                     f"heads: {self.heads} does not divide the width {width}; "
                     "take a width that is a multiple of it"
                 )
         return self
-
-    def shapes(self, L: int) -> list[tuple[int, int]]:
-        """Widths and depths to train on a grammar of depth `L`."""
-        return [(width, depth) for width in self.width for depth in self.depth or [L]]
 
 
 class TransformerConfig(_AttentionBased):

@@ -18,6 +18,7 @@ from .config import AutoSizesConfig, ExperimentConfig, FileGrammarConfig, Study
 from .grammar import Parameters
 from .products import KINDS, Product, capacity, make_product
 from .provenance import UserError
+from .sampling import ONLINE
 from .tasks import Task
 
 _COUNTING = (CountingConfig, NgramConfig)
@@ -93,7 +94,8 @@ class Plan:
             for curve in self._curves(name, experiment):
                 self.curves.append(curve)
                 self._check_coordinates(curve)
-                sizes = self.grids[name, curve.grammar].sizes
+                sizes: list[int | str] = [*self.grids[name, curve.grammar].sizes]
+                sizes += [ONLINE] if experiment.online else []
                 rates = self._rates(curve)
                 for tile, size, span in cartesian(self._tiles(curve, experiment), sizes, rates):
                     self.blocks.append((curve, self._block(curve, experiment, size, tile, span)))
@@ -191,8 +193,10 @@ class Plan:
         inputs = {"grammar": self._grammar(grammar, rule)}
         return self._add(make_product("sentences", label, what, inputs))
 
-    def _make_exact(self, grammar: str, task: Task, rule: int, sample: int, size: int) -> Product:
-        sentences = self._sentences(grammar, rule, sample, "test", size)
+    def _make_exact(
+        self, grammar: str, task: Task, rule: int, sample: int, stream: str, size: int
+    ) -> Product:
+        sentences = self._sentences(grammar, rule, sample, stream, size)
         label = f"{sentences.name.rsplit('-', 1)[0]}-{task}"
         inputs = {"grammar": self._grammar(grammar, rule), "sentences": sentences}
         return self._add(make_product("exact", label, {"task": task}, inputs))
@@ -212,7 +216,7 @@ class Plan:
         self,
         curve: Curve,
         experiment: ExperimentConfig,
-        size: int,
+        size: int | str,
         tile: list[tuple[int, int, int]],
         rates: list[float],
     ) -> Product:
@@ -221,17 +225,19 @@ class Plan:
         inputs: dict[str, Product] = {}
         for rule, sample in sorted({(rule, sample) for rule, sample, _ in tile}):
             here = f"r{rule:03d}-s{sample:03d}"
-            for stream, sentences in {
-                "train": capacity(size),
-                "validation": experiment.validation_size,
-                "test": experiment.test_size,
-            }.items():
+            known = {"validation": experiment.validation_size, "test": experiment.test_size}
+            drawn = {"train": capacity(size)} if isinstance(size, int) else {}
+            for stream, sentences in {**drawn, **known}.items():
                 inputs[f"{here}-{stream}"] = self._sentences(
                     curve.grammar, rule, sample, stream, sentences
                 )
-            inputs[f"{here}-exact"] = self._exact(
-                curve.grammar, curve.task, rule, sample, experiment.test_size
-            )
+            # without end, a training's own history is a curve, whose floor has to be exact
+            for stream in known if size == ONLINE else ("test",):
+                inputs[f"{here}-exact_{stream}"] = self._exact(
+                    curve.grammar, curve.task, rule, sample, stream, known[stream]
+                )
+            if size == ONLINE:
+                inputs[f"r{rule:03d}-grammar"] = self._grammar(curve.grammar, rule)
         what: dict[str, Any] = {
             "grammar": parameters.specification(),
             "task": curve.task,
@@ -242,7 +248,8 @@ class Plan:
             f"{letter}{min(values):03d}-{max(values):03d}"
             for letter, values in zip("rsi", zip(*tile))
         ]
-        here, block = f"{parameters.label()}/{curve.task}", f"P{size:08d}/{'.'.join(spans)}"
+        amount = f"P{size:08d}" if isinstance(size, int) else size
+        here, block = f"{parameters.label()}/{curve.task}", f"{amount}/{'.'.join(spans)}"
         if isinstance(config, _COUNTING):
             for rule in {rule for rule, _, _ in tile}:
                 inputs[f"r{rule:03d}-grammar"] = self._grammar(curve.grammar, rule)
@@ -258,8 +265,9 @@ class Plan:
     def _shape(self, curve: Curve) -> dict[str, Any]:
         """A network's architecture but for its width."""
         config = self.study.architectures[curve.architecture]
-        heads = getattr(config, "heads", 1)
-        return {"kind": config.kind, "depth": curve.depth, "heads": heads}
+        heads, base = getattr(config, "heads", 1), getattr(config, "base_width", None)
+        shape = {"kind": config.kind, "depth": curve.depth, "heads": heads}
+        return shape if base is None else {**shape, "base_width": base}
 
     def _settings(self, curve: Curve) -> dict[str, Any]:
         """How a network is trained (`training.Settings`)."""
@@ -275,7 +283,7 @@ class Plan:
     def _check_coordinates(self, curve: Curve) -> None:
         """Add the coordinate check of a network that sweeps both width and learning rate."""
         config: Any = self.study.architectures[curve.architecture]
-        if self.tries(curve) < 2 or len(config.width) < 2 or curve.width != min(config.width):
+        if self.tries(curve) < 2 or len(config.widths) < 2 or curve.width != min(config.widths):
             return
         settings = self._settings(curve)
         parameters, rates = self.parameters(curve.grammar), sorted(config.optimizer.lr)
@@ -283,7 +291,7 @@ class Plan:
             "grammar": parameters.specification(),
             "task": curve.task,
             "architecture": self._shape(curve),
-            "widths": sorted(config.width),
+            "widths": sorted(config.widths),
             "settings": {key: settings[key] for key in ("optimizer", "momentum", "batch_size")},
             "learning_rate": rates[len(rates) // 2],
             "initialisations": _INITIALISATIONS,
@@ -301,10 +309,23 @@ class Plan:
         return list(dict.fromkeys((grammar, task) for grammar, task, _ in self.theory))
 
     @property
+    def finite(self) -> list[Curve]:
+        """Curves with finite training sizes; the others are trained without end only."""
+        return [c for c in self.curves if self.grids[c.experiment, c.grammar].sizes]
+
+    @property
     def recovering(self) -> list[Curve]:
         """Curves of learners that recover hidden symbols."""
         kinds = self.study.architectures
         return [c for c in self.curves if isinstance(kinds[c.architecture], CountingConfig)]
+
+    @property
+    def sized(self) -> list[Curve]:
+        """Curves of families: networks that are trained at three sizes or more."""
+        shapes: dict[tuple[str, ...], list[Curve]] = {}
+        for curve in self.curves:
+            shapes.setdefault((curve.grammar, curve.task, curve.architecture), []).append(curve)
+        return [curve for family in shapes.values() if len(family) >= 3 for curve in family]
 
     @property
     def sweeping(self) -> list[Curve]:

@@ -191,8 +191,13 @@ class ExperimentConfig(Model):
     """Names of grammars defined above."""
     architectures: Names
     """Names of architectures defined above."""
-    train_sizes: TrainSizes
-    """Numbers of training sentences `P`: a list, `auto`, or the keys of `train_sizes` below."""
+    train_sizes: TrainSizes = []
+    """Numbers of training sentences `P`: a list, `auto`, or the keys of `train_sizes` below. May be
+    left out only with `online: true`."""
+    online: bool = False
+    """Whether networks are also trained on fresh sentences at every step, never stored: the limit
+    of infinitely many. Sentence `i` is that of the training sets; `max_steps` ends it at the
+    latest."""
     validation_size: PositiveInt = 2048
     """Sentences on which the best step is chosen."""
     test_size: PositiveInt = 8192
@@ -230,14 +235,29 @@ class Study(Model):
                     if used not in getattr(self, kind):
                         known = ", ".join(getattr(self, kind))
                         raise ValueError(f"{here}.{kind}: no {used!r} defined; known: {known}")
+            if not (experiment.train_sizes or experiment.online):
+                raise ValueError(f"{here}.train_sizes: is missing; give sizes, or set online: true")
             for architecture in experiment.architectures:
-                able = self.architectures[architecture].tasks
+                config = self.architectures[architecture]
+                if experiment.online and not hasattr(config, "training"):
+                    raise ValueError(
+                        f"{here}.online: {architecture!r} counts in a training set and learns from "
+                        "no endless stream; take it out, or set online: false"
+                    )
+                able = config.tasks
                 if experiment.task not in able:
                     raise ValueError(
                         f"{here}.architectures: {architecture!r} cannot do the task "
                         f"{experiment.task}; it can do {' and '.join(able)}"
                     )
                 for grammar in experiment.grammars:
+                    try:
+                        config.shapes(self.grammars[grammar].parameters().L)
+                    except ValueError as error:
+                        raise ValueError(
+                            f"architectures.{architecture}.depth: {error} ({grammar!r}, in "
+                            f"experiments.{name}); leave depth out"
+                        ) from error
                     curve = (grammar, experiment.task, architecture)
                     if curve in seen:
                         raise ValueError(

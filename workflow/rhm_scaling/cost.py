@@ -16,6 +16,7 @@ from typing import Any
 
 from .grammar import Parameters
 from .provenance import UserError
+from .sampling import ONLINE
 from .tasks import Task, outputs
 
 _MIB = 2**20
@@ -34,8 +35,9 @@ class Work:
         all others.
     numbers
         Activations that are written.
-    parameters
-        Trainable numbers.
+    parameters, body_parameters
+        Trainable numbers; those without what reads tokens (embedding, positions, a CNN's first
+        filters) and without the readout.
     calls
         Operators that the library is asked for in a training step, about.
     """
@@ -44,6 +46,7 @@ class Work:
     products: float
     numbers: float
     parameters: int
+    body_parameters: int
     calls: int
 
     @property
@@ -66,18 +69,18 @@ def work(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) ->
 def _cnn(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
     s, L, width = parameters.s, parameters.L, architecture["width"]
     first = 2.0 * parameters.d * parameters.v * width
-    weights = s * parameters.v * width
+    body = 0
     numbers = parameters.d * parameters.v + parameters.d // s * width
     products = 0.0
     for level in range(2, L + 1):
         patches = s ** (L - level)
         products += 2.0 * patches * s * width * width
         numbers += patches * width
-        weights += s * width * width
+        body += s * width * width
     classes = outputs(task, parameters)
     products += 2.0 * width * classes
-    weights += width * classes
-    return Work(first, products, numbers + classes, weights, 15 * L + 20)
+    weights = body + s * parameters.v * width + width * classes
+    return Work(first, products, numbers + classes, weights, body, 15 * L + 20)
 
 
 def _attention_stack(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
@@ -97,11 +100,11 @@ def _attention_stack(parameters: Parameters, task: Task, architecture: Mapping[s
         numbers += 4 * d * width + 6 * queries * width + 3 * heads * queries * d
         numbers += 2 * queries * hidden
     products += 2.0 * answers * width * classes
-    weights = (v + d) * width + width * classes + width
-    weights += depth * (4 * width * width + width)
-    weights += depth * (2 * width * hidden + (width if hidden else 0))
+    body = width + depth * (4 * width * width + width)
+    body += depth * (2 * width * hidden + (width if hidden else 0))
+    weights = body + (v + d) * width + width * classes
     calls = depth * (110 if hidden else 80) + 40
-    return Work(first, products, numbers + answers * classes, weights, calls)
+    return Work(first, products, numbers + answers * classes, weights, body, calls)
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,8 @@ class BlockCost:
         parameters = Parameters.from_specification(specification["grammar"])
         size, batch = specification["train_size"], settings["batch_size"]
         samples = len({(rule, sample) for rule, sample, _ in specification["replicas"]})
-        best = _EPOCHS * size / batch
+        best = math.inf if size == ONLINE else _EPOCHS * size / batch
+        stored = validation + test + (0 if size == ONLINE else size)
         expected = max(settings["min_steps"], settings["patience"] * best)
         steps = math.ceil(min(settings["max_steps"], expected))
         octaves = math.log2(max(steps / 8, 1))
@@ -204,7 +208,7 @@ class BlockCost:
             most_steps=settings["max_steps"],
             evaluations=math.ceil(octaves * settings["evaluations_per_octave"]) + 2,
             optimizer=settings["optimizer"],
-            data=samples * (row * (size + validation + test) + 16.0 * classes * test),
+            data=samples * (row * stored + 16.0 * classes * test),
         )
 
     def operations(self, steps: int | None = None) -> float:

@@ -32,6 +32,12 @@ def usable(runs: pd.DataFrame) -> pd.DataFrame:
     return runs[runs["status"] == "ok"]
 
 
+def finite_sizes(runs: pd.DataFrame) -> pd.DataFrame:
+    """The rows of finite training sets; without end, nothing can be drawn against the size."""
+    runs = runs[np.isfinite(runs["train_size"])]
+    return runs.astype({"train_size": np.int64})
+
+
 def student_factor(clusters: int) -> float:
     """Half-width of a two-sided interval in standard errors, for a mean of `clusters` values."""
     return float(special.stdtrit(clusters - 1, 0.5 + CONFIDENCE / 2)) if clusters > 1 else np.nan

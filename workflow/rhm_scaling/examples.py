@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -29,20 +29,44 @@ class Examples:
         ``(U, N)``, or ``(U, N, T)`` for the autoregressive task.
     source
         Which data set each replica uses, ``(R,)``.
+    posterior
+        Exact posteriors, ``(U, N, C)``, for tasks with one target, if known.
+    floor
+        The exact predictor's mean loss in nats, ``(U,)``, if known: the posterior's entropy, or
+        the loss on these very targets where there is no posterior.
     """
 
     inputs: Tensor
     targets: Tensor
     source: Tensor
+    posterior: Tensor | None = None
+    floor: Tensor | None = None
 
     @classmethod
     def make(
-        cls, task: Task, datasets: Sequence[NDArray[np.void]], source: Sequence[int], v: int
+        cls,
+        task: Task,
+        datasets: Sequence[NDArray[np.void]],
+        source: Sequence[int],
+        v: int,
+        exact: Sequence[Mapping[str, NDArray[np.float64]]] = (),
     ) -> Examples:
-        """Examples of `task` from structured arrays of sentences, all of one size."""
+        """Examples of `task` from structured arrays of sentences, all of one size.
+
+        `exact` is what `inference.exact_predictor` finds for each of them, if it is known.
+        """
         pairs = [inputs_and_targets(task, sentences, v) for sentences in datasets]
         inputs, targets = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*pairs))
-        return cls(inputs, targets, torch.tensor(source))
+        known = cls(inputs, targets, torch.tensor(source))
+        if not exact:
+            return known
+        if "posterior" not in exact[0]:
+            floors = [found["loss"].mean() for found in exact]
+            return replace(known, floor=torch.tensor(floors, dtype=torch.float64))
+        floors = [found["entropy"].mean() for found in exact]
+        posterior = torch.from_numpy(np.stack([found["posterior"] for found in exact]))
+        floor = torch.tensor(floors, dtype=torch.float64)
+        return replace(known, posterior=posterior, floor=floor)
 
     @property
     def size(self) -> int:
@@ -51,11 +75,12 @@ class Examples:
 
     def to(self, device: torch.device) -> Examples:
         """The same on another device."""
-        return Examples(*(t.to(device) for t in (self.inputs, self.targets, self.source)))
+        tensors = {f.name: t for f in fields(self) if (t := getattr(self, f.name)) is not None}
+        return replace(self, **{name: tensor.to(device) for name, tensor in tensors.items()})
 
     def keep(self, replicas: Tensor) -> Examples:
         """The examples of some of the replicas."""
-        return Examples(self.inputs, self.targets, self.source[replicas])
+        return replace(self, source=self.source[replicas])
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs ``(R, B, T)`` and targets ``(R, B[, T])`` at `rows`, ``(R, B)``."""
@@ -78,24 +103,18 @@ def example_losses(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(
-    network: Pack, examples: Examples, posterior: Tensor | None = None
-) -> dict[str, NDArray[np.float64]]:
-    """Mean loss and error of each replica over all examples, in double precision.
-
-    Parameters
-    ----------
-    posterior
-        Exact posteriors of the data sets, ``(U, N, C)``, for tasks with one target.
+def evaluate(network: Pack, examples: Examples) -> dict[str, NDArray[np.float64]]:
+    """Mean loss, error and excess of each replica over all examples, in double precision.
 
     Returns
     -------
     dict
-        ``loss`` and ``error``, each ``(R,)``, and with `posterior` also ``cross_entropy``, from
-        the exact posterior to the network's: its excess over the posterior's entropy is the mean
-        Kullback-Leibler divergence.
+        ``loss``, ``error`` and ``excess``, each ``(R,)``. The excess is the mean Kullback-Leibler
+        divergence from the exact posterior to the network's; where only the exact predictor's loss
+        is known, the loss above it; NaN where neither is.
     """
-    names = ["loss", "error"] + ([] if posterior is None else ["cross_entropy"])
+    posterior = examples.posterior
+    names = ["loss", "error"] + ([] if posterior is None else ["excess"])
     sums = {name: torch.zeros(len(examples.source), dtype=torch.float64) for name in names}
     for part, inputs, targets in examples.parts():
         logits = network(inputs)
@@ -105,10 +124,15 @@ def evaluate(
         }
         if posterior is not None:
             exact = posterior[examples.source, part]
-            found["cross_entropy"] = -(exact * logits.double().log_softmax(-1)).sum(-1)
+            # the cross entropy, of which the posterior's own entropy is taken below
+            found["excess"] = -(exact * logits.double().log_softmax(-1)).sum(-1)
         for name, values in found.items():
             # summed by numpy, row by row: the same order whatever the number of replicas
             rows = values.double().flatten(1).cpu().numpy()
             sums[name] += torch.tensor([row.sum() for row in rows])
     answers = examples.targets[0].numel()
-    return {name: (total / answers).numpy() for name, total in sums.items()}
+    means = {name: (total / answers).numpy() for name, total in sums.items()}
+    floor = np.full(len(examples.source), np.nan)
+    if examples.floor is not None:
+        floor = examples.floor[examples.source].cpu().numpy()
+    return {**means, "excess": means.get("excess", means["loss"]) - floor}

@@ -36,21 +36,21 @@ def _factors(experiment: ExperimentConfig) -> dict[str, int]:
 
 def _sizes(experiment: ExperimentConfig) -> int:
     """Training sizes, at most where theory chooses them."""
-    chosen = experiment.train_sizes
+    chosen, online = experiment.train_sizes, int(experiment.online)
     if isinstance(chosen, AutoSizesConfig):
-        return int(chosen.points_per_octave * (math.log2(chosen.largest) + 1)) + 1
-    return len(chosen)
+        return int(chosen.points_per_octave * (math.log2(chosen.largest) + 1)) + 1 + online
+    return len(chosen) + online
 
 
 def counts(study: Study, experiment: ExperimentConfig) -> dict[str, int]:
     """Products that an experiment asks for, and the trainings in them; at most."""
     block, replicas, sizes = study.block, experiment.replicas, _sizes(experiment)
     # a grammar, its theory and its survey; training sets of each size, two other sets, posteriors
-    products = replicas.rule_draws * (3 + replicas.samples * (sizes + 3))
+    products = replicas.rule_draws * (3 + replicas.samples * (sizes + 4))
     trainings = 0
     for name in experiment.architectures:
         config: Any = study.architectures[name]
-        shapes = len(getattr(config, "width", [0])) * len(getattr(config, "depth", None) or [0])
+        shapes = len(getattr(config, "widths", [0])) * len(getattr(config, "depths", []) or [0])
         rates = len(config.optimizer.lr) if hasattr(config, "optimizer") else 1
         trainings += shapes * sizes * rates * math.prod(count for _, count in replicas)
         tiles = (-(-count // getattr(block, axis)) for axis, count in replicas)

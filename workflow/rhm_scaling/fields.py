@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 from pydantic import (
@@ -12,6 +13,7 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    model_validator,
 )
 
 from . import texts
@@ -64,15 +66,7 @@ Rates = Annotated[
     BeforeValidator(_as_list, json_schema_input_type=PositiveFloat | list[PositiveFloat]),
 ]
 Width = Annotated[int, Field(ge=1, le=2**16)]
-Widths = Annotated[
-    Annotated[list[Width], Some, AfterValidator(_distinct)],
-    BeforeValidator(_as_list, json_schema_input_type=Width | list[Width]),
-]
 Depth = Annotated[int, Field(ge=1, le=1000)]
-Depths = Annotated[
-    Annotated[list[Depth], Some, AfterValidator(_distinct)],
-    BeforeValidator(_as_list, json_schema_input_type=Depth | list[Depth]),
-]
 PerLevel = Annotated[
     Annotated[PositiveInt, Tag("one for all")]
     | Annotated[dict[PositiveInt, PositiveInt], Tag("by level")],
@@ -86,3 +80,86 @@ class Model(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
     )
+
+
+class _RangeConfig(Model):
+    """What ranges of sizes have in common."""
+
+    @model_validator(mode="after")
+    def _grows(self) -> _RangeConfig:
+        if self.largest < self.smallest:  # type: ignore[attr-defined]
+            raise ValueError("largest: is less than smallest; swap the two")
+        return self
+
+
+class WidthRangeConfig(_RangeConfig):
+    """Widths from `smallest` to `largest`, evenly spaced on a logarithm."""
+
+    smallest: Width
+    """The first width."""
+    largest: Width
+    """No width is larger."""
+    points_per_octave: Annotated[int, Field(ge=1, le=16)] = 1
+    """Widths per doubling."""
+    multiple_of: Width = 1
+    """Every width is rounded to a multiple of this, such as the number of heads."""
+
+    def values(self) -> list[int]:
+        """The widths, from the smallest up, without repeats."""
+        octaves = math.log2(self.largest / self.smallest)
+        spaced = (
+            self.smallest * 2 ** (point / self.points_per_octave)
+            for point in range(math.floor(octaves * self.points_per_octave + 1e-9) + 1)
+        )
+        unit = self.multiple_of
+        rounded = {max(1, round(width / unit)) * unit for width in spaced}
+        return sorted(width for width in rounded if width <= self.largest)
+
+    @model_validator(mode="after")
+    def _holds_one(self) -> WidthRangeConfig:
+        if not self.values():
+            raise ValueError("multiple_of: no multiple of it is so small; take largest larger")
+        return self
+
+
+class DepthRangeConfig(_RangeConfig):
+    """Depths from `smallest` to `largest`."""
+
+    smallest: Depth
+    """The first depth."""
+    largest: Depth
+    """No depth is larger."""
+    step: Depth = 1
+    """From one depth to the next."""
+
+    def values(self) -> list[int]:
+        """The depths, from the smallest up."""
+        return list(range(self.smallest, self.largest + 1, self.step))
+
+
+def _kind_of_sizes(value: Any) -> str:
+    return "range" if isinstance(value, dict | _RangeConfig) else "listed"
+
+
+def _unless_range(value: Any) -> Any:
+    return value if isinstance(value, dict) else _as_list(value)
+
+
+# one size, a list, or the keys of a range
+Widths = Annotated[
+    Annotated[list[Width], Some, AfterValidator(_distinct), Tag("listed")]
+    | Annotated[WidthRangeConfig, Tag("range")],
+    Discriminator(_kind_of_sizes),
+    BeforeValidator(_unless_range, json_schema_input_type=Width | list[Width] | WidthRangeConfig),
+]
+Depths = Annotated[
+    Annotated[list[Depth], Some, AfterValidator(_distinct), Tag("listed")]
+    | Annotated[DepthRangeConfig, Tag("range")],
+    Discriminator(_kind_of_sizes),
+    BeforeValidator(_unless_range, json_schema_input_type=Depth | list[Depth] | DepthRangeConfig),
+]
+
+
+def sizes(given: list[int] | WidthRangeConfig | DepthRangeConfig) -> list[int]:
+    """All widths or depths, listed or in a range."""
+    return given if isinstance(given, list) else given.values()

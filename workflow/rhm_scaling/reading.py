@@ -124,7 +124,7 @@ def load_study(path: Path) -> Study:
 
 
 _TAGS = {
-    *("one for all", "by level", "[key]", "drawn", "from a file", "listed", "chosen"),
+    *("one for all", "by level", "[key]", "drawn", "from a file", "listed", "chosen", "range"),
     *("cnn", "transformer", "attention", "counting", "ngram", "sgd", "adam"),
 }
 
@@ -167,4 +167,5 @@ def _problems(error: ValidationError) -> Iterator[str]:
 def _is_tag(where: list[str], index: int) -> bool:
     """Whether part `index` of a location is a union's tag, not a key or a user's name."""
     before = where[index - 1]
-    return before in ("m", "optimizer", "train_sizes") or where[index] == "[key]" or index == 2
+    unions = ("m", "optimizer", "train_sizes", "width", "depth")
+    return before in unions or where[index] == "[key]" or index == 2

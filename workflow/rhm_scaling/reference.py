@@ -24,7 +24,7 @@ from .config import (
     ReplicasConfig,
     Study,
 )
-from .fields import Model
+from .fields import DepthRangeConfig, Model, WidthRangeConfig
 
 BEGIN, END = "<!-- generated: make docs -->", "<!-- end of the generated part -->"
 
@@ -37,6 +37,8 @@ SECTIONS: dict[type[Model], str] = {
     AttentionConfig: "`architectures.NAME` with `kind: attention`",
     CountingConfig: "`architectures.NAME` with `kind: counting`",
     NgramConfig: "`architectures.NAME` with `kind: ngram`",
+    WidthRangeConfig: "`architectures.NAME.width`, if it is a range",
+    DepthRangeConfig: "`architectures.NAME.depth`, if it is a range",
     SgdConfig: "`architectures.NAME.optimizer` with `kind: sgd`",
     AdamConfig: "`architectures.NAME.optimizer` with `kind: adam`",
     TrainingConfig: "`architectures.NAME.training`",

@@ -24,6 +24,7 @@ CHUNK = 4096  # sentences; part of the definition of a stream
 _TABLE = 2**17  # numbers in a leap's table: it should stay in the cache
 _OVERLAP_CHUNK = 2**18  # training sentences compared at a time, so that memory stays flat
 STREAMS = ("train", "validation", "test", "theory")
+ONLINE = "online"  # the size of a training set that is a stream without end
 
 
 def unsigned_type(symbols: int) -> np.dtype[np.unsignedinteger]:

@@ -15,11 +15,11 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from .checkpoints import Checkpoint, State
 from .examples import Examples, evaluate, example_losses
+from .feeds import Feed
 from .models.layers import OptimizerKind, Pack
 from .optimizers import Optimizer
 
@@ -57,7 +57,7 @@ class Outcome:
         Which rule ended it; ``diverged`` if a loss was not finite.
     history
         A replica and its row, for each evaluation: step, train_loss, validation_loss,
-        validation_error.
+        validation_error, and validation_excess (NaN where the exact predictor's loss is not known).
     """
 
     weights: dict[str, Tensor]
@@ -79,53 +79,10 @@ def evaluation_steps(settings: Settings) -> list[int]:
     return sorted({0, *below, settings.max_steps})
 
 
-def batch_order(seed: int, size: int, start: int, stop: int) -> NDArray[np.int64]:
-    """Entries ``start..stop-1`` of an endless chain of random permutations of ``0..size-1``.
-
-    Each permutation has its own counter-based generator, so any stretch can be had directly.
-    """
-    first, last = start // size, -(-stop // size)
-    chain = []
-    for epoch in range(first, last):
-        generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, epoch]))
-        chain.append(generator.permutation(size))
-    return np.concatenate(chain)[start - first * size : stop - first * size]
-
-
-class _Batches:
-    """Row numbers of the coming batches of each replica, drawn in stretches of about an epoch.
-
-    A stretch goes to the device as a whole, so that between evaluations nothing waits for it.
-    """
-
-    def __init__(
-        self, seeds: Sequence[int], size: int, batch_size: int, device: torch.device
-    ) -> None:
-        self.seeds, self.size, self.batch_size = list(seeds), size, batch_size
-        self.stretch = max(64, size // batch_size)
-        self.first, self.rows = 0, torch.empty(0, len(seeds), batch_size, device=device)
-
-    def at(self, step: int) -> Tensor:
-        """Rows ``(R, B)`` of a step; steps must not decrease."""
-        if step - self.first >= len(self.rows):
-            start, stop = step * self.batch_size, (step + self.stretch) * self.batch_size
-            order = [batch_order(seed, self.size, start, stop) for seed in self.seeds]
-            rows = np.stack(order).reshape(len(self.seeds), self.stretch, self.batch_size)
-            self.rows = torch.from_numpy(rows.swapaxes(0, 1)).to(self.rows.device)
-            self.first = step
-        return self.rows[step - self.first]
-
-    def keep(self, replicas: Sequence[int]) -> None:
-        """Drop all replicas but these."""
-        self.seeds = [self.seeds[replica] for replica in replicas]
-        self.rows = self.rows[:, replicas]
-
-
 def train(
     network: Pack,
-    train_set: Examples,
+    feed: Feed,
     validation_set: Examples,
-    order_seeds: Sequence[int],
     rates: Sequence[float],
     settings: Settings,
     progress: Callable[[int, int, float], None] = lambda step, active, loss: None,
@@ -143,8 +100,8 @@ def train(
     network
         The pack, changed in place (its surviving replicas are meaningless afterwards; the chosen
         weights are in the outcome).
-    order_seeds
-        Seed of each replica's batch order.
+    feed
+        Its batches, of ``settings.batch_size``.
     rates
         Learning rate of each replica.
     progress
@@ -153,7 +110,7 @@ def train(
     checkpoint
         Where to keep the state and take it up again, bitwise at the same threads.
     """
-    run = _Run(network, train_set, validation_set, order_seeds, rates, settings)
+    run = _Run(network, feed, validation_set, rates, settings)
     saved = checkpoint.load() if checkpoint else None
     if saved:
         run.restore(saved)
@@ -185,16 +142,15 @@ class _Run:
     def __init__(
         self,
         network: Pack,
-        train_set: Examples,
+        feed: Feed,
         validation_set: Examples,
-        order_seeds: Sequence[int],
         rates: Sequence[float],
         settings: Settings,
     ) -> None:
         self._network, self._settings = network, settings
-        self._sets = train_set, validation_set
+        self._feed, self._validation = feed, validation_set
         self._device = next(network.parameters()).device
-        total = len(order_seeds)
+        total = len(rates)
         self.outcome = Outcome(
             weights={name: value.detach().clone() for name, value in network.named_parameters()},
             best_step=[0] * total,
@@ -204,7 +160,6 @@ class _Run:
             stop_reason=["max_steps"] * total,
         )
         self._optimizer = Optimizer(network, settings.optimizer, rates, settings.momentum)
-        self._batches = _Batches(order_seeds, train_set.size, settings.batch_size, self._device)
         self.active, self.step = list(range(total)), 0
         self._start_interval()
 
@@ -215,7 +170,7 @@ class _Run:
 
     def update(self) -> None:
         """One step of every active replica."""
-        inputs, targets = self._sets[0].batch(self._batches.at(self.step))
+        inputs, targets = self._feed.at(self.step)
         losses = example_losses(self._network(inputs), targets).flatten(1).mean(1)
         losses.sum().backward()  # type: ignore[no-untyped-call]
         self._optimizer.step(min(1.0, (self.step + 1) / self._settings.warmup_steps))
@@ -225,7 +180,7 @@ class _Run:
     def evaluate(self) -> tuple[int, int, float]:
         """Measure, remember what improved, drop who has stopped; what `progress` is told."""
         outcome, count, step = self.outcome, len(self.active), self.step
-        found = evaluate(self._network, self._sets[1])
+        found = evaluate(self._network, self._validation)
         train_loss = [math.nan] * count
         if self._since:
             train_loss = (self._losses / self._since).tolist()
@@ -240,6 +195,7 @@ class _Run:
                 "train_loss": train_loss[row],
                 "validation_loss": loss,
                 "validation_error": float(found["error"][row]),
+                "validation_excess": float(found["excess"][row]),
             }
             outcome.history.append((replica, evaluation))
             finite = math.isfinite(loss) and (step == 0 or math.isfinite(train_loss[row]))
@@ -273,8 +229,8 @@ class _Run:
         kept = torch.tensor(rows, device=self._device)
         self._network.keep(kept)
         self._optimizer.keep(self._network, kept)
-        self._batches.keep(rows)
-        self._sets = self._sets[0].keep(kept), self._sets[1].keep(kept)
+        self._feed.keep(rows)
+        self._validation = self._validation.keep(kept)
 
     def state(self) -> State:
         """All that the rest of the training depends on."""

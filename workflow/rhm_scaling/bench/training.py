@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from ..cost import Work, work
 from ..examples import Examples
+from ..feeds import Epochs
 from ..grammar import Grammar, Parameters
 from ..models import build
 from ..models.layers import Shape
@@ -169,7 +170,7 @@ class PackTraining:
         seeds = list(range(self.replicas))
         network = build(self.kind, self.shape, seeds).to(self.device)
         rates = [0.1 if sgd else 1e-3] * self.replicas
-        train(network, self.known, self.held_out, seeds, rates, settings)
+        train(network, Epochs(self.known, seeds, BATCH), self.held_out, rates, settings)
         evaluated = len(evaluation_steps(settings)) * self.held_out.size
         one = steps * BATCH * self.work.training + evaluated * self.work.forward
         return self.replicas * one

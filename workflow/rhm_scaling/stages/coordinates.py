@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from ..examples import Examples, example_losses
+from ..feeds import batch_order
 from ..grammar import Parameters
 from ..models import build
 from ..models.layers import Pack, Shape
 from ..optimizers import Optimizer
 from ..provenance import seed_from, write_text
-from ..training import batch_order
 from .files import read_sentences
 
 STEPS = (1, 2, 4, 8, 16)

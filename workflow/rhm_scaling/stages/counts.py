@@ -28,7 +28,7 @@ def make(specification: dict[str, Any], inputs: dict[str, Path], outputs: dict[s
         here = f"r{rule:03d}-s{sample:03d}"
         train, test = (read_sentences(inputs[f"{here}-{part}"]) for part in ("train", "test"))
         train = train[: specification["train_size"]]
-        exact = read_arrays(inputs[f"{here}-exact"])
+        exact = read_arrays(inputs[f"{here}-exact_test"])
         grammar = read_grammar(inputs[f"r{rule:03d}-grammar"])
         identity = {"rule_seed": rule, "sample_seed": sample, "init_seed": init}
         start = time.perf_counter()

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..curves import CURVE_KEY, identified, learning_curve, rows_of
+from ..curves import CURVE_KEY, finite_sizes, identified, learning_curve, rows_of
 from ..grammar import Parameters
 from ..learning_rates import at_chosen_rate
 from ..predictions import (
@@ -30,7 +30,7 @@ _MISTAKES = 10  # an error estimated from fewer test mistakes is not resolved
 
 def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
     """Aggregate every curve of the study."""
-    runs = at_chosen_rate(pd.read_csv(folder / "runs.csv"))
+    runs = finite_sizes(at_chosen_rate(pd.read_csv(folder / "runs.csv")))
     theory = pd.read_csv(folder / "theory.csv")
     tables = [learning_curve(rows_of(runs, key), MEASURE[key["task"]]) for key in stage["curves"]]
     parts = []

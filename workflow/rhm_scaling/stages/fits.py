@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..curves import CONFIDENCE, CURVE_KEY, identified, replica_matrix, rows_of
+from ..curves import (
+    CONFIDENCE,
+    CURVE_KEY,
+    finite_sizes,
+    identified,
+    replica_matrix,
+    rows_of,
+)
 from ..fitting import (
     BOOTSTRAPS,
     fit_power_law,
@@ -23,7 +30,7 @@ from ..tasks import MEASURE
 
 def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
     """Fit every curve of the study."""
-    runs = at_chosen_rate(pd.read_csv(folder / "runs.csv"))
+    runs = finite_sizes(at_chosen_rate(pd.read_csv(folder / "runs.csv")))
     curves = pd.read_csv(folder / "curves.csv")
     theory = pd.read_csv(folder / "theory.csv")
     rows, local = [], []

@@ -18,13 +18,14 @@ from tqdm import tqdm
 
 from ..checkpoints import Checkpoint, Log
 from ..examples import Examples, evaluate
+from ..feeds import Epochs, Feed, Fresh
 from ..grammar import Parameters
 from ..models import build
 from ..models.layers import Shape
 from ..provenance import UserError, identity, seed_from, write_aside
-from ..sampling import overlap
+from ..sampling import ONLINE, Stream, overlap
 from ..training import Outcome, Settings, train
-from .files import read_arrays, read_sentences, write_rows
+from .files import read_arrays, read_grammar, read_sentences, write_rows
 
 _STREAMS = ("train", "validation", "test")
 
@@ -63,18 +64,23 @@ class _Block:
             for rate in specification["learning_rates"]
             for rule, sample, init in specification["replicas"]
         ]
-        self.sentences = {
-            (data, stream): read_sentences(inputs[f"{data}-{stream}"])
-            for data in dict.fromkeys(member.data for member in self.members)
-            for stream in _STREAMS
-        }
-        for data, stream in self.sentences:
-            if stream == "train":
-                self.sentences[data, stream] = self.sentences[data, stream][: self.size]
-        self.exact = {
-            data: read_arrays(inputs[f"{data}-exact"])
-            for data in dict.fromkeys(member.data for member in self.members)
-        }
+        # by data set: sentences by stream, and the exact predictions that are known of them
+        self.sentences: dict[str, dict[str, NDArray[np.void]]] = {}
+        self.exact: dict[str, dict[str, dict[str, NDArray[Any]]]] = {}
+        self.streams: dict[str, Stream] = {}
+        for member in self.members:
+            data = member.data
+            if data in self.sentences:
+                continue
+            files = {s: inputs.get(f"{data}-{s}") for s in _STREAMS}
+            exact = {s: inputs.get(f"{data}-exact_{s}") for s in _STREAMS}
+            self.sentences[data] = {s: read_sentences(path) for s, path in files.items() if path}
+            self.exact[data] = {s: read_arrays(path) for s, path in exact.items() if path}
+            if self.online:
+                grammar = read_grammar(inputs[f"r{member.rule:03d}-grammar"])
+                self.streams[data] = Stream(grammar, member.rule, member.sample, "train")
+            else:
+                self.sentences[data]["train"] = self.sentences[data]["train"][: self.size]
         self.name = f"{self.architecture['kind']} {self.task} P={self.size}"
 
     def _seeds(self, members: Sequence[_Member], purpose: str) -> list[int]:
@@ -82,18 +88,37 @@ class _Block:
         what = [self.parameters.specification(), self.task, self.architecture, self.size]
         return [seed_from(purpose, what, m.rule, m.sample, m.init) for m in members]
 
+    @property
+    def online(self) -> bool:
+        """Whether every sentence is fresh."""
+        return bool(self.size == ONLINE)
+
+    def _examples(self, members: Sequence[_Member], stream: str) -> Examples:
+        """One of the data sets of each of the replicas."""
+        data = list(dict.fromkeys(member.data for member in members))
+        return Examples.make(
+            self.task,
+            [self.sentences[d][stream] for d in data],
+            [data.index(member.data) for member in members],
+            self.parameters.v,
+            [self.exact[d][stream] for d in data if stream in self.exact[d]],
+        ).to(self.device)
+
+    def _feed(self, members: Sequence[_Member]) -> Feed:
+        """Batches of the replicas."""
+        batch = self.settings.batch_size
+        if not self.online:
+            orders = self._seeds(members, "batch order")
+            return Epochs(self._examples(members, "train"), orders, batch)
+        data = list(dict.fromkeys(member.data for member in members))
+        source = [data.index(member.data) for member in members]
+        streams = [self.streams[d] for d in data]
+        return Fresh(self.task, streams, source, batch, self.device)
+
     def train(
         self, members: Sequence[_Member], checkpoint: Checkpoint, log: Log
     ) -> tuple[Outcome, dict[str, NDArray[np.float64]], int]:
         """Outcome and test measures of some of the replicas, and a network's parameter count."""
-        data = list(dict.fromkeys(member.data for member in members))
-        source = [data.index(member.data) for member in members]
-        examples = {
-            stream: Examples.make(
-                self.task, [self.sentences[d, stream] for d in data], source, self.parameters.v
-            ).to(self.device)
-            for stream in _STREAMS
-        }
         shape = Shape.of(self.parameters, self.task, self.architecture)
         kind, count = self.architecture["kind"], len(members)
         network = build(kind, shape, self._seeds(members, "initial weights")).to(self.device)
@@ -109,9 +134,8 @@ class _Block:
 
             outcome = train(
                 network,
-                examples["train"],
-                examples["validation"],
-                self._seeds(members, "batch order"),
+                self._feed(members),
+                self._examples(members, "validation"),
                 [member.rate for member in members],
                 self.settings,
                 progress,
@@ -119,22 +143,14 @@ class _Block:
             )
         chosen = build(kind, shape, [0] * count).to(self.device)
         chosen.load_state_dict(outcome.weights)
-        posterior = None
-        if "posterior" in self.exact[data[0]]:
-            stacked = np.stack([self.exact[d]["posterior"] for d in data])
-            posterior = torch.from_numpy(stacked).to(self.device)
-        return outcome, evaluate(chosen, examples["test"], posterior), network.parameter_count
-
-    def excess(self, member: _Member, found: dict[str, float]) -> float:
-        """Test loss above the exact predictor's."""
-        exact = self.exact[member.data]
-        if "cross_entropy" in found:
-            return found["cross_entropy"] - float(exact["entropy"].mean())
-        return found["loss"] - float(exact["loss"].mean())
+        test = self._examples(members, "test")
+        return outcome, evaluate(chosen, test), network.parameter_count
 
     def overlap(self, data: str) -> float:
-        """Fraction of test sentences that are training sentences."""
-        return overlap(self.sentences[data, "train"], self.sentences[data, "test"])
+        """Fraction of test sentences that are training sentences; NaN for an endless stream."""
+        if self.online:
+            return math.nan
+        return overlap(self.sentences[data]["train"], self.sentences[data]["test"])
 
 
 def make(
@@ -199,7 +215,7 @@ def make(
                 {
                     "lr": member.rate,
                     "parameters": count,
-                    "train_size": block.size,
+                    "train_size": math.inf if block.online else block.size,
                     **member.key(),
                     "status": "diverged" if reason == "diverged" else "ok",
                     "stop_reason": reason,
@@ -208,8 +224,8 @@ def make(
                     "val_loss": outcome.validation_loss[row],
                     "test_loss": mine["loss"],
                     "test_error": mine["error"],
-                    "test_excess": block.excess(member, mine),
-                    "bayes_loss": float(block.exact[member.data]["loss"].mean()),
+                    "test_excess": mine["excess"],
+                    "bayes_loss": float(block.exact[member.data]["test"]["loss"].mean()),
                     "overlap": overlaps[member.data],
                     "seconds": round(outcome.seconds[row], 3),
                     "pack": len(part),

@@ -129,9 +129,20 @@ def test_little_memory_means_parts_and_fewer_neighbours(project: Project) -> Non
     # a process alone takes more than half: no two at a time
     assert {job.threads for job in tight.values()} == {2}
     assert all(job.memory <= 0.9 * 700 for job in tight.values())
-    none = planned(project, memory_mb=100).jobs
-    assert {job.pack for job in none.values()} == {0}
-    assert roomy.keys() == tight.keys() == none.keys()
+    assert roomy.keys() == tight.keys()
+
+
+@pytest.mark.parametrize("batch_minutes", [0, 1])
+def test_a_network_without_room_is_refused_before_any_job(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_minutes: int
+) -> None:
+    given = {"memory_mb": 100, "batch_minutes": batch_minutes}
+    line = r"^architectures: kind \w+, width \d+: one network needs 4\d\d MiB, more .* memory_mb in"
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=line):
+        planned(project, **given)
+    monkeypatch.chdir(project.folder)  # where all of it is finished
+    planned(project, **given)
 
 
 def test_what_is_finished_does_not_change_the_jobs(project: Project, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from .cost import Rates
-from .jobs import Job, in_batches
+from .jobs import Job, check_memory, in_batches
 from .products import KINDS, Product
 from .provenance import UserError, identity
 from .records import intact, read_record
@@ -160,9 +160,15 @@ def batches(
         What networks are given on this machine; not used on a cluster.
     alive
         By name, batches of an earlier run whose jobs still wait or run, with the jobs' numbers.
+
+    Raises
+    ------
+    UserError
+        If a network does not fit into the memory that a job is given.
     """
     needed = standing.needed()
     jobs = in_batches(needed, machine, rates, blocks)
+    check_memory((product, jobs[_key(product)]) for product in needed)
     left = {_key(product): product for product in needed}
     found = [*_taken(alive, left)]
     maker = {key: batch.name for batch in found for key in batch.products}

@@ -12,6 +12,7 @@ from pathlib import Path
 from .cost import GPU, BlockCost, Rates, threads
 from .estimates import MEMORY, cost_of, seconds_of_work
 from .products import Product
+from .provenance import UserError
 from .settings import Cluster, Machine
 
 _USABLE = 0.9  # of the memory
@@ -94,6 +95,25 @@ def in_batches(
             job = replace(alone, seconds=seconds / alone.threads)
         jobs[product.kind, product.name] = job
     return jobs
+
+
+def check_memory(jobs: Iterable[tuple[Product, Job]]) -> None:
+    """Refuse a run one of whose networks cannot be trained in the memory that is given.
+
+    Raises
+    ------
+    UserError
+        If not even one network of a block fits.
+    """
+    for product, job in jobs:
+        if product.kind == "models" and not job.pack:
+            kind, width = (product.specification["architecture"][key] for key in ("kind", "width"))
+            raise UserError(
+                f"architectures: kind {kind}, width {width}: one network needs "
+                f"{cost_of(product).memory(1):.0f} MiB, more than a job may have; take a smaller "
+                "width or batch_size, or give more (memory_mb in config/config.yaml, on a cluster "
+                "in config/cluster.yaml)"
+            )
 
 
 def _training(product: Product, seconds: float, machine: Machine, cluster: Cluster) -> Job:

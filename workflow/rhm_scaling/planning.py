@@ -18,7 +18,7 @@ from .cells import Plan
 from .cost import Rates
 from .estimates import disk
 from .failures import failures
-from .jobs import here
+from .jobs import check_memory, here
 from .products import STORE, Product
 from .provenance import PACKAGE, UserError, write_if_changed, write_text
 from .reading import load_study
@@ -69,6 +69,9 @@ class WorkflowPlan(Plan):
             earlier = alive(study.name) if machine.cluster else {}
             found = batches(self.standing, machine, rates, slots, self.jobs, earlier)
             self.batches = {batch.name: batch for batch in found}
+        else:
+            needed = [block for block in self.standing.needed() if block.kind == "models"]
+            check_memory((block, self.jobs[block.name]) for block in needed)
         self.makers = {key: batch for batch in self.batches.values() for key in batch.products}
         self.settled = self.whole = False
         self.started = time.time()

@@ -45,6 +45,7 @@ localrules:
     fit_curves,
     gather_recovery,
     compare_rates,
+    compare_sizes,
     draw_figures,
 
 

@@ -25,19 +25,29 @@ def spent(arguments: Namespace) -> None:
 
 
 def show(arguments: Namespace) -> None:
-    """Print the table of exponents of a finished study."""
+    """Print the tables of exponents of a finished study."""
     import pandas as pd
 
     from .reading import load_study
     from .records import check
-    from .summary import exponent_table
+    from .summary import exponent_table, scaling_table
 
     folder = Path("results") / load_study(arguments.study).name
-    check(folder / "stages" / "fits.record.json", folder / "fits.csv")
-    fits = pd.read_csv(folder / "fits.csv")
-    table = exponent_table(fits).drop(columns="window")
-    print(table.to_string(index=False))
-    if diverged := int(fits["diverged"].sum()):
+
+    def made(stage: str) -> pd.DataFrame | None:
+        if not (folder / f"{stage}.csv").is_file():  # the study has no such curves
+            return None
+        check(folder / "stages" / f"{stage}.record.json", folder / f"{stage}.csv")
+        return pd.read_csv(folder / f"{stage}.csv")
+
+    runs = made("runs")
+    if runs is None:
+        raise UserError(f"{folder}/runs.csv: is missing; run the study first")
+    if (fits := made("fits")) is not None:
+        print(exponent_table(fits).drop(columns="window").to_string(index=False))
+    if (scaling := made("scaling")) is not None:
+        print(scaling_table(scaling).to_string(index=False))
+    if diverged := int((runs["status"] == "diverged").sum()):
         print(f"{diverged} replicas diverged; they are marked in {folder}/runs.csv")
     print(f"report: {folder}/report.html   tables: {folder}/*.csv   figures: {folder}/figures/")
 

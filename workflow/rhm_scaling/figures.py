@@ -74,12 +74,13 @@ def curve_labels(curves: pd.DataFrame) -> dict[tuple[Any, ...], str]:
     return labels
 
 
-def _with_interval(fit: pd.Series) -> str:
-    if not np.isfinite(fit["exponent"]):
+def with_interval(fit: pd.Series, column: str = "exponent") -> str:
+    """A fitted number with its interval, for a legend."""
+    if not np.isfinite(fit[column]):
         return "no fit"
     if not np.isfinite(fit["low"]):
-        return f"{fit['exponent']:.2f}"
-    return f"{fit['exponent']:.2f} [{fit['low']:.2f}, {fit['high']:.2f}]"
+        return f"{fit[column]:.2f}"
+    return f"{fit[column]:.2f} [{fit['low']:.2f}, {fit['high']:.2f}]"
 
 
 def _rows(table: pd.DataFrame, key: tuple[Any, ...]) -> pd.DataFrame:
@@ -139,7 +140,7 @@ def learning_curves(
                 table["train_size"], table["lookup"], color=color, linestyle=":", linewidth=1.2
             )
         tuned = ", tuned rate" if (table["rates_tried"] > 1).all() else ""
-        text = f"{label}{tuned}: {_with_interval(fit)}"
+        text = f"{label}{tuned}: {with_interval(fit)}"
         handles.append(Line2D([], [], color=color, marker=marker, markersize=4, label=text))
     _sizes(axis, curves)
     axis.set_yscale("log")

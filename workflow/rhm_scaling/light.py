@@ -12,8 +12,11 @@ from itertools import chain
 from typing import Any
 
 from .cells import Plan
+from .cost import work
+from .grammar import Parameters
 from .products import Product
 from .provenance import fingerprint, identity
+from .sampling import ONLINE
 
 # Every stage with the tables of earlier stages that it reads
 LIGHT_STAGES = {
@@ -24,8 +27,10 @@ LIGHT_STAGES = {
     "curves": ("runs", "theory_table"),
     "fits": ("runs", "curves", "theory_table"),
     "recovery": ("theory_table",),
-    "figures": ("curves", "fits", "theory_table", "recovery", "rates"),
+    "scaling": ("runs", "theory_table"),
+    "figures": ("curves", "fits", "theory_table", "recovery", "rates", "scaling"),
 }
+SCALING_TABLES = ("sizes", "scaling", "compute", "frontier", "levels")
 
 
 @dataclass(frozen=True)
@@ -79,11 +84,26 @@ class Stage:
         return f"results/{self.share['study']}/stages/{self.name}.record.json"
 
 
+def accounting(block: Product) -> dict[str, Any]:
+    """What a network of a block has and does: body_parameters, and operations of a training step.
+
+    By the convention of `cost`; not known of learners that count.
+    """
+    if block.kind != "models":
+        return {"body_parameters": "", "operations": ""}
+    what = block.specification
+    parameters = Parameters.from_specification(what["grammar"])
+    network = work(parameters, what["task"], what["architecture"])
+    operations = what["settings"]["batch_size"] * network.training
+    return {"body_parameters": network.body_parameters, "operations": operations}
+
+
 def _outputs(plan: Plan) -> dict[str, list[str]]:
     """Names of the tables and figures of each stage, below the study's folder."""
-    experiments = sorted({curve.experiment for curve in plan.curves})
+    experiments = sorted({curve.experiment for curve in plan.finite})
     recovering = sorted({curve.experiment for curve in plan.recovering})
     sweeping = sorted({curve.experiment for curve in plan.sweeping})
+    sized = sorted({curve.experiment for curve in plan.sized})
     theory = [f"theory-{grammar}-{task}" for grammar, task in plan.solved()]
     figures = [
         *(
@@ -93,6 +113,7 @@ def _outputs(plan: Plan) -> dict[str, list[str]]:
         ),
         *(f"recovery-{name}" for name in recovering),
         *(f"learning_rates-{name}" for name in sweeping),
+        *(f"scaling-{name}" for name in sized),
     ]
     rates = ("rates", "best_rates", "rate_scaling", "coordinates")
     return {
@@ -100,10 +121,11 @@ def _outputs(plan: Plan) -> dict[str, list[str]]:
         "rates": [f"{name}.csv" for name in rates if sweeping],
         "theory_table": ["theory.csv", "predictions.csv"],
         "theory_figures": _drawn(theory),
-        "curves": ["curves.csv"],
-        "fits": ["fits.csv", "local_exponents.csv"],
+        "curves": [f"{name}.csv" for name in ("curves",) if plan.finite],
+        "fits": [f"{name}.csv" for name in ("fits", "local_exponents") if plan.finite],
         "recovery": [f"{name}.csv" for name in ("recovery", "recovered_at") if recovering],
-        "figures": [*_drawn(figures), "figures/exponents.html"],
+        "scaling": [f"{name}.csv" for name in SCALING_TABLES if sized],
+        "figures": [*_drawn(figures), *(["figures/exponents.html"] if plan.finite else [])],
     }
 
 
@@ -115,10 +137,17 @@ def _drawn(names: list[str]) -> list[str]:
 def stages(plan: Plan) -> dict[str, Stage]:
     """All light stages of a study by name."""
     study, recovering = plan.study, set(plan.recovering)
-    curves = [{"experiment": curve.experiment, **curve.key()} for curve in plan.curves]
+    curves = [{"experiment": curve.experiment, **curve.key()} for curve in plan.finite]
     grammars = {name: plan.parameters(name).specification() for name in study.grammars}
     learners = {name: config.learner for name, config in study.architectures.items()}
     titles = {name: experiment.title or name for name, experiment in study.experiments.items()}
+    families = list({(c.grammar, c.task, c.architecture): c for c in plan.sized}.values())
+    sized = set(plan.sized)
+    online = [
+        (curve, block)
+        for curve, block in plan.blocks
+        if curve in sized and block.specification["train_size"] == ONLINE
+    ]
     tests = {name: experiment.test_size for name, experiment in study.experiments.items()}
     keyed = {"curves": curves, "grammars": grammars, "learners": learners}
     counted = [(curve, block) for curve, block in plan.blocks if curve in recovering]
@@ -126,12 +155,17 @@ def stages(plan: Plan) -> dict[str, Stage]:
     shares: dict[str, dict[str, Any]] = {
         "runs": {
             "blocks": [
-                {"runs": block.files["runs"], "product": block.name, **curve.key()}
+                {
+                    "runs": block.files["runs"],
+                    "product": block.name,
+                    **curve.key(),
+                    **accounting(block),
+                }
                 for curve, block in plan.blocks
             ]
         },
         "rates": {
-            "curves": [key for key, curve in zip(curves, plan.curves) if plan.tries(curve) > 1],
+            "curves": [curve.key() for curve in plan.sweeping],
             "coordinates": [
                 {"file": known.files["product"], **curve.key()} for curve, known in plan.coordinates
             ],
@@ -159,9 +193,23 @@ def stages(plan: Plan) -> dict[str, Stage]:
             ],
             "learners": learners,
         },
+        "scaling": {
+            "families": [family.key() for family in families],
+            "histories": [
+                {
+                    "history": block.files["history"],
+                    "batch_size": block.specification["settings"]["batch_size"],
+                    **curve.key(),
+                }
+                for curve, block in online
+            ],
+            "grammars": grammars,
+        },
         "figures": {
             "curves": curves,
+            "families": [{"experiment": f.experiment, **f.key()} for f in families],
             "learners": learners,
+            "swept": [{"experiment": c.experiment, **c.key()} for c in plan.sweeping],
             "titles": titles,
             "recovering": sorted({curve.experiment for curve in recovering}),
             "sweeping": sorted({curve.experiment for curve in plan.sweeping}),
@@ -174,6 +222,7 @@ def stages(plan: Plan) -> dict[str, Stage]:
         "theory_table": [(known, ("quantities", "curves")) for known in plan.theory.values()],
         "theory_figures": [(known, ("product",)) for known in plan.surveys.values()],
         "recovery": [(block, ("recovery",)) for _, block in counted],
+        "scaling": [(block, ("history",)) for _, block in online],
     }
     outputs = _outputs(plan)
     found: dict[str, Stage] = {}

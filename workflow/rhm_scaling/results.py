@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from safetensors import safe_open
 
+from .curves import CURVE_KEY, REPLICA_KEY
 from .grammar import Parameters
 from .models import build
 from .models.layers import Pack, Shape
@@ -28,6 +29,51 @@ def load_runs(study: str, root: Path = Path()) -> pd.DataFrame:
         raise UserError(f"{path}: no such study here; run it, or give its root")
     check(path.parent / "stages" / "runs.record.json", path)
     return pd.read_csv(path)
+
+
+def load_history(study: str, root: Path = Path(), **cell: Any) -> pd.DataFrame:
+    """Training histories of a study's networks: loss against steps, sentences and operations.
+
+    Parameters
+    ----------
+    study, root
+        As for `load_runs`.
+    cell
+        Columns of ``runs.csv`` that single out replicas, such as ``architecture`` and ``width``.
+
+    Returns
+    -------
+    DataFrame
+        A row a replica and evaluation: the columns of ``runs.csv`` that identify the replica, then
+        step, train_loss, validation_loss, validation_error, validation_excess (of online trainings)
+        and the operations spent, by the convention of `cost`.
+
+    Raises
+    ------
+    UserError
+        If a column is not known, or a history is damaged.
+    """
+    runs = _matching(load_runs(study, root), cell)
+    parts = []
+    for product, rows in runs[runs["stop_reason"] != "counted"].groupby("product"):
+        folder = root / "results" / "store" / "models" / str(product)
+        path = folder / "history.csv"
+        check(folder / "record.json", path)
+        parts.append(rows[_IDENTIFYING].merge(pd.read_csv(path), on=["lr", *REPLICA_KEY]))
+    empty = pd.DataFrame(columns=[*_IDENTIFYING, "step"])
+    found = pd.concat(parts, ignore_index=True) if parts else empty
+    # in the table those of a step, here what was spent until then
+    return found.assign(operations=found["operations"] * found["step"])
+
+
+_IDENTIFYING = [*CURVE_KEY, "parameters", "operations", "train_size", "lr", *REPLICA_KEY]
+
+
+def _matching(runs: pd.DataFrame, cell: dict[str, Any]) -> pd.DataFrame:
+    """Rows with the given values of some columns."""
+    if unknown := sorted(set(cell) - set(runs.columns)):
+        raise UserError(f"{unknown[0]}: not a column of runs.csv")
+    return runs[(runs[list(cell)] == pd.Series(cell, dtype=object)).all(axis=1)]
 
 
 def load_network(study: str, root: Path = Path(), **cell: Any) -> Pack:
@@ -54,11 +100,7 @@ def load_network(study: str, root: Path = Path(), **cell: Any) -> Pack:
     ...                        train_size=1024, rule_seed=0)  # doctest: +SKIP
     """
     runs = load_runs(study, root)
-    if unknown := sorted(set(cell) - set(runs.columns)):
-        raise UserError(f"{unknown[0]}: not a column of runs.csv")
-    if "lr" not in cell:
-        runs = runs[runs["chosen"]]
-    rows = runs[(runs[list(cell)] == pd.Series(cell, dtype=object)).all(axis=1)]
+    rows = _matching(runs if "lr" in cell else runs[runs["chosen"]], cell)
     if len(rows) != 1:
         varying = [c for c in runs.columns[:14] if rows[c].nunique() > 1]
         hint = f"; name also {', '.join(varying)}" if varying else ""

@@ -116,6 +116,27 @@ def threshold(parameters: Parameters, level: int, learner: Learner) -> float:
     return at_half(ensemble_complexities(parameters, level, learner), f)
 
 
+def parameters_needed(parameters: Parameters, level: int, learner: Learner) -> float:
+    """Trainable numbers that hold the rules up to a level, one a rule: a counting argument.
+
+    The last token's loss is ``H_l`` for who knows the rules inside its ancestor of level ``l``.
+    Level ``j`` has ``N_j m_j`` rules, drawn at random, so what is known of some tells nothing of
+    others, and a network holds about as many such associations as it has weights (Cover 1965 for
+    one threshold unit: two a weight; Baum 1988 for networks of them). With weights shared over
+    positions (`cnn`) each rule is held once, ``sum_(j<=l) N_j m_j``; without (`transformer`) once
+    for each of the ``s**(l-j)`` nodes of its level. The argument is silent on whether gradient
+    descent finds such weights.
+    """
+    check_level(parameters, level)
+    copies = 1 if learner == "cnn" else parameters.s
+    return float(
+        sum(
+            parameters.symbols(j) * parameters.m[j - 1] * copies ** (level - j)
+            for j in range(1, level + 1)
+        )
+    )
+
+
 def asymptotic_exponent(parameters: Parameters, learner: Learner) -> float:
     """``log(1/f)/(2 log m)`` (transformer) or ``log(1/f)/log m`` (CNN), for next-token prediction.
 

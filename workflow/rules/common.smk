@@ -100,6 +100,7 @@ def figures(stage):
         "local_exponents": ("Local exponents", "experiment"),
         "recovery": ("Recovered symbols", "experiment"),
         "learning_rates": ("Learning rates", "experiment"),
+        "scaling": ("Network size", "experiment"),
         "exponents": ("Exponents", "table"),
     }
 

@@ -3,7 +3,8 @@
 Reads the theory of every rule draw, and the blocks. Writes ``theory.csv``, ``predictions.csv``, ``runs.csv``, ``curves.csv``, ``fits.csv``,
 ``local_exponents.csv`` and, for studies with a counting learner, ``recovery.csv`` and
 ``recovered_at.csv``, for studies that try several learning rates ``rates.csv``,
-``best_rates.csv``, ``rate_scaling.csv`` and ``coordinates.csv`` below ``results/<study>/``.
+``best_rates.csv``, ``rate_scaling.csv`` and ``coordinates.csv``, for studies that sweep network sizes
+``sizes.csv``, ``scaling.csv``, ``compute.csv``, ``frontier.csv`` and ``levels.csv``, below ``results/<study>/``.
 """
 
 
@@ -129,6 +130,30 @@ rule compare_rates:
         identity=STAGES["rates"].identity,
     message:
         "Comparing learning rates"
+    shell:
+        "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
+        " --outputs {output:q}"
+
+
+rule compare_sizes:
+    input:
+        stage_sources("scaling"),
+    output:
+        table("sizes"),
+        table("scaling"),
+        FOLDER / "compute.csv",
+        table("frontier"),
+        table("levels"),
+        record=STAGES["scaling"].record,
+    log:
+        STAGES["scaling"].log,
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        file=STAGES["scaling"].file,
+        identity=STAGES["scaling"].identity,
+    message:
+        "Comparing network sizes"
     shell:
         "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
         " --outputs {output:q}"

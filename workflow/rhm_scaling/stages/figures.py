@@ -11,6 +11,7 @@ import pandas as pd
 from ..figures import learning_curves, local_exponents, recoveries, save, style
 from ..provenance import write_text
 from ..rate_figures import learning_rates
+from ..scaling_figures import network_sizes
 from ..summary import exponent_table
 
 _PAGE = """<!doctype html>
@@ -28,34 +29,50 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
     """Draw everything under ``figures/``."""
     style()
     # identical tables make identical files: no time stamps inside
-    curves = pd.read_csv(folder / "curves.csv")
-    fits = pd.read_csv(folder / "fits.csv")
-    local = pd.read_csv(folder / "local_exponents.csv")
-    theory = pd.read_csv(folder / "theory.csv")
-    for experiment, title in stage["titles"].items():
-        members = [curve for curve in stage["curves"] if curve["experiment"] == experiment]
-        keys = pd.DataFrame(members).drop(columns="experiment")
+    if stage["curves"]:
+        _draw_curves(stage, folder)
+    for experiment in stage["recovering"]:
+        recovery = pd.read_csv(folder / "recovery.csv")
+        found = pd.read_csv(folder / "recovered_at.csv")
+        keys = _keys(stage["curves"], experiment)
+        title = stage["titles"][experiment]
+        drawn = recoveries(recovery.merge(keys), found.merge(keys), title)
+        save(drawn, folder, f"recovery-{experiment}")
+    for experiment in stage["sweeping"]:
+        keys = _keys(stage["swept"], experiment)
+        names = ("rates", "best_rates", "rate_scaling", "coordinates")
+        networks = keys[["grammar", "task", "architecture", "depth"]].drop_duplicates()
+        tried = [pd.read_csv(folder / f"{name}.csv").merge(networks) for name in names]
+        drawn = learning_rates(stage["titles"][experiment], *tried)
+        save(drawn, folder, f"learning_rates-{experiment}")
+    for experiment in dict.fromkeys(family["experiment"] for family in stage["families"]):
+        families = [family for family in stage["families"] if family["experiment"] == experiment]
+        named = ("sizes", "scaling", "compute", "frontier", "levels")
+        tables = [pd.read_csv(folder / f"{name}.csv") for name in named]
+        drawn = network_sizes(stage["titles"][experiment], families, *tables)
+        save(drawn, folder, f"scaling-{experiment}")
+
+
+def _keys(curves: list[dict[str, Any]], experiment: str) -> pd.DataFrame:
+    """The columns that identify the curves of an experiment, to pick its rows of a table."""
+    members = [curve for curve in curves if curve["experiment"] == experiment]
+    return pd.DataFrame(members).drop(columns="experiment")
+
+
+def _draw_curves(stage: dict[str, Any], folder: Path) -> None:
+    """Learning curves and local exponents of every experiment, and the table of exponents."""
+    curves, fits, local, theory = (
+        pd.read_csv(folder / f"{name}.csv")
+        for name in ("curves", "fits", "local_exponents", "theory")
+    )
+    for experiment in dict.fromkeys(curve["experiment"] for curve in stage["curves"]):
+        keys, title = _keys(stage["curves"], experiment), stage["titles"][experiment]
         mine = curves.merge(keys)
         mine["learner"] = mine["architecture"].map(stage["learners"])
         known = theory[theory["grammar"].isin(keys["grammar"])]
         known = known[known["task"] == keys["task"].iloc[0]]
         save(learning_curves(mine, fits, known, title), folder, f"learning_curves-{experiment}")
         save(local_exponents(mine, local, fits, title), folder, f"local_exponents-{experiment}")
-    for experiment in stage["recovering"]:
-        recovery = pd.read_csv(folder / "recovery.csv")
-        found = pd.read_csv(folder / "recovered_at.csv")
-        keys = pd.DataFrame([c for c in stage["curves"] if c["experiment"] == experiment])
-        keys = keys.drop(columns="experiment")
-        title = stage["titles"][experiment]
-        drawn = recoveries(recovery.merge(keys), found.merge(keys), title)
-        save(drawn, folder, f"recovery-{experiment}")
-    for experiment in stage["sweeping"]:
-        keys = pd.DataFrame([c for c in stage["curves"] if c["experiment"] == experiment])
-        names = ("rates", "best_rates", "rate_scaling", "coordinates")
-        networks = keys[["grammar", "task", "architecture", "depth"]].drop_duplicates()
-        tried = [pd.read_csv(folder / f"{name}.csv").merge(networks) for name in names]
-        drawn = learning_rates(stage["titles"][experiment], *tried)
-        save(drawn, folder, f"learning_rates-{experiment}")
     table = exponent_table(fits).to_html(index=False, border=0)
     page = _PAGE.format(title=html.escape(stage["title"]), table=table)
     write_text(folder / "figures" / "exponents.html", page)

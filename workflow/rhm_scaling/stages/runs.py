@@ -19,6 +19,8 @@ COLUMNS = [
     "rates_tried",
     "chosen",
     "parameters",
+    "body_parameters",
+    "operations",
     "train_size",
     "rule_seed",
     "sample_seed",

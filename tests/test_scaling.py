@@ -1,0 +1,215 @@
+"""Loss against size, data and compute: tables of networks whose laws are known."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rhm_scaling import scaling
+from rhm_scaling.grammar import Parameters
+from rhm_scaling.surfaces import Effort, Surface, optimal_size
+from rhm_scaling.theory import parameters_needed
+
+SIZES = {4: 100, 8: 300, 16: 1000, 32: 3000, 64: 10000}  # parameters by width
+BATCH, CHANCE = 100, 8.0
+TRUTH = Surface(0.0, 20.0, 0.5, 200.0, 0.7, True)
+EFFORT = Effort(6.0, 1.2)
+KEY = {"grammar": "g", "task": "last_token", "architecture": "cnn"}
+
+
+def operations(size: float) -> float:
+    """Of a step."""
+    return BATCH * float(EFFORT.at(np.array([size]))[0])
+
+
+def replicas(measure: Callable[[int, float], float], data: list[float]) -> pd.DataFrame:
+    """Rows of three rule draws, whose losses lie around the law's by known factors."""
+    return pd.DataFrame(
+        [
+            {
+                **KEY,
+                **{"width": width, "depth": 2, "parameters": size, "body_parameters": size // 2},
+                **{"operations": operations(size), "train_size": amount, "lr": 0.1},
+                **{"rates_tried": 1, "rule_seed": draw, "sample_seed": 0, "init_seed": 0},
+                **{"status": "ok", "test_loss": 1.0, "bayes_loss": 0.5, "overlap": 0.0},
+                "test_excess": factor * measure(size, amount),
+            }
+            for (width, size), amount in itertools.product(SIZES.items(), data)
+            for draw, factor in enumerate((0.9, 1.0, 1.1))
+        ]
+    )
+
+
+def law(size: float, amount: float) -> float:
+    return float(TRUTH.at(np.array([size]), np.array([amount]))[0])
+
+
+@pytest.fixture(scope="module")
+def runs() -> pd.DataFrame:
+    return replicas(law, [500.0, 2000.0, 8000.0, np.inf])
+
+
+def value(fits: pd.DataFrame, quantity: str, fit: str, floor: str = "exact") -> pd.Series:
+    rows = fits[(fits["fit"] == fit) & (fits["floor"] == floor) & (fits["quantity"] == quantity)]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+def test_a_row_a_size_and_amount_of_data(runs: pd.DataFrame) -> None:
+    table = scaling.sizes_table(runs, CHANCE)
+    assert list(table["parameters"].unique()) == list(SIZES.values())
+    assert len(table) == 20
+    assert table["mean"].to_numpy() == pytest.approx(
+        [law(row.parameters, row.train_size) for row in table.itertuples()]
+    )
+    assert (table["fitted"] == (table["mean"] <= CHANCE / 2)).all()
+    assert 0 < table["fitted"].sum() < 20
+    assert (table["operations"] == table["parameters"].map(operations)).all()
+
+
+@pytest.fixture(scope="module")
+def fits(runs: pd.DataFrame) -> pd.DataFrame:
+    return scaling.family_fits(runs, scaling.sizes_table(runs, CHANCE), seed=0)
+
+
+def test_laws_are_recovered_where_networks_have_begun_to_learn(fits: pd.DataFrame) -> None:
+    for floor in ("exact", "free"):
+        assert value(fits, "size_exponent", "joint", floor)["value"] == pytest.approx(0.5, abs=1e-3)
+        assert value(fits, "data_exponent", "joint", floor)["value"] == pytest.approx(0.7, abs=1e-3)
+        assert value(fits, "size_amplitude", "joint", floor)["value"] == pytest.approx(20, rel=0.01)
+    assert value(fits, "floor", "joint", "free")["value"] < 1e-3
+    online = fits[np.isinf(fits["train_size"]) & (fits["floor"] == "exact")]
+    assert online.set_index("quantity")["value"]["size_exponent"] == pytest.approx(0.5, abs=1e-3)
+    # with few sentences, what the size leaves stands on what the data leave
+    short = fits[(fits["train_size"] == 2000) & (fits["quantity"] == "floor")]
+    assert short["value"].item() == pytest.approx(200 * 2000**-0.7, rel=0.02)
+    assert (fits["replicas"] == 3).all()
+    assert fits["converged"].all()
+
+
+def test_the_surface_of_a_fit_is_read_back(fits: pd.DataFrame) -> None:
+    surface = scaling.surface_of(fits, "joint")
+    amounts = np.array([1e3, 1e4]), np.array([1e3, np.inf])
+    np.testing.assert_allclose(surface.at(*amounts), TRUTH.at(*amounts), rtol=1e-3)
+    assert not np.isfinite(scaling.surface_of(fits, "online").size_exponent)
+
+
+def test_a_diverged_replica_is_counted_and_left_out(runs: pd.DataFrame) -> None:
+    broken = runs[np.isinf(runs["train_size"])].copy()
+    wrong = (broken["width"] == 64) & (broken["rule_seed"] == 2)
+    broken.loc[wrong, ["status", "test_excess"]] = ["diverged", np.nan]
+    table = scaling.sizes_table(broken, CHANCE)
+    assert set(table.loc[table["width"] == 64, "diverged"]) == {1}
+    fits = scaling.family_fits(broken, table, seed=0)
+    assert value(fits, "size_exponent", "size")["value"] == pytest.approx(0.5, abs=0.05)
+    assert not (fits["fit"] == "joint").any()  # there is one amount of data
+
+
+def test_without_any_size_that_has_begun_there_is_no_fit(runs: pd.DataFrame) -> None:
+    fits = scaling.family_fits(runs, scaling.sizes_table(runs, 1e-3), seed=0)
+    assert list(fits.columns) == scaling.FIT_COLUMNS
+    assert not len(fits)
+
+
+@pytest.fixture(scope="module")
+def histories() -> scaling.Histories:
+    steps = [0, *np.unique(np.geomspace(8, 20000, 40).round().astype(int))]
+    rows = [
+        {
+            **{"width": width, "depth": 2, "rule_seed": draw, "sample_seed": 0, "init_seed": 0},
+            "step": step,
+            "validation_excess": factor * law(size, max(step, 1) * BATCH),
+        }
+        for (width, size), step in itertools.product(SIZES.items(), steps)
+        for draw, factor in enumerate((0.9, 1.0, 1.1))
+        if draw or step < 10000  # one stops early
+    ]
+    networks = pd.DataFrame(
+        [
+            {
+                **{"width": width, "depth": 2, "parameters": size, "batch_size": BATCH},
+                "operations": operations(size),
+            }
+            for width, size in SIZES.items()
+        ]
+    )
+    return scaling.Histories(pd.DataFrame(rows), networks, CHANCE)
+
+
+def test_a_history_is_loss_against_compute(histories: scaling.Histories) -> None:
+    table = histories.table()
+    assert list(table.columns) == scaling.COMPUTE_COLUMNS
+    assert (table["step"] > 0).all()
+    assert table["step"].max() < 10000  # as long as all replicas are under way
+    np.testing.assert_allclose(
+        table["mean"], [law(r.parameters, r.step * BATCH) for r in table.itertuples()]
+    )
+    np.testing.assert_allclose(
+        table["operations"], table["step"] * table["parameters"].map(operations)
+    )
+    assert (table["low"] < table["mean"]).all()
+
+
+def test_online_fit_and_frontier(histories: scaling.Histories) -> None:
+    fits = histories.fits(seed=0)
+    assert value(fits, "size_exponent", "online")["value"] == pytest.approx(0.5, abs=2e-3)
+    assert value(fits, "data_exponent", "online")["value"] == pytest.approx(0.7, abs=2e-3)
+    # b/(a + g b) and a b/(a + g b)
+    both = 0.5 + 1.2 * 0.7
+    found = value(fits, "optimal_size_exponent", "online")["value"]
+    assert found == pytest.approx(0.7 / both, abs=2e-3)
+    assert value(fits, "frontier_loss_exponent", "online")["value"] == pytest.approx(
+        0.35 / both, abs=2e-3
+    )
+    assert histories.effort.exponent == pytest.approx(1.2)
+
+    frontier = histories.frontier(scaling.surface_of(fits, "online"))
+    assert list(frontier.columns) == scaling.FRONTIER_COLUMNS
+    inside = frontier[frontier["inside"]]
+    assert len(inside) >= 5
+    for row in inside.itertuples():
+        best = optimal_size(TRUTH, EFFORT, row.budget)
+        assert row.fitted_parameters == pytest.approx(best, rel=0.02)
+        # the best of the swept sizes is a neighbour of the best of all
+        assert abs(np.log(row.best_parameters / best)) < np.log(3.4)
+        assert row.best_excess >= row.fitted_excess * 0.99
+        assert row.best_excess < row.fitted_excess * 1.4
+    # the parabola errs on data without noise as it is said to
+    told = inside.dropna(subset=["parabola_parameters"])
+    ratio = told["parabola_parameters"] / told["fitted_parameters"]
+    np.testing.assert_allclose(ratio, told["parabola_bias"], rtol=0.05)
+
+
+def test_levels_are_reached_where_the_excess_passes_their_middle() -> None:
+    # one power law, so that the size of any excess is known
+    runs = replicas(lambda size, amount: 20 * size**-0.5, [100.0, np.inf])
+    table = scaling.sizes_table(runs, CHANCE)
+    entropies = {draw: np.array([2.5, 1.0, 0.4, 0.05]) for draw in range(3)}
+    found = scaling.levels_reached(runs, table, entropies)
+    assert set(found["train_size"]) == {np.inf}
+    for row in found.itertuples():
+        middle = {1: 1.7, 2: 0.65, 3: 0.175}[row.level]
+        factor = (0.9, 1.0, 1.1)[row.rule_seed]
+        at = (20 * factor / middle) ** 2
+        if row.level == 3:
+            assert at > max(SIZES.values())
+            assert np.isinf(row.reached)
+        else:
+            assert row.reached == pytest.approx(at)
+    below = {draw: np.array([9.0, 1.0, 0.4, 0.05]) for draw in range(3)}
+    first = scaling.levels_reached(runs, table, below).query("level == 1")
+    assert first["reached"].isna().all()  # the smallest network has it already
+
+
+def test_parameters_needed_count_the_rules() -> None:
+    grammar = Parameters.make(v=8, n=5, s=2, L=3, m={1: 4, 2: 2, 3: 3})
+    shared = [parameters_needed(grammar, level, "cnn") for level in (1, 2, 3)]
+    assert shared == [32, 32 + 16, 32 + 16 + 15]
+    unshared = [parameters_needed(grammar, level, "transformer") for level in (1, 2, 3)]
+    assert unshared == [32, 2 * 32 + 16, 4 * 32 + 2 * 16 + 15]
+    with pytest.raises(ValueError, match=r"level must lie in 1\.\.3"):
+        parameters_needed(grammar, 4, "cnn")

@@ -38,7 +38,8 @@ def clear() -> None:
 
 
 def prints() -> dict[str, str]:
-    stages = ["grammars", "sentences", "exact", "theory", "runs", "curves", "fits", "figures"]
+    stages = ["grammars", "sentences", "exact", "theory", "runs", "curves", "fits", "scaling"]
+    stages.append("figures")
     found = {stage: provenance.fingerprint(f"stages.{stage}") for stage in stages}
     for kind in ("cnn", "transformer", "attention"):
         found[kind] = provenance.fingerprint("stages.models", f"models.{kind}")
@@ -57,13 +58,14 @@ MODELS = {"cnn", "transformer", "attention"}
     [
         ("grammar", "# Above this many", "# Over this many", set()),
         ("sampling", '"""The first `size` sentences, a chunk at a time."""', '"""Some."""', set()),
-        ("models/cnn", "def rate_scale(self)", "def rate_scale( self )", set()),
+        ("models/cnn", "def hidden(self, ", "def hidden( self, ", set()),
         ("models/cnn", ".relu_()", ".tanh_()", {"cnn"}),
+        ("scaling", "_FEWEST_SIZES = 3", "_FEWEST_SIZES = 4", {"scaling", "figures"}),
         ("models/transformer", "self.up, self.down)", "self.up, -self.down)", {"transformer"}),
         ("models/layers", "tril(-1)", "tril(-2)", MODELS),
         ("training", "_FIRST_EVALUATION = 8", "_FIRST_EVALUATION = 16", MODELS),
         ("figures", "Agg", "agg", {"figures"}),
-        ("fitting", "HUBER = 0.1", "HUBER = 0.2", {"fits"}),
+        ("fitting", "HUBER = 0.1", "HUBER = 0.2", {"fits", "scaling", "figures"}),
         ("sampling", "CHUNK = 4096", "CHUNK = 8192", {"sentences", "theory", *MODELS}),
         ("products", "2**10", "2**11", set()),
         ("config", "= 2048", "= 4096", set()),

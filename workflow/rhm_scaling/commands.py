@@ -167,12 +167,13 @@ def clean(arguments: Namespace) -> None:
 
 def bench(arguments: Namespace) -> None:
     """Measure inference, sampler, training, cost model, planning: ratios to loops and to peaks."""
-    from .bench import cost, inference, planning, sampler, training
+    from .bench import cost, feeds, inference, planning, sampler, training
 
     parts: dict[str, Callable[[], Any]] = {
         (inference.__doc__ or ""): inference.measure,
         (sampler.__doc__ or ""): sampler.measure,
         (training.__doc__ or ""): training.measure,
+        (feeds.__doc__ or ""): feeds.measure,
         (cost.__doc__ or ""): lambda: cost.predictions(cost.calibrate()),
         (cost.growth.__doc__ or ""): cost.growth,
         (planning.__doc__ or ""): planning.measure,

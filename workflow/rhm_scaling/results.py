@@ -102,7 +102,8 @@ def load_network(study: str, root: Path = Path(), **cell: Any) -> Pack:
     runs = load_runs(study, root)
     rows = _matching(runs if "lr" in cell else runs[runs["chosen"]], cell)
     if len(rows) != 1:
-        varying = [c for c in runs.columns[:14] if rows[c].nunique() > 1]
+        telling = [*CURVE_KEY, "lr", "train_size", *REPLICA_KEY]
+        varying = [column for column in telling if rows[column].nunique() > 1]
         hint = f"; name also {', '.join(varying)}" if varying else ""
         raise UserError(f"{len(rows)} replicas of {study} match {cell}{hint}")
     row = rows.iloc[0]

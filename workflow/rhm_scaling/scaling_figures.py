@@ -83,10 +83,9 @@ def _sizes(axis: Axes, sizes: pd.DataFrame, fits: pd.DataFrame, levels: pd.DataF
             shown = curve[curve["fitted"] == inside]
             axis.plot(
                 shown["parameters"], shown["mean"], marker, color=color, markerfacecolor=face,
-                markersize=4.5, label=label if inside else None,
+                markersize=4.5,
             )  # fmt: skip
-        if not curve["fitted"].any():
-            axis.plot([], [], marker, color=color, markerfacecolor="white", label=label)
+        axis.plot([], [], marker, color=color, markersize=4.5, label=label)
     axis.set(xscale="log", yscale="log", xlabel="parameters $N$", ylabel=_EXCESS)
     _needed(axis, levels)
     axis.legend(loc="lower left", title="exponent in $N$ [95%], floor free")

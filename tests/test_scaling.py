@@ -53,10 +53,9 @@ def runs() -> pd.DataFrame:
     return replicas(law, [500.0, 2000.0, 8000.0, np.inf])
 
 
-def value(fits: pd.DataFrame, quantity: str, fit: str, floor: str = "exact") -> pd.Series:
+def estimate(fits: pd.DataFrame, quantity: str, fit: str, floor: str = "exact") -> float:
     rows = fits[(fits["fit"] == fit) & (fits["floor"] == floor) & (fits["quantity"] == quantity)]
-    assert len(rows) == 1
-    return rows.iloc[0]
+    return float(rows["estimate"].item())
 
 
 def test_a_row_a_size_and_amount_of_data(runs: pd.DataFrame) -> None:
@@ -78,15 +77,15 @@ def fits(runs: pd.DataFrame) -> pd.DataFrame:
 
 def test_laws_are_recovered_where_networks_have_begun_to_learn(fits: pd.DataFrame) -> None:
     for floor in ("exact", "free"):
-        assert value(fits, "size_exponent", "joint", floor)["value"] == pytest.approx(0.5, abs=1e-3)
-        assert value(fits, "data_exponent", "joint", floor)["value"] == pytest.approx(0.7, abs=1e-3)
-        assert value(fits, "size_amplitude", "joint", floor)["value"] == pytest.approx(20, rel=0.01)
-    assert value(fits, "floor", "joint", "free")["value"] < 1e-3
+        assert estimate(fits, "size_exponent", "joint", floor) == pytest.approx(0.5, abs=1e-3)
+        assert estimate(fits, "data_exponent", "joint", floor) == pytest.approx(0.7, abs=1e-3)
+        assert estimate(fits, "size_amplitude", "joint", floor) == pytest.approx(20, rel=0.01)
+    assert estimate(fits, "floor", "joint", "free") < 1e-3
     online = fits[np.isinf(fits["train_size"]) & (fits["floor"] == "exact")]
-    assert online.set_index("quantity")["value"]["size_exponent"] == pytest.approx(0.5, abs=1e-3)
+    assert online.set_index("quantity")["estimate"]["size_exponent"] == pytest.approx(0.5, abs=1e-3)
     # with few sentences, what the size leaves stands on what the data leave
     short = fits[(fits["train_size"] == 2000) & (fits["quantity"] == "floor")]
-    assert short["value"].item() == pytest.approx(200 * 2000**-0.7, rel=0.02)
+    assert short["estimate"].item() == pytest.approx(200 * 2000**-0.7, rel=0.02)
     assert (fits["replicas"] == 3).all()
     assert fits["converged"].all()
 
@@ -105,7 +104,7 @@ def test_a_diverged_replica_is_counted_and_left_out(runs: pd.DataFrame) -> None:
     table = scaling.sizes_table(broken, CHANCE)
     assert set(table.loc[table["width"] == 64, "diverged"]) == {1}
     fits = scaling.family_fits(broken, table, seed=0)
-    assert value(fits, "size_exponent", "size")["value"] == pytest.approx(0.5, abs=0.05)
+    assert estimate(fits, "size_exponent", "size") == pytest.approx(0.5, abs=0.05)
     assert not (fits["fit"] == "joint").any()  # there is one amount of data
 
 
@@ -155,19 +154,18 @@ def test_a_history_is_loss_against_compute(histories: scaling.Histories) -> None
 
 
 def test_online_fit_and_frontier(histories: scaling.Histories) -> None:
-    fits = histories.fits(seed=0)
-    assert value(fits, "size_exponent", "online")["value"] == pytest.approx(0.5, abs=2e-3)
-    assert value(fits, "data_exponent", "online")["value"] == pytest.approx(0.7, abs=2e-3)
+    fits, frontier = histories.fits(seed=0)
+    assert estimate(fits, "size_exponent", "online") == pytest.approx(0.5, abs=2e-3)
+    assert estimate(fits, "data_exponent", "online") == pytest.approx(0.7, abs=2e-3)
     # b/(a + g b) and a b/(a + g b)
     both = 0.5 + 1.2 * 0.7
-    found = value(fits, "optimal_size_exponent", "online")["value"]
+    found = estimate(fits, "optimal_size_exponent", "online")
     assert found == pytest.approx(0.7 / both, abs=2e-3)
-    assert value(fits, "frontier_loss_exponent", "online")["value"] == pytest.approx(
+    assert estimate(fits, "frontier_loss_exponent", "online") == pytest.approx(
         0.35 / both, abs=2e-3
     )
     assert histories.effort.exponent == pytest.approx(1.2)
 
-    frontier = histories.frontier(scaling.surface_of(fits, "online"))
     assert list(frontier.columns) == scaling.FRONTIER_COLUMNS
     inside = frontier[frontier["inside"]]
     assert len(inside) >= 5
@@ -189,20 +187,20 @@ def test_levels_are_reached_where_the_excess_passes_their_middle() -> None:
     runs = replicas(lambda size, amount: 20 * size**-0.5, [100.0, np.inf])
     table = scaling.sizes_table(runs, CHANCE)
     entropies = {draw: np.array([2.5, 1.0, 0.4, 0.05]) for draw in range(3)}
-    found = scaling.levels_reached(runs, table, entropies)
+    found = scaling.levels_reached(runs, table, entropies).set_index("level")
     assert set(found["train_size"]) == {np.inf}
-    for row in found.itertuples():
-        middle = {1: 1.7, 2: 0.65, 3: 0.175}[row.level]
-        factor = (0.9, 1.0, 1.1)[row.rule_seed]
-        at = (20 * factor / middle) ** 2
-        if row.level == 3:
-            assert at > max(SIZES.values())
-            assert np.isinf(row.reached)
-        else:
-            assert row.reached == pytest.approx(at)
+    at = [[(20 * factor / middle) ** 2 for factor in (0.9, 1.0, 1.1)] for middle in (1.7, 0.65)]
+    for level, sizes in enumerate(at, 1):
+        row = found.loc[level]
+        assert row["reached"] == pytest.approx(np.prod(sizes) ** (1 / 3))
+        assert row["low"] < min(sizes) < max(sizes) < row["high"]
+        assert (row["rule_draws"], row["draws"]) == (3, 3)
+    # the largest network is too small for the last level
+    assert np.isinf(found.loc[3, "reached"])
+    assert (found.loc[3, "draws"], found.loc[3, ["low", "high"]].isna().sum()) == (0, 2)
     below = {draw: np.array([9.0, 1.0, 0.4, 0.05]) for draw in range(3)}
-    first = scaling.levels_reached(runs, table, below).query("level == 1")
-    assert first["reached"].isna().all()  # the smallest network has it already
+    first = scaling.levels_reached(runs, table, below).set_index("level").loc[1]
+    assert np.isnan(first["reached"])  # the smallest network has it already
 
 
 def test_parameters_needed_count_the_rules() -> None:

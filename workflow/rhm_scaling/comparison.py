@@ -41,6 +41,10 @@ MEASURED = frozenset(
         *("change", "predicted_smooth"),
         # they follow from the sizes that enter a fit, which follow from what is measured
         *("points", "window_low", "window_high", "predicted_same_fit", "predicted_smooth_fit"),
+        # of network sizes
+        *("estimate", "cells", "fitted", "inside", "draws", "reached", "best_parameters"),
+        *("best_excess", "fitted_parameters", "fitted_excess"),
+        *("parabola_parameters", "parabola_bias"),
     }
 )
 # text that says why something measured ended where it did

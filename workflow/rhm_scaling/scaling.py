@@ -6,7 +6,8 @@ compared by their number of parameters ``N`` and by the excess over the exact fl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,26 +15,27 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from . import surfaces
-from .curves import REPLICA_KEY, crossing, learning_curve, mean_and_interval, usable
+from .curves import REPLICA_KEY, crossing, learning_curve, mean_and_interval, student_factor, usable
 
 Array = NDArray[np.float64]
 
 FAMILY = ["grammar", "task", "architecture"]
 MEASURE = "test_excess"
 FIT_COLUMNS = [
-    *("fit", "train_size", "floor", "quantity", "value", "low", "high"),
+    *("fit", "train_size", "floor", "quantity", "estimate", "low", "high"),
     *("cells", "rule_draws", "replicas", "converged"),
 ]
 FRONTIER_COLUMNS = [
     *("budget", "best_parameters", "best_excess", "inside"),
-    *("fitted_parameters", "fitted_excess", "parabola_parameters", "parabola_bias"),
+    *("fitted_parameters", "low", "high", "fitted_excess"),
+    *("parabola_parameters", "parabola_bias"),
 ]
+LEVEL_COLUMNS = ["train_size", "level", "rule_draws", "draws", "reached", "low", "high"]
 COMPUTE_COLUMNS = [
     *("width", "depth", "parameters", "step", "sentences", "operations"),
     *("replicas", "mean", "low", "high"),
 ]
 _BUDGETS_PER_OCTAVE = 1
-_FEWEST_SIZES = 3  # that a budget has to have been spent on
 _MOST_STEPS = 24  # of a history that enter a surface, evenly spaced on a logarithm
 
 
@@ -78,36 +80,35 @@ def family_fits(runs: pd.DataFrame, table: pd.DataFrame, seed: int) -> pd.DataFr
     return pd.DataFrame(rows, columns=FIT_COLUMNS)
 
 
+_FLOORS = {"exact": False, "free": True}  # whether it is left free
+
+
 def _fitted(
-    sizes: Array,
-    data: Array | None,
-    replicas: pd.DataFrame,
-    seed: int,
-    same: Mapping[str, Any],
-    effort: surfaces.Effort | None = None,
+    sizes: Array, data: Array | None, replicas: pd.DataFrame, seed: int, same: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Rows of a fit with the exact floor and of one with a free floor; none if there is no fit."""
-    for floor, free in (("exact", False), ("free", True)):
-        surface, found = surfaces.surface_with_intervals(
-            sizes, data, replicas, seed, free, effort=effort
-        )
-        if not np.isfinite(surface.size_exponent):
-            continue
-        amplitudes = {"size_amplitude": surface.size_amplitude}
-        if data is not None:
-            amplitudes["data_amplitude"] = surface.data_amplitude
-        known = {
-            **same,
-            "floor": floor,
-            "cells": len(sizes),
-            "rule_draws": replicas.index.get_level_values("rule_seed").nunique(),
-            "replicas": len(replicas),
-            "converged": surface.converged,
-        }
-        for name, (value, low, high) in found.items():
-            yield {**known, "quantity": name, "value": value, "low": low, "high": high}
-        for name, value in amplitudes.items():
-            yield {**known, "quantity": name, "value": value, "low": np.nan, "high": np.nan}
+    for floor, free in _FLOORS.items():
+        fit, found, _ = surfaces.surface_with_intervals(sizes, data, replicas, seed, free)
+        yield from _rows(fit, found, replicas, {**same, "floor": floor})
+
+
+def _rows(
+    fit: surfaces.Surface,
+    found: Mapping[str, surfaces.Interval],
+    replicas: pd.DataFrame,
+    same: Mapping[str, Any],
+) -> Iterator[dict[str, Any]]:
+    if not np.isfinite(fit.size_exponent):
+        return
+    known = {
+        **same,
+        "cells": replicas.shape[1],
+        "rule_draws": replicas.index.get_level_values("rule_seed").nunique(),
+        "replicas": len(replicas),
+        "converged": fit.converged,
+    }
+    for name, (estimate, low, high) in found.items():
+        yield {**known, "quantity": name, "estimate": estimate, "low": low, "high": high}
 
 
 def surface_of(fits: pd.DataFrame, fit: str, floor: str = "exact") -> surfaces.Surface:
@@ -116,7 +117,7 @@ def surface_of(fits: pd.DataFrame, fit: str, floor: str = "exact") -> surfaces.S
     if not len(rows):
         return surfaces.NO_FIT
     names = ("floor", "size_amplitude", "size_exponent", "data_amplitude", "data_exponent")
-    known = {name: float(rows["value"].get(name, 0.0)) for name in names}
+    known = {name: float(rows["estimate"].get(name, 0.0)) for name in names}
     return surfaces.Surface(**known, converged=bool(rows["converged"].iloc[0]))
 
 
@@ -183,65 +184,82 @@ class Histories:
         whole = ["width", "depth", "parameters", "step", "sentences"]
         return pd.DataFrame(rows, columns=COMPUTE_COLUMNS).astype(dict.fromkeys(whole, np.int64))
 
-    def fits(self, seed: int) -> pd.DataFrame:
-        """The law in size and in sentences seen, with columns `FIT_COLUMNS` (``fit: online``).
+    def _cells(self) -> tuple[Array, Array, pd.DataFrame]:
+        """Sizes, sentences seen, and the replicas' excess (a column a cell) that enter the fits.
 
-        The rate is constant, so every evaluation is the end of a shorter training. Only those below
-        half of chance enter, spaced evenly on a logarithm.
+        Only what is below half of chance, evenly spaced on a logarithm.
         """
         columns, sizes, data = [], [], []
         for size, batch, table, (steps, excess) in zip(
             self.sizes, self._batch, self._tables, self.means()
         ):
-            good = steps[(excess > 0) & (excess <= self._chance / 2)]
-            for step in _spaced(good):
+            for step in _spaced(steps[(excess > 0) & (excess <= self._chance / 2)]):
                 columns.append(table[int(step)])
                 sizes.append(size)
                 data.append(step * batch)
-        if not columns:
-            return pd.DataFrame(columns=FIT_COLUMNS)
-        replicas = pd.concat(columns, axis=1)
+        index = self._tables[0].index
+        replicas = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=index)
         replicas.columns = range(len(columns))
-        same = {"fit": "online", "train_size": np.inf}
-        arrays = np.array(sizes), np.array(data)
-        rows = _fitted(*arrays, replicas, seed, same, self.effort)
-        return pd.DataFrame(list(rows), columns=FIT_COLUMNS)
+        return np.array(sizes), np.array(data), replicas
 
-    def frontier(self, surface: surfaces.Surface) -> pd.DataFrame:
-        """The best size for each budget of operations, with columns `FRONTIER_COLUMNS`.
+    @cached_property
+    def budgets(self) -> Array:
+        """Operations at which sizes are compared, from the cheapest evaluation to the dearest."""
+        spent = [steps * each for each, (steps, _) in zip(self._operations, self.means())]
+        low, high = (np.log2([end(part) for part in spent if len(part)]) for end in (min, max))
+        return np.exp2(np.arange(low.min(), high.max(), 1 / _BUDGETS_PER_OCTAVE))
 
-        Measured among the swept sizes; from the fitted `surface`; and by a parabola through the
-        losses of one budget, with the error that this method makes on the surface itself.
+    def fits(self, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The law in size and in sentences seen, and the best size for each budget.
+
+        The rate is constant, so every evaluation is the end of a shorter training.
+
+        Returns
+        -------
+        fits
+            With columns `FIT_COLUMNS`, as `family_fits` (``fit: online``).
+        frontier
+            With columns `FRONTIER_COLUMNS`: the best of the swept sizes; the optimum of the law
+            with the exact floor; and that of a parabola through the losses of one budget, with the
+            error that this method makes on the law itself.
         """
+        sizes, data, replicas = self._cells()
+        rows: list[dict[str, Any]] = []
+        frontier = pd.DataFrame(columns=FRONTIER_COLUMNS)
+        for floor, free in _FLOORS.items():
+            fit, found, optima = surfaces.surface_with_intervals(
+                sizes, data, replicas, seed, free, self.effort, self.budgets.tolist()
+            )
+            same = {"fit": "online", "train_size": np.inf, "floor": floor}
+            rows += _rows(fit, found, replicas, same)
+            if not free:
+                frontier = self._frontier(fit, optima)
+        return pd.DataFrame(rows, columns=FIT_COLUMNS), frontier
+
+    def _frontier(self, fit: surfaces.Surface, optima: Sequence[surfaces.Interval]) -> pd.DataFrame:
         curves = [
             (steps * operations, excess)
             for operations, (steps, excess) in zip(self._operations, self.means())
         ]
-        low = min(spent[0] for spent, _ in curves if len(spent))
-        high = max(spent[-1] for spent, _ in curves if len(spent))
-        octaves = np.arange(np.log2(low), np.log2(high), 1 / _BUDGETS_PER_OCTAVE)
-        budgets = np.exp2(octaves)
-        losses = np.array([surfaces.loss_at_budget(*curve, budgets) for curve in curves])
-        losses = np.where(losses <= self._chance / 2, losses, np.nan)
-        kept = np.isfinite(losses).sum(axis=0) >= _FEWEST_SIZES
-        budgets, losses = budgets[kept], losses[:, kept]
+        losses = np.array([surfaces.loss_at_budget(*curve, self.budgets) for curve in curves])
         best = surfaces.envelope(self.sizes, losses)
+        begun = best.losses <= self._chance / 2  # before, no law is expected
+        losses = np.where(losses <= self._chance / 2, losses, np.nan)
         rows = []
-        for index, budget in enumerate(budgets):
+        for index, (budget, (optimum, low, high)) in enumerate(zip(self.budgets, optima)):
             known = np.isfinite(losses[:, index])
-            optimum = surfaces.optimal_size(surface, self.effort, budget)
             sentences = budget / self.effort.at(np.array([optimum]))
             rows.append(
                 {
                     "budget": budget,
-                    "best_parameters": best.sizes[index],
-                    "best_excess": best.losses[index],
-                    "inside": bool(best.inside[index]),
-                    "fitted_parameters": optimum,
-                    "fitted_excess": float(surface.at(np.array([optimum]), sentences)[0]),
+                    "best_parameters": best.sizes[index] if begun[index] else np.nan,
+                    "best_excess": best.losses[index] if begun[index] else np.nan,
+                    "inside": bool(best.inside[index] and begun[index]),
+                    **{"fitted_parameters": optimum, "low": low, "high": high},
+                    "fitted_excess": float(fit.at(np.array([optimum]), sentences)[0]),
                     "parabola_parameters": surfaces.parabola_optimum(self.sizes, losses[:, index]),
                     "parabola_bias": surfaces.parabola_bias(
-                        surface, self.effort, self.sizes[known], budget
+                        fit, self.effort, self.sizes[known], budget
                     ),
                 }
             )
@@ -261,8 +279,8 @@ def levels_reached(
 ) -> pd.DataFrame:
     """The size at which each level is learnt, of one family at its largest amount of data.
 
-    A level ``l`` is reached where the excess falls below the middle of ``H_(l-1)`` and ``H_l``,
-    between sizes on both logarithms.
+    A level ``l`` is reached where the excess of a rule draw falls below the middle of its
+    ``H_(l-1)`` and ``H_l``, between sizes on both logarithms.
 
     Parameters
     ----------
@@ -274,21 +292,33 @@ def levels_reached(
     Returns
     -------
     DataFrame
-        A row a rule draw and level: train_size, rule_seed, level, reached (parameters; NaN if the
-        smallest size has it, infinite if the largest has not).
+        A row a level: train_size, level, rule_draws, draws (that reach it between the sizes),
+        reached (parameters, geometric mean over rule draws; infinite if the largest size is too
+        small for one, NaN if the smallest is large enough for one), low, high (Student's interval).
     """
     largest = table["train_size"].max()
     here = usable(runs[runs["train_size"] == largest])
-    rows = []
+    reached = []
     for rule, group in here.groupby("rule_seed"):
         by_size = group.groupby("parameters")[MEASURE].mean()
-        sizes = by_size.index.to_numpy(float)
-        learnt = -np.log(by_size.to_numpy(float))
+        sizes, learnt = by_size.index.to_numpy(float), -np.log(by_size.to_numpy(float))
         excess = entropies[int(str(rule))] - entropies[int(str(rule))][-1]
-        for level, middle in enumerate((excess[:-1] + excess[1:]) / 2, 1):
-            at = crossing(sizes, learnt, -np.log(middle)) if middle > 0 else np.inf
-            rows.append({"train_size": largest, "rule_seed": rule, "level": level, "reached": at})
-    return pd.DataFrame(rows, columns=["train_size", "rule_seed", "level", "reached"])
+        reached.append(
+            [
+                crossing(sizes, learnt, -np.log(middle)) if middle > 0 else np.inf
+                for middle in (excess[:-1] + excess[1:]) / 2
+            ]
+        )
+    rows = []
+    for level, at in enumerate(np.array(reached).T, 1):
+        middle = float(np.exp(np.log(at).mean()))
+        half = np.nan
+        if np.isfinite(middle) and len(at) > 1:
+            half = student_factor(len(at)) * np.log(at).std(ddof=1) / np.sqrt(len(at))
+        ends = {"reached": middle, "low": middle / np.exp(half), "high": middle * np.exp(half)}
+        draws = {"rule_draws": len(at), "draws": int(np.isfinite(at).sum())}
+        rows.append({"train_size": largest, "level": level, **draws, **ends})
+    return pd.DataFrame(rows, columns=LEVEL_COLUMNS)
 
 
 def family(table: pd.DataFrame, key: Mapping[str, Any]) -> pd.DataFrame:

@@ -67,7 +67,7 @@ def _sizes(axis: Axes, sizes: pd.DataFrame, fits: pd.DataFrame, levels: pd.DataF
         free = mine[mine["floor"] == "free"]
         exponent, label = _value(free, "size_exponent"), amount(size)
         if exponent is not None:
-            label += f": {with_interval(exponent, 'value')}"
+            label += f": {with_interval(exponent, 'estimate')}"
             used = curve.loc[curve["fitted"], "parameters"]
             span = np.geomspace(used.min(), used.max(), 60)
             axis.plot(span, surface_of(free, "size", "free").at(span), color=color, linewidth=1.2)
@@ -87,30 +87,34 @@ def _sizes(axis: Axes, sizes: pd.DataFrame, fits: pd.DataFrame, levels: pd.DataF
             )  # fmt: skip
         axis.plot([], [], marker, color=color, markersize=4.5, label=label)
     axis.set(xscale="log", yscale="log", xlabel="parameters $N$", ylabel=_EXCESS)
-    _needed(axis, levels)
+    _room_below(axis, sizes["mean"])
+    _levels(axis, levels)
     axis.legend(loc="lower left", title="exponent in $N$ [95%], floor free")
 
 
-def _needed(axis: Axes, levels: pd.DataFrame) -> None:
-    """At the top, sizes that counting rules asks for: shared (long) and not shared (short)."""
-    for level, rows in levels.groupby("level"):
-        for name, length in (("needed_shared", 0.06), ("needed_unshared", 0.03)):
-            at = rows[name].iloc[0]
-            if not np.isfinite(at):
-                continue
-            axis.axvline(at, ymin=1 - length, ymax=1, color=GREY, linewidth=1.2)
-            if name == "needed_shared":
-                axis.annotate(
-                    f"{level}", (at, 1 - length), xycoords=("data", "axes fraction"),
-                    ha="center", va="top", fontsize="x-small", color=GREY,
-                )  # fmt: skip
-        reached = rows["reached"].to_numpy(float)
-        if np.isfinite(reached).all():
-            middle = float(np.exp(np.log(reached).mean()))
-            axis.plot(
-                middle, 0.02, marker=f"${level}$", color="black", markersize=5, clip_on=False,
-                transform=axis.get_xaxis_transform(),
-            )  # fmt: skip
+def _room_below(axis: Axes, values: pd.Series) -> None:
+    """Show the measured range, with room for the legend below it."""
+    positive = values[values > 0]
+    if len(positive):
+        axis.set_ylim(positive.min() / 15, positive.max() * 3)
+
+
+def _levels(axis: Axes, levels: pd.DataFrame) -> None:
+    """At the top, sizes that counting rules asks for, and those at which levels are reached.
+
+    Long ticks: every rule once; short ones: once for every position.
+    """
+    where: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "ha": "center", "va": "top"}
+    for _, row in levels.iterrows():
+        for name, length in (("needed_shared", 0.05), ("needed_unshared", 0.025)):
+            if np.isfinite(row[name]):
+                axis.axvline(row[name], ymin=1 - length, ymax=1, color=GREY, linewidth=1.2)
+        if np.isfinite(row["needed_shared"]):
+            at = row["needed_shared"], 0.945
+            axis.annotate(f"{row['level']}", at, fontsize="x-small", color=GREY, **where)
+        if np.isfinite(row["reached"]):
+            label = f"$H_{row['level']}$"
+            axis.annotate(label, (row["reached"], 0.995), fontsize="small", **where)
 
 
 def _regions(axis: Axes, sizes: pd.DataFrame, fits: pd.DataFrame) -> None:
@@ -154,7 +158,7 @@ def _regions(axis: Axes, sizes: pd.DataFrame, fits: pd.DataFrame) -> None:
     axis.set_yticks(ticks, [f"{size:g}" for size in ticks])
     axis.yaxis.set_minor_locator(NullLocator())
     exponents = [_value(joint, name) for name in ("size_exponent", "data_exponent")]
-    shown = [with_interval(found, "value") for found in exponents if found is not None]
+    shown = [with_interval(found, "estimate") for found in exponents if found is not None]
     axis.set_title("$N$: {}, $P$: {}".format(*shown))
 
 
@@ -169,15 +173,17 @@ def _compute(axis: Axes, spent: pd.DataFrame, fits: pd.DataFrame, frontier: pd.D
         curve = spent[(spent["parameters"] == size) & (spent["mean"] > 0)]
         axis.plot(curve["operations"], curve["mean"], color=color, linewidth=1, label=f"{size:.0f}")
     if len(frontier):
-        shown = frontier[frontier["inside"]]
-        axis.plot(
-            shown["budget"], shown["best_excess"], "o", color="black", markersize=3.5,
-            label="best swept size",
-        )  # fmt: skip
+        frontier = frontier[frontier["best_excess"].notna()]
+        for inside, face in ((True, "black"), (False, "white")):
+            shown = frontier[frontier["inside"] == inside]
+            axis.plot(
+                shown["budget"], shown["best_excess"], "o", color="black", markersize=3.5,
+                markerfacecolor=face, label="best swept size" if inside else None,
+            )  # fmt: skip
         online = fits[(fits["fit"] == "online") & (fits["floor"] == "exact")]
         label = "fitted frontier"
         if (found := _value(online, "optimal_size_exponent")) is not None:
-            label += f": $N\\sim C^p$,\n$p=${with_interval(found, 'value')}"
+            label += f": $N\\sim C^p$,\n$p=${with_interval(found, 'estimate')}"
         axis.plot(
             frontier["budget"], frontier["fitted_excess"], "--", color="black", linewidth=1.2,
             label=label,
@@ -185,5 +191,6 @@ def _compute(axis: Axes, spent: pd.DataFrame, fits: pd.DataFrame, frontier: pd.D
     axis.set(xscale="log", yscale="log", ylabel=_EXCESS)
     axis.set_xlabel("training operations $C$")
     axis.set_title("fresh sentences: loss against compute")
+    _room_below(axis, spent["mean"])
     axis.xaxis.set_major_formatter(FuncFormatter(lambda c, _: f"$10^{{{np.log10(c):.0f}}}$"))
     axis.legend(loc="lower left", title="parameters", fontsize="x-small", ncols=2)

@@ -36,7 +36,7 @@ def scaling_table(scaling: pd.DataFrame) -> pd.DataFrame:
                 "networks": f"{fit['grammar']} {fit['task']} {fit['architecture']}",
                 "fitted over": at,
                 "exponent of": _NAMES[fit["quantity"]],
-                "fitted": _number(fit["value"]),
+                "fitted": _number(fit["estimate"]),
                 "95% interval": f"{fit['low']:.2f} to {fit['high']:.2f}" if known else "-",
                 "cells": int(fit["cells"]),
             }

@@ -205,6 +205,9 @@ def _refit(
     return _minimise(cells, [cells.start(levels, exponents, near.floor)])
 
 
+Interval = tuple[float, float, float]  # value, low, high
+
+
 def surface_with_intervals(
     sizes: Array,
     data: Array | None,
@@ -212,21 +215,24 @@ def surface_with_intervals(
     seed: int,
     free_floor: bool,
     effort: Effort | None = None,
+    budgets: Sequence[float] = (),
     count: int = BOOTSTRAPS,
-) -> tuple[Surface, dict[str, tuple[float, float, float]]]:
+) -> tuple[Surface, dict[str, Interval], list[Interval]]:
     """Fit of the mean surface over rule draws, with intervals.
 
-    `sizes`, `data`, `free_floor` are as in `fit_surface`, the others as in
-    `fitting.bootstrap_means`, the columns of `replicas` in the order of `sizes`.
+    `sizes`, `data`, `free_floor` are as in `fit_surface`, `replicas`, `seed` and `count` as in
+    `fitting.bootstrap_means`, the columns of `replicas` in the order of `sizes`. Intervals of
+    amplitudes and sizes are formed on the logarithm.
 
     Returns
     -------
-    Surface, dict
-        Value, low and high end of ``size_exponent``; with data, ``data_exponent``; with a free
-        floor, ``floor``; with an `effort`, what `FRONTIER` names (see `frontier_exponents`).
+    Surface, dict, list
+        The fit; value, low and high end of its exponents and amplitudes, with a free floor of
+        ``floor``, with an `effort` of what `FRONTIER` names (see `frontier_exponents`); and of the
+        `optimal_size` for each of the `budgets`.
     """
 
-    def quantities(surface: Surface) -> dict[str, float]:
+    def additive(surface: Surface) -> dict[str, float]:
         values = {"size_exponent": surface.size_exponent}
         if data is not None:
             values["data_exponent"] = surface.data_exponent
@@ -236,18 +242,37 @@ def surface_with_intervals(
             values |= zip(FRONTIER, frontier_exponents(surface, effort))
         return values
 
+    def positive(surface: Surface) -> dict[str, float]:
+        values = {"size_amplitude": surface.size_amplitude}
+        if data is not None:
+            values["data_amplitude"] = surface.data_amplitude
+        if effort is not None:
+            values |= {f"at {budget}": optimal_size(surface, effort, budget) for budget in budgets}
+        return {name: float(np.log(value)) for name, value in values.items()}
+
     best = fit_surface(sizes, data, mean_curve(replicas), free_floor)
-    if not np.isfinite(best.size_exponent):
-        return best, dict.fromkeys(quantities(best), (np.nan, np.nan, np.nan))
-    curves = bootstrap_means(replicas, seed, count)
-    refits = [_refit(sizes, data, curve, free_floor, best) for curve in curves]
-    resampled = pd.DataFrame([quantities(surface) for surface in refits])
-    found = {}
-    for name, value in quantities(best).items():
-        low, high = interval(value, resampled[name].to_numpy(dtype=float), replicas)
-        # np.maximum keeps the NaN of a single replica
-        found[name] = (value, float(np.maximum(low, 0.0)) if name == "floor" else low, high)
-    return best, found
+    refits = []
+    if np.isfinite(best.size_exponent):
+        curves = bootstrap_means(replicas, seed, count)
+        refits = [_refit(sizes, data, curve, free_floor, best) for curve in curves]
+    found: dict[str, Interval] = {}
+    for quantities in (additive, positive):
+        resampled = pd.DataFrame([quantities(surface) for surface in refits])
+        for name, value in quantities(best).items():
+            low, high = np.nan, np.nan
+            if len(resampled):
+                low, high = interval(value, resampled[name].to_numpy(dtype=float), replicas)
+            if name == "floor":  # np.maximum keeps the NaN of a single replica
+                low = float(np.maximum(low, 0.0))
+            ends = value, low, high
+            found[name] = ends if quantities is additive else _powers(ends)
+    optima = [found.pop(f"at {budget}") for budget in budgets] if effort is not None else []
+    return best, found, optima
+
+
+def _powers(logs: Interval) -> Interval:
+    value, low, high = np.exp(logs).tolist()
+    return value, low, high
 
 
 @dataclass(frozen=True)

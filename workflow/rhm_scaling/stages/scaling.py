@@ -17,18 +17,18 @@ from ..scaling import (
     FAMILY,
     FIT_COLUMNS,
     FRONTIER_COLUMNS,
+    LEVEL_COLUMNS,
     Histories,
     family,
     family_fits,
     levels_reached,
     sizes_table,
-    surface_of,
 )
 from ..theory import Learner, parameters_needed
 from .tables import read_table
 
 _NEEDED: dict[Learner, str] = {"cnn": "needed_shared", "transformer": "needed_unshared"}
-_LEVELS = ["train_size", "rule_seed", "level", "reached", *_NEEDED.values()]
+_LEVELS = [*LEVEL_COLUMNS, *_NEEDED.values()]
 _EMPTY = {
     **{"scaling": FIT_COLUMNS, "compute": COMPUTE_COLUMNS},
     **{"frontier": FRONTIER_COLUMNS, "levels": _LEVELS},
@@ -51,8 +51,7 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
         blocks = [block for block in stage["histories"] if _same_family(block, key)]
         if blocks:
             histories = Histories(_histories(blocks, mine, root), _networks(blocks, table), chance)
-            online = histories.fits(seed)
-            found["frontier"] = histories.frontier(surface_of(online, "online"))
+            online, found["frontier"] = histories.fits(seed)
             found["scaling"] = pd.concat([found["scaling"], online], ignore_index=True)
             found["compute"] = histories.table()
         if key["task"] == "last_token":

@@ -17,14 +17,16 @@ from rhm_scaling.models.layers import Shape
 from rhm_scaling.provenance import UserError
 from rhm_scaling.tasks import TASKS
 
+ATTENTION = ("transformer", "attention")
 GRAMMARS = [Parameters.make(v=6, n=4, s=2, L=3, m=2), Parameters.make(v=5, n=3, s=3, L=2, m=3)]
 CASES = [
     (grammar, kind, task, depth)
     for grammar in GRAMMARS
     for kind in kinds()
     for task in TASKS
-    for depth in (1, 3)
-    if kind != "cnn" or (task != "autoregressive" and depth == 3)
+    for depth in (1, 2, 3)
+    if kind in ATTENTION or task != "autoregressive"
+    if kind not in ("cnn", "lcn") or depth == grammar.L
 ]
 
 
@@ -32,7 +34,7 @@ CASES = [
 def test_operations_and_parameters_equal_pytorchs_count(
     parameters: Parameters, kind: str, task: str, depth: int
 ) -> None:
-    architecture = {"kind": kind, "width": 8, "depth": depth, "heads": 1 if kind == "cnn" else 2}
+    architecture = {"kind": kind, "width": 8, "depth": depth, "heads": 1 + (kind in ATTENTION)}
     network = build(kind, Shape.of(parameters, task, architecture), [1, 2])
     tokens = torch.randint(0, parameters.v, (2, 7, parameters.d))
     with FlopCounterMode(display=False) as forward:
@@ -44,6 +46,9 @@ def test_operations_and_parameters_equal_pytorchs_count(
     assert 2 * 7 * counted.forward == forward.get_total_flops()
     assert 2 * 7 * counted.training == forward.get_total_flops() + backward.get_total_flops()
     assert counted.parameters == network.parameter_count
+    outside = ("embedding.", "filters.0", "readout")
+    body = [p[0] for name, p in network.named_parameters() if not name.startswith(outside)]
+    assert counted.body_parameters == sum(p.numel() for p in body)
 
 
 def specification(**changes: object) -> dict:

@@ -13,6 +13,10 @@ SHAPE = {"v": 5, "s": 3, "L": 2, "width": 8, "depth": 2, "heads": 2}
 CASES = [
     ("cnn", "classification"),
     ("cnn", "last_token"),
+    ("lcn", "classification"),
+    ("lcn", "last_token"),
+    ("fcn", "classification"),
+    ("fcn", "last_token"),
     *((kind, task) for kind in ("transformer", "attention") for task in
       ("classification", "last_token", "autoregressive")),
 ]  # fmt: skip
@@ -28,6 +32,25 @@ def plain_cnn(weights: dict[str, Tensor], tokens: Tensor, shape: Shape) -> Tenso
         x = functional.conv1d(x, kernel, stride=convolution.stride)
         x = functional.relu(x / weight.shape[0] ** 0.5)
     return x[..., 0] @ weights["readout"] / shape.width
+
+
+def plain_local(weights: dict[str, Tensor], tokens: Tensor, shape: Shape) -> Tensor:
+    x = functional.one_hot(tokens, shape.v + 1)[..., : shape.v].float()
+    for level in range(shape.L):
+        filters = weights[f"filters.{level}"]
+        patches = [x[:, i : i + shape.s].flatten(1) for i in range(0, x.shape[1], shape.s)]
+        assert len(patches) == len(filters)
+        mixed = [patch @ own for patch, own in zip(patches, filters, strict=True)]
+        x = functional.relu(torch.stack(mixed, dim=1) / filters.shape[1] ** 0.5)
+    return x[:, 0] @ weights["readout"] / shape.width
+
+
+def plain_dense(weights: dict[str, Tensor], tokens: Tensor, shape: Shape) -> Tensor:
+    x = functional.one_hot(tokens, shape.v + 1)[..., : shape.v].float().flatten(1)
+    for layer in range(shape.depth):
+        weight = weights[f"filters.{layer}"]
+        x = functional.relu(functional.linear(x, weight.T) / weight.shape[0] ** 0.5)
+    return x @ weights["readout"] / shape.width
 
 
 def plain_attention(weights: dict[str, Tensor], name: str, x: Tensor, shape: Shape) -> Tensor:
@@ -60,9 +83,12 @@ def plain_stack(weights: dict[str, Tensor], tokens: Tensor, shape: Shape, mlp: b
     return logits if shape.task == "autoregressive" else logits[:, -1]
 
 
+MEAN_FIELD = {"cnn": plain_cnn, "lcn": plain_local, "fcn": plain_dense}
+
+
 def plain(kind: str, weights: dict[str, Tensor], tokens: Tensor, shape: Shape) -> Tensor:
-    if kind == "cnn":
-        return plain_cnn(weights, tokens, shape)
+    if kind in MEAN_FIELD:
+        return MEAN_FIELD[kind](weights, tokens, shape)
     return plain_stack(weights, tokens, shape, mlp=kind == "transformer")
 
 
@@ -124,6 +150,16 @@ def test_autoregressive_attention_does_not_see_the_future(kind: str) -> None:
     found, other = network(tokens), network(changed)
     torch.testing.assert_close(found[:, :, :5], other[:, :, :5])
     assert not torch.allclose(found[:, :, 5], other[:, :, 5])
+
+
+def test_equal_filters_at_all_positions_make_a_convolution() -> None:
+    local, shared = pack("lcn", "last_token"), pack("cnn", "last_token")
+    with torch.no_grad():
+        local.readout.copy_(shared.readout)
+        for own, common in zip(local.filters, shared.filters, strict=True):
+            own.copy_(common[:, None].expand_as(own))
+    tokens = torch.randint(0, SHAPE["v"] + 1, (3, 7, 9))
+    torch.testing.assert_close(local(tokens), shared(tokens))
 
 
 def test_parameter_count() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rhm_scaling import provenance
+from rhm_scaling.architectures import kinds
 
 Edit = Callable[[str, str, str], None]
 
@@ -41,7 +42,7 @@ def prints() -> dict[str, str]:
     stages = ["grammars", "sentences", "exact", "theory", "runs", "curves", "fits", "scaling"]
     stages.append("figures")
     found = {stage: provenance.fingerprint(f"stages.{stage}") for stage in stages}
-    for kind in ("cnn", "transformer", "attention"):
+    for kind in kinds():
         found[kind] = provenance.fingerprint("stages.models", f"models.{kind}")
     return found
 
@@ -50,7 +51,7 @@ def changed(before: dict[str, str]) -> set[str]:
     return {name for name, value in prints().items() if value != before[name]}
 
 
-MODELS = {"cnn", "transformer", "attention"}
+MODELS = set(kinds())
 
 
 @pytest.mark.parametrize(
@@ -58,10 +59,11 @@ MODELS = {"cnn", "transformer", "attention"}
     [
         ("grammar", "# Above this many", "# Over this many", set()),
         ("sampling", '"""The first `size` sentences, a chunk at a time."""', '"""Some."""', set()),
-        ("models/cnn", "def hidden(self, ", "def hidden( self, ", set()),
+        ("models/cnn", "def layers(self, ", "def layers( self, ", set()),
         ("models/cnn", ".relu_()", ".tanh_()", {"cnn"}),
-        ("scaling", "_FEWEST_SIZES = 3", "_FEWEST_SIZES = 4", {"scaling", "figures"}),
+        ("scaling", "_MOST_STEPS = 24", "_MOST_STEPS = 25", {"scaling", "figures"}),
         ("models/transformer", "self.up, self.down)", "self.up, -self.down)", {"transformer"}),
+        ("models/lcn", ".relu_()", ".tanh_()", {"lcn"}),
         ("models/layers", "tril(-1)", "tril(-2)", MODELS),
         ("training", "_FIRST_EVALUATION = 8", "_FIRST_EVALUATION = 16", MODELS),
         ("figures", "Agg", "agg", {"figures"}),

@@ -18,7 +18,8 @@ class SgdConfig(Model):
     """Always `sgd`."""
     lr: Rates = [0.5]
     """Learning rate, or several to try: every point of a curve then takes the one of least
-    validation loss. In a `cnn`, and with `base_width`, it is scaled so that it suits all widths."""
+    validation loss. In a `cnn`, `lcn` or `fcn`, and with `base_width`, it is scaled so that it
+    suits all widths."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Momentum."""
     warmup_steps: PositiveInt = 1
@@ -32,7 +33,8 @@ class AdamConfig(Model):
     """Always `adam`."""
     lr: Rates = [1e-3]
     """Learning rate, or several to try: every point of a curve then takes the one of least
-    validation loss. In a `cnn`, and with `base_width`, it is scaled so that it suits all widths."""
+    validation loss. In a `cnn`, `lcn` or `fcn`, and with `base_width`, it is scaled so that it
+    suits all widths."""
     warmup_steps: PositiveInt = 100
     """Steps over which the rate rises linearly to `lr`; 1 for none."""
 
@@ -91,24 +93,55 @@ class _Architecture(Model):
         return [(width, depth) for width in self.widths for depth in self.depths or [L]]
 
 
-class CnnConfig(_Architecture):
-    """Hierarchical convolutional network: patch size and stride `s`, one layer a level."""
+class _MeanField(_Architecture):
+    """What networks in mean-field parametrization have in common."""
 
     tasks: ClassVar[tuple[Task, ...]] = ("classification", "last_token")
-    learner: ClassVar[Learner] = "cnn"
 
-    kind: Literal["cnn"]
-    """Always `cnn`."""
-    depth: Depths | None = None
-    """Layers; can only be the grammar's `L`, which it is if not given."""
     optimizer: OptimizerConfig = SgdConfig(kind="sgd")
     """How weights are changed."""
+
+
+class _Hierarchical(_MeanField):
+    """What networks with a layer a level have in common."""
+
+    depth: Depths | None = None
+    """Layers; can only be the grammar's `L`, which it is if not given."""
 
     def shapes(self, L: int) -> list[tuple[int, int]]:
         """Widths, at the grammar's depth."""
         if wrong := [depth for depth in self.depths if depth != L]:
             raise ValueError(f"depth {wrong[0]} does not fit a grammar with L = {L}")
         return super().shapes(L)
+
+
+class CnnConfig(_Hierarchical):
+    """Hierarchical convolutional network: patch size and stride `s`, one layer a level."""
+
+    learner: ClassVar[Learner] = "cnn"
+
+    kind: Literal["cnn"]
+    """Always `cnn`."""
+
+
+class LcnConfig(_Hierarchical):
+    """Locally connected network: a `cnn` whose filters differ by position (no weight sharing)."""
+
+    learner: ClassVar[Learner] = "transformer"
+
+    kind: Literal["lcn"]
+    """Always `lcn`."""
+
+
+class FcnConfig(_MeanField):
+    """Fully connected network: every layer sees all of the layer below (no locality either)."""
+
+    learner: ClassVar[Learner] = "transformer"
+
+    kind: Literal["fcn"]
+    """Always `fcn`."""
+    depth: Depths | None = None
+    """Layers: a number, or a list or a range to sweep; the grammar's `L` if not given."""
 
 
 class _AttentionBased(_Architecture):
@@ -193,7 +226,13 @@ class NgramConfig(_Baseline):
 
 
 ArchitectureConfig = Annotated[
-    CnnConfig | TransformerConfig | AttentionConfig | CountingConfig | NgramConfig,
+    CnnConfig
+    | LcnConfig
+    | FcnConfig
+    | TransformerConfig
+    | AttentionConfig
+    | CountingConfig
+    | NgramConfig,
     Field(discriminator="kind"),
 ]
 

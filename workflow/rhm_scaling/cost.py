@@ -62,25 +62,44 @@ class Work:
 
 def work(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
     """The work of a network, from its kind, width, depth and heads."""
-    count = _cnn if architecture["kind"] == "cnn" else _attention_stack
+    count = {"cnn": _hierarchical, "lcn": _hierarchical, "fcn": _fully_connected}.get(
+        architecture["kind"], _attention_stack
+    )
     return count(parameters, task, architecture)
 
 
-def _cnn(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
+def _hierarchical(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
     s, L, width = parameters.s, parameters.L, architecture["width"]
+    shared = architecture["kind"] == "cnn"
     first = 2.0 * parameters.d * parameters.v * width
-    body = 0
-    numbers = parameters.d * parameters.v + parameters.d // s * width
-    products = 0.0
-    for level in range(2, L + 1):
+    numbers = parameters.d * parameters.v
+    products, weights, body = 0.0, 0, 0
+    for level in range(1, L + 1):
         patches = s ** (L - level)
-        products += 2.0 * patches * s * width * width
+        below = parameters.v if level == 1 else width
+        own = (1 if shared else patches) * s * below * width
+        weights += own
         numbers += patches * width
-        body += s * width * width
+        if level > 1:
+            products += 2.0 * patches * s * width * width
+            body += own
+        if not shared:  # positions are brought together, and back
+            numbers += patches * (s * below + width)
     classes = outputs(task, parameters)
     products += 2.0 * width * classes
-    weights = body + s * parameters.v * width + width * classes
-    return Work(first, products, numbers + classes, weights, body, 15 * L + 20)
+    weights += width * classes
+    calls = (15 if shared else 25) * L + 20
+    return Work(first, products, numbers + classes, weights, body, calls)
+
+
+def _fully_connected(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
+    width, depth = architecture["width"], architecture["depth"]
+    tokens, classes = parameters.d * parameters.v, outputs(task, parameters)
+    body = (depth - 1) * width * width
+    products = 2.0 * body + 2.0 * width * classes
+    weights = body + tokens * width + width * classes
+    numbers = float(tokens + depth * width + classes)
+    return Work(2.0 * tokens * width, products, numbers, weights, body, 15 * depth + 20)
 
 
 def _attention_stack(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:

@@ -125,7 +125,7 @@ def load_study(path: Path) -> Study:
 
 _TAGS = {
     *("one for all", "by level", "[key]", "drawn", "from a file", "listed", "chosen", "range"),
-    *("cnn", "transformer", "attention", "counting", "ngram", "sgd", "adam"),
+    *("cnn", "lcn", "fcn", "transformer", "attention", "counting", "ngram", "sgd", "adam"),
 }
 
 

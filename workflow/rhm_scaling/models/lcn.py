@@ -1,0 +1,36 @@
+"""Locally connected network: the locality of the grammar without sharing over positions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from .layers import MeanField, Shape, one_hot
+
+
+class Network(MeanField):
+    """A convolutional network of patch size and stride ``s`` whose filters differ by position.
+
+    It separates the two causes of a CNN's gain (arXiv:2505.07070): it sees the same patches, but
+    has to learn the rules of a level at every position anew.
+    """
+
+    def __init__(self, shape: Shape, generators: Sequence[torch.Generator]) -> None:
+        patches = [shape.s ** (shape.L - level) for level in range(1, shape.L + 1)]
+        channels = [shape.v] + [shape.width] * (shape.L - 1)
+        filters = [(p, shape.s * below, shape.width) for p, below in zip(patches, channels)]
+        super().__init__(shape, generators, filters)
+
+    def layers(self, tokens: Tensor) -> Iterator[tuple[Tensor, float]]:
+        """Activations ``(R, B, patches, w)``, one layer a level."""
+        x, factor = one_hot(tokens, self.shape.v), 1.0
+        for weight in self.filters:
+            R, patches, inputs, width = weight.shape
+            # every position of every replica is a product of its own
+            seen = x.reshape(R, -1, patches, inputs).transpose(1, 2).flatten(0, 1)
+            x = torch.bmm(seen, weight.flatten(0, 1)).relu_()
+            x = x.view(R, patches, -1, width).transpose(1, 2)
+            factor *= inputs**-0.5
+            yield x, factor

@@ -74,6 +74,33 @@ def test_what_the_readme_says_of_learning_rates_is_the_reference() -> None:
     assert best.query("architecture == 'cnn'")["optimum"].between(0.7, 1).all()
 
 
+def test_what_the_readme_says_of_network_sizes_is_the_reference() -> None:
+    folder = ROOT / "results" / "reference" / "sizes"
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    table = pd.read_csv(folder / "scaling.csv")
+    fits = table[table["floor"] == "exact"]
+    told = fits[
+        (fits["fit"] == "joint") & fits["quantity"].isin(["size_exponent", "data_exponent"])
+        | (fits["quantity"] == "optimal_size_exponent")
+    ]
+    assert len(told) == 6
+    for _, row in told.iterrows():
+        assert f"{row['estimate']:.2f} [{row['low']:.2f}, {row['high']:.2f}]" in text
+        assert row["converged"]
+    free = table[(table["fit"] == "joint") & (table["quantity"] == "floor")]
+    cnn, transformer = free["estimate"]
+    assert f"by {cnn:.3f} nats for the CNN and {transformer:.2f} for the transformer" in text
+    levels = pd.read_csv(folder / "levels.csv").set_index(["architecture", "level"])
+    for key in (("cnn", 2), ("cnn", 3), ("transformer", 2)):
+        row = levels.loc[key]
+        assert f"{row['reached']:.0f} [{row['low']:.0f}, {row['high']:.0f}]" in text
+    assert list(levels.loc["cnn"]["needed_shared"])[1:] == [48, 72]
+    assert list(levels.loc["cnn"]["needed_unshared"])[1:] == [72, 168]
+    assert levels.loc[("transformer", 3), "draws"] == 2
+    bias = pd.read_csv(folder / "frontier.csv")["parabola_bias"]
+    assert f"errs by up to {100 * (bias - 1).abs().max():.0f} %" in text
+
+
 def test_stopping_early_changes_nothing_beyond_the_noise() -> None:
     runs = pd.read_csv(ROOT / "results" / "reference" / "stopping" / "runs.csv")
     key = ["grammar", "architecture", "rule_seed"]

@@ -111,9 +111,8 @@ class Fresh:
         self._batch_size, self._device = batch_size, device
         self._stretch = max(1, CHUNK // batch_size)  # steps drawn at a time
         self._chunks: list[dict[int, NDArray[np.void]]] = [{} for _ in streams]
-        # of the present stretch: its first step, and what it holds of the streams still read
-        self._first, self._rows = -self._stretch, torch.empty(0)
-        self._inputs = self._targets = self._rows
+        # the present stretch: its first step, inputs and targets of every replica
+        self._first, self._drawn = -self._stretch, (torch.empty(0), torch.empty(0))
 
     def at(self, step: int) -> tuple[Tensor, Tensor]:
         """Inputs and targets of a step; steps must not decrease."""
@@ -121,14 +120,15 @@ class Fresh:
             self._first = step - step % self._stretch
             self._draw(self._first * self._batch_size, self._stretch * self._batch_size)
         start = (step - self._first) * self._batch_size
-        part = slice(start, start + self._batch_size)
-        return self._inputs[self._rows, part], self._targets[self._rows, part].long()
+        inputs, targets = (part[:, start : start + self._batch_size] for part in self._drawn)
+        return inputs, targets
 
     def keep(self, replicas: Sequence[int]) -> None:
         """Drop all replicas but these."""
+        if self._first >= 0:
+            inputs, targets = (part[list(replicas)] for part in self._drawn)
+            self._drawn = inputs, targets
         self._source = [self._source[replica] for replica in replicas]
-        if len(self._rows):
-            self._rows = self._rows[list(replicas)]
 
     def _draw(self, start: int, count: int) -> None:
         """Put sentences ``start..start+count-1`` of the streams that are still read in place."""
@@ -138,11 +138,13 @@ class Fresh:
             inputs_and_targets(self._task, self._sentences(stream, start, count), v)
             for stream in used
         ]
-        self._inputs, self._targets = (
-            torch.from_numpy(np.stack(arrays)).to(self._device) for arrays in zip(*pairs)
-        )
+        inputs, targets = (np.stack(arrays) for arrays in zip(*pairs))
+        # once a stretch, not once a step
         rows = [used.index(source) for source in self._source]
-        self._rows = torch.tensor(rows, device=self._device)
+        self._drawn = (
+            torch.from_numpy(inputs[rows]).to(self._device),
+            torch.from_numpy(targets[rows]).to(self._device).long(),
+        )
 
     def _sentences(self, stream: int, start: int, count: int) -> NDArray[np.void]:
         indices = range(start // CHUNK, -(-(start + count) // CHUNK))
@@ -150,5 +152,5 @@ class Fresh:
         # the last chunk of a stretch may also hold the beginning of the next
         chunks = {i: known[i] if i in known else self._streams[stream].chunk(i) for i in indices}
         self._chunks[stream] = {indices[-1]: chunks[indices[-1]]}
-        whole = np.concatenate(list(chunks.values()))
+        whole = np.concatenate(list(chunks.values())) if len(chunks) > 1 else chunks[indices[0]]
         return whole[start - indices[0] * CHUNK :][:count]

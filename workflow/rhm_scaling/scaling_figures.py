@@ -67,7 +67,8 @@ def _sizes(axis: Axes, sizes: pd.DataFrame, fits: pd.DataFrame, levels: pd.DataF
         free = mine[mine["floor"] == "free"]
         exponent, label = _value(free, "size_exponent"), amount(size)
         if exponent is not None:
-            label += f": {with_interval(exponent, 'estimate')}"
+            # else the size hardly matters, and any steep law would do
+            label += f": {with_interval(exponent, 'estimate')}" if exponent["converged"] else ""
             used = curve.loc[curve["fitted"], "parameters"]
             span = np.geomspace(used.min(), used.max(), 60)
             axis.plot(span, surface_of(free, "size", "free").at(span), color=color, linewidth=1.2)

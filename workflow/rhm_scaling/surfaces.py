@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize
 
-from .fitting import BOOTSTRAPS, HUBER, bootstrap_means, interval, mean_curve
+from .fitting import HUBER, bootstrap_means, interval, mean_curve
 
 Array = NDArray[np.float64]
 
@@ -26,6 +26,7 @@ LEVELS = (-20.0, 5.0)  # bounds of a term's logarithm, below the least and above
 FLOOR_START = 0.1  # of the least value
 FEWEST_AMOUNTS = 3  # distinct sizes, and distinct finite amounts of data
 FEWEST_FOR_A_PARABOLA = 4
+RESAMPLES = 200  # by a bootstrap; standard errors are then known to 5 %
 FRONTIER = ("optimal_size_exponent", "frontier_loss_exponent")
 MOST_EVALUATIONS = 300  # of one start; one that needs more is running away
 
@@ -216,7 +217,7 @@ def surface_with_intervals(
     free_floor: bool,
     effort: Effort | None = None,
     budgets: Sequence[float] = (),
-    count: int = BOOTSTRAPS,
+    count: int = RESAMPLES,
 ) -> tuple[Surface, dict[str, Interval], list[Interval]]:
     """Fit of the mean surface over rule draws, with intervals.
 

@@ -88,6 +88,39 @@ def test_a_good_study() -> None:
             "kind: counting, sharing: maybe",
             "architectures.cnn.sharing: input should be a valid boolean, not 'maybe'",
         ),
+        (
+            "width: 16",
+            "width: {smallest: 8, largest: 4}",
+            "architectures.cnn.width.largest: is less than smallest; swap the two",
+        ),
+        (
+            "width: 16",
+            "width: {smallest: 4, lagest: 8}",
+            "architectures.cnn.width.lagest: unknown key; did you mean 'largest'?",
+        ),
+        (
+            "width: 16",
+            "width: {smallest: 4, largest: 5, multiple_of: 8}",
+            "architectures.cnn.width.multiple_of: no multiple of it is so small",
+        ),
+        (
+            "width: [8, 16], heads: 2",
+            "width: {smallest: 8, largest: 16, points_per_octave: 2}, heads: 2",
+            "architectures.big.heads: 2 does not divide the width 11; take a width",
+        ),
+        ("heads: 2", "heads: 2, depth: {smallest: 0, largest: 3}", "big.depth.smallest: "),
+        (
+            "width: 16",
+            "width: 16, depth: [2, 3]",
+            "architectures.cnn.depth: depth 3 does not fit a grammar with L = 2 ('g', in "
+            "experiments.last); leave depth out",
+        ),
+        ("heads: 2", "heads: 2, base_width: 0", "architectures.big.base_width: "),
+        (
+            ", train_sizes: [8, 16]",
+            "",
+            "experiments.last.train_sizes: is missing; give sizes, or set online: true",
+        ),
         ("train_sizes: [8, 16]", "train_sizes: [8, 8]", "experiments.last.train_sizes: holds"),
         (
             "grammars: [g]",
@@ -128,6 +161,27 @@ def test_a_grammar_from_a_file_lies_beside_the_study(tmp_path: Path) -> None:
     (tmp_path / "mine.json").write_text(AMBIGUOUS.replace("0.5, 0.2", "0.5, 0.1"), encoding="utf-8")
     with pytest.raises(UserError, match=r"grammars\.g\.file: .*root: probabilities sum to 0.9"):
         load_study(tmp_path / "s.yaml")
+
+
+def test_who_counts_does_not_learn_online() -> None:
+    text = GOOD.replace("{kind: cnn, width: 16}", "{kind: counting}")
+    text = text.replace("train_sizes: [8, 16]", "online: true")
+    with pytest.raises(
+        UserError, match=r"experiments\.last\.online: 'cnn' counts in a training set"
+    ):
+        parse_study(text, "s.yaml")
+
+
+def test_sizes_in_ranges() -> None:
+    ranges = "width: {smallest: 6, largest: 50, points_per_octave: 2, multiple_of: 4}"
+    study = parse_study(
+        GOOD.replace("width: [8, 16]", f"{ranges}, depth: {{smallest: 1, largest: 3}}"), "s.yaml"
+    )
+    big = study.architectures["big"]
+    assert big.widths == [8, 12, 16, 24, 32, 48]
+    assert big.depths == [1, 2, 3]
+    assert len(big.shapes(L=2)) == 18
+    assert study.architectures["cnn"].shapes(L=2) == [(16, 2)]
 
 
 def test_auto_stands_for_the_defaults() -> None:

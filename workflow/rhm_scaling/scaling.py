@@ -112,7 +112,7 @@ def _rows(
 
 
 def surface_of(fits: pd.DataFrame, fit: str, floor: str = "exact") -> surfaces.Surface:
-    """The surface whose quantities `family_fits` or `online_fits` wrote; `NO_FIT` if none did."""
+    """The surface whose quantities `family_fits` or `Histories.fits` wrote; `NO_FIT` if none did."""
     rows = fits[(fits["fit"] == fit) & (fits["floor"] == floor)].set_index("quantity")
     if not len(rows):
         return surfaces.NO_FIT

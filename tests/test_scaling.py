@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from rhm_scaling import scaling
+from rhm_scaling.curves import REPLICA_KEY
+from rhm_scaling.figures import save
 from rhm_scaling.grammar import Parameters
+from rhm_scaling.scaling_figures import network_sizes
 from rhm_scaling.surfaces import Effort, Surface, optimal_size
 from rhm_scaling.theory import parameters_needed
 
@@ -180,6 +184,33 @@ def test_online_fit_and_frontier(histories: scaling.Histories) -> None:
     told = inside.dropna(subset=["parabola_parameters"])
     ratio = told["parabola_parameters"] / told["fitted_parameters"]
     np.testing.assert_allclose(ratio, told["parabola_bias"], rtol=0.05)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_family_that_diverged_has_empty_tables_and_is_drawn(
+    runs: pd.DataFrame, tmp_path: Path
+) -> None:
+    broken = runs.assign(status="diverged", test_excess=np.nan)
+    sizes = scaling.sizes_table(broken, CHANCE)
+    assert not sizes["fitted"].any()
+    fits = scaling.family_fits(broken, sizes, seed=0)
+    columns = ["width", "depth", "step", "validation_excess", *REPLICA_KEY]
+    networks = sizes.drop_duplicates("width").assign(batch_size=BATCH)
+    histories = scaling.Histories(pd.DataFrame(columns=columns), networks, CHANCE)
+    online, frontier = histories.fits(seed=0)
+    levels = scaling.levels_reached(broken, sizes, {0: np.array([2.0, 1.0, 0.0])})
+    tables = [fits, histories.table(), frontier, levels]
+    assert not any(map(len, [online, *tables]))
+    needed = ["needed_shared", "needed_unshared"]
+    parts = [part.assign(**KEY) for part in (sizes, *tables[:3])]
+    drawn = network_sizes(
+        "nothing",
+        [KEY],
+        *parts,
+        levels.assign(**KEY).reindex(columns=[*KEY, *scaling.LEVEL_COLUMNS, *needed]),
+    )
+    save(drawn, tmp_path, "nothing")
+    assert (tmp_path / "figures" / "nothing.png").is_file()
 
 
 def test_levels_are_reached_where_the_excess_passes_their_middle() -> None:

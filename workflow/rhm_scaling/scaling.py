@@ -112,7 +112,7 @@ def _rows(
 
 
 def surface_of(fits: pd.DataFrame, fit: str, floor: str = "exact") -> surfaces.Surface:
-    """The surface whose quantities `family_fits` or `Histories.fits` wrote; `NO_FIT` if none did."""
+    """The surface whose quantities `family_fits` or `Histories.fits` found; `NO_FIT` if none."""
     rows = fits[(fits["fit"] == fit) & (fits["floor"] == floor)].set_index("quantity")
     if not len(rows):
         return surfaces.NO_FIT
@@ -205,9 +205,11 @@ class Histories:
     @cached_property
     def budgets(self) -> Array:
         """Operations at which sizes are compared, from the cheapest evaluation to the dearest."""
-        spent = [steps * each for each, (steps, _) in zip(self._operations, self.means())]
-        low, high = (np.log2([end(part) for part in spent if len(part)]) for end in (min, max))
-        return np.exp2(np.arange(low.min(), high.max(), 1 / _BUDGETS_PER_OCTAVE))
+        each = [steps * once for once, (steps, _) in zip(self._operations, self.means())]
+        spent: Array = np.log2(np.concatenate(each))
+        if not len(spent):  # everything diverged
+            return spent
+        return np.exp2(np.arange(spent.min(), spent.max(), 1 / _BUDGETS_PER_OCTAVE))
 
     def fits(self, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The law in size and in sentences seen, and the best size for each budget.

@@ -59,6 +59,9 @@ def _value(fits: pd.DataFrame, quantity: str) -> pd.Series | None:
 
 def _sizes(axis: Axes, sizes: pd.DataFrame, fits: pd.DataFrame, levels: pd.DataFrame) -> None:
     """Excess against parameters, a line a training size; filled points enter the fits."""
+    if not (sizes["mean"] > 0).any():
+        _nothing(axis, "all networks diverged")
+        return
     amounts = sorted(sizes["train_size"].unique())
     colors = sns.color_palette("viridis_r", len(amounts))
     for size, color, marker in zip(amounts, colors, MARKERS * 9):
@@ -93,6 +96,12 @@ def _sizes(axis: Axes, sizes: pd.DataFrame, fits: pd.DataFrame, levels: pd.DataF
     axis.legend(loc="lower left", title="exponent in $N$ [95%], floor free")
 
 
+def _nothing(axis: Axes, why: str) -> None:
+    """Say why there is nothing to see."""
+    axis.text(0.5, 0.5, why, ha="center", va="center", transform=axis.transAxes, color=GREY)
+    axis.set(xticks=[], yticks=[])
+
+
 def _room_below(axis: Axes, values: pd.Series) -> None:
     """Show the measured range, with room for the legend below it."""
     positive = values[values > 0]
@@ -123,12 +132,10 @@ def _regions(axis: Axes, sizes: pd.DataFrame, fits: pd.DataFrame) -> None:
     joint = fits[(fits["fit"] == "joint") & (fits["floor"] == "exact")]
     surface = surface_of(joint, "joint")
     finite = sizes[np.isfinite(sizes["train_size"]) & (sizes["mean"] > 0)]
-    axis.set(xscale="log", xlabel="parameters $N$")
     if not len(finite) or not np.isfinite(surface.data_exponent):
-        text = "no joint fit: too few sizes\nbelow half of chance"
-        axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, color=GREY)
-        axis.set(xticks=[], yticks=[])
+        _nothing(axis, "no joint fit: too few sizes\nbelow half of chance")
         return
+    axis.set(xscale="log", yscale="log")  # before contours are labelled
     span = np.geomspace(finite["parameters"].min() / 1.5, finite["parameters"].max() * 1.5, 200)
     data = np.geomspace(finite["train_size"].min() / 1.6, finite["train_size"].max() * 1.6, 200)
     values = surface.at(span[None, :], data[:, None])
@@ -153,7 +160,7 @@ def _regions(axis: Axes, sizes: pd.DataFrame, fits: pd.DataFrame) -> None:
         ("limited by data", (0.97, 0.03), "right", "bottom"),
     ):
         axis.text(*where, text, transform=axis.transAxes, ha=ha, va=va, bbox=boxes)
-    axis.set(yscale="log", ylabel="training sentences $P$")
+    axis.set(xlabel="parameters $N$", ylabel="training sentences $P$")
     axis.set(xlim=(span[0], span[-1]), ylim=(data[0], data[-1]))
     ticks = sorted(finite["train_size"].unique())
     axis.set_yticks(ticks, [f"{size:g}" for size in ticks])

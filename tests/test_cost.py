@@ -81,6 +81,15 @@ def test_cost_grows_with_everything() -> None:
     assert base.operations(base.most_steps) > base.operations()
 
 
+def test_online_trainings_go_on_to_the_cap_and_store_no_training_set() -> None:
+    endless = BlockCost.of(specification(train_size="online"), 1024, 8192)
+    finite = BlockCost.of(specification(train_size=1_000_000), 1024, 8192)
+    assert endless.steps == endless.most_steps == 20000
+    assert endless.memory() < finite.memory()
+    longer = BlockCost.of(specification(train_size="online"), 4096, 8192)
+    assert longer.memory() > endless.memory()
+
+
 def test_a_block_is_cut_to_what_fits() -> None:
     block = BlockCost.of(specification(), 1024, 8192)
     assert block.fitting(block.memory()) == 6

@@ -209,13 +209,15 @@ class BlockCost:
         parameters = Parameters.from_specification(specification["grammar"])
         size, batch = specification["train_size"], settings["batch_size"]
         samples = len({(rule, sample) for rule, sample, _ in specification["replicas"]})
-        best = math.inf if size == ONLINE else _EPOCHS * size / batch
-        stored = validation + test + (0 if size == ONLINE else size)
+        online = size == ONLINE
+        best = math.inf if online else _EPOCHS * size / batch
+        stored = validation + test + (0 if online else size)
+        known = test + (validation if online else 0)  # with exact posteriors
         expected = max(settings["min_steps"], settings["patience"] * best)
         steps = math.ceil(min(settings["max_steps"], expected))
         octaves = math.log2(max(steps / 8, 1))
         classes = outputs(specification["task"], parameters)
-        # tokens and their masked copy, targets, and the exact posterior of the test set
+        # tokens and their masked copy, targets
         row = 2 * parameters.d + 8
         return cls(
             work=work(parameters, specification["task"], specification["architecture"]),
@@ -227,7 +229,7 @@ class BlockCost:
             most_steps=settings["max_steps"],
             evaluations=math.ceil(octaves * settings["evaluations_per_octave"]) + 2,
             optimizer=settings["optimizer"],
-            data=samples * (row * stored + 16.0 * classes * test),
+            data=samples * (row * stored + 16.0 * classes * known),
         )
 
     def operations(self, steps: int | None = None) -> float:

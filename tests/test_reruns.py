@@ -177,7 +177,7 @@ COUNTING = ("counting", "pseudo = 0.2 *", "pseudo = 0.3 *")
             "training",
             "_FIRST_EVALUATION = 8",
             "_FIRST_EVALUATION = 4",
-            {"train_block": BLOCKS, "check_coordinates": 1, **TABLES, "compare_rates": 1},
+            {"train_block": BLOCKS, **TABLES, "compare_rates": 1},
         ),
         (
             "optimizers",

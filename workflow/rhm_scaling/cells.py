@@ -314,6 +314,11 @@ class Plan:
         return [c for c in self.curves if self.grids[c.experiment, c.grammar].sizes]
 
     @property
+    def crossing(self) -> list[Curve]:
+        """Curves whose crossings are predicted: none of the autoregressive task."""
+        return [curve for curve in self.finite if curve.task != "autoregressive"]
+
+    @property
     def recovering(self) -> list[Curve]:
         """Curves of learners that recover hidden symbols."""
         kinds = self.study.architectures

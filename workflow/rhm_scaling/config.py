@@ -21,7 +21,18 @@ from pydantic import (
 
 from . import texts
 from .architectures import ArchitectureConfig
-from .fields import Fraction, Line, Model, Name, Names, PerLevel, PositiveInt, Sizes, Some
+from .fields import (
+    ClaimName,
+    Fraction,
+    Line,
+    Model,
+    Name,
+    Names,
+    PerLevel,
+    PositiveInt,
+    Sizes,
+    Some,
+)
 from .grammar import Grammar, Parameters
 from .grammar_files import user_grammar
 from .tasks import Task
@@ -214,6 +225,9 @@ class Study(Model):
     `logs` or `reference`."""
     title: Annotated[Line, Field(max_length=200)] | None = None
     """Heading of the report; the name if not given."""
+    claim: ClaimName | None = None
+    """The claim that the study decides, of those that the README lists: its verdict is computed,
+    and before anything is trained, how likely the study is to reach one."""
     grammars: Annotated[dict[Name, GrammarConfig], Some]
     """Grammars by name."""
     architectures: Annotated[dict[Name, ArchitectureConfig], Some]

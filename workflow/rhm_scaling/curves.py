@@ -116,3 +116,35 @@ def crossing(sizes: NDArray[np.float64], values: NDArray[np.float64], height: fl
     share = (height - low) / (high - low)
     logs = np.log(sizes[after - 1 : after + 1])
     return float(np.exp(logs[0] + share * (logs[1] - logs[0])))
+
+
+def geometric_mean(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Geometric mean and its Student interval, of values above zero, one a unit.
+
+    Infinite if a value is, NaN if one is NaN; without an interval then, or for a single value.
+    """
+    logs = np.log(values)
+    middle = float(logs.mean())
+    if not np.isfinite(middle) or len(logs) < 2:
+        return float(np.exp(middle)), np.nan, np.nan
+    half = student_factor(len(logs)) * float(logs.std(ddof=1)) / np.sqrt(len(logs))
+    return float(np.exp(middle)), float(np.exp(middle - half)), float(np.exp(middle + half))
+
+
+def falls_to(sizes: NDArray[np.float64], losses: NDArray[np.float64], height: float) -> float:
+    """`crossing` of a falling curve, between sizes on both logarithms; infinite at no height.
+
+    What lies far below the height counts as a thousandth of it: zero has no logarithm.
+    """
+    if height <= 0:
+        return np.inf
+    return crossing(sizes, -np.log(np.maximum(losses, height / 1000)), -np.log(height))
+
+
+def middles(entropies: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The excess half-way between neighbouring levels, ``(L,)``, from ``H_0 .. H_L``.
+
+    A level counts as learnt where a curve falls below its own.
+    """
+    excess = entropies - entropies[-1]
+    return np.asarray((excess[:-1] + excess[1:]) / 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -60,6 +60,7 @@ def _distinct(values: list[Any]) -> list[Any]:
 Some = Field(min_length=1, max_length=_MOST_LISTED)
 Sizes = Annotated[list[PositiveInt], Some, AfterValidator(_distinct)]
 Names = Annotated[list[Name], Some, AfterValidator(_distinct)]
+ClaimName = Literal["A1", "A2", "A3", "A4", "B1", "B2", "B3", "B4", "B5"]
 Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Rates = Annotated[
     Annotated[list[PositiveFloat], Some, AfterValidator(_distinct)],

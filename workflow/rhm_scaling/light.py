@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
-from .cells import Plan
+from .cells import Curve, Plan
 from .cost import work
 from .grammar import Parameters
 from .products import Product
@@ -26,6 +26,9 @@ LIGHT_STAGES = {
     "theory_figures": ("theory_table",),
     "curves": ("runs", "theory_table"),
     "fits": ("runs", "curves", "theory_table"),
+    "crossings": ("runs", "theory_table"),
+    "power": ("theory_table",),
+    "claims": ("runs", "theory_table"),
     "recovery": ("theory_table",),
     "scaling": ("runs", "theory_table"),
     "figures": ("curves", "fits", "theory_table", "recovery", "rates", "scaling"),
@@ -123,9 +126,31 @@ def _outputs(plan: Plan) -> dict[str, list[str]]:
         "theory_figures": _drawn(theory),
         "curves": [f"{name}.csv" for name in ("curves",) if plan.finite],
         "fits": [f"{name}.csv" for name in ("fits", "local_exponents") if plan.finite],
+        "crossings": [f"{name}.csv" for name in ("crossings", "thresholds") if plan.crossing],
+        **{name: [f"{name}.csv"] if plan.study.claim else [] for name in ("power", "claims")},
         "recovery": [f"{name}.csv" for name in ("recovery", "recovered_at") if recovering],
         "scaling": [f"{name}.csv" for name in SCALING_TABLES if sized],
         "figures": [*_drawn(figures), *(["figures/exponents.html"] if plan.finite else [])],
+    }
+
+
+def _claimed(plan: Plan, curve: Curve) -> dict[str, Any]:
+    """What decides a claim from a curve."""
+    config = plan.study.architectures[curve.architecture]
+    experiment = plan.study.experiments[curve.experiment]
+    replicas = experiment.replicas
+    return {
+        **curve.key(),
+        "kind": config.kind,
+        "learner": config.learner,
+        "test_size": experiment.test_size,
+        "train_sizes": plan.grids[curve.experiment, curve.grammar].sizes,
+        "replicas": {
+            "rule_seed": replicas.rule_draws,
+            "sample_seed": replicas.samples,
+            "init_seed": replicas.initialisations,
+        },
+        "representations": False,
     }
 
 
@@ -150,6 +175,11 @@ def stages(plan: Plan) -> dict[str, Stage]:
     ]
     tests = {name: experiment.test_size for name, experiment in study.experiments.items()}
     keyed = {"curves": curves, "grammars": grammars, "learners": learners}
+    claimed = {
+        "claim": study.claim,
+        "grammars": grammars,
+        "curves": [_claimed(plan, curve) for curve in plan.crossing],
+    }
     counted = [(curve, block) for curve, block in plan.blocks if curve in recovering]
     checks = [check for _, check in plan.coordinates]
     shares: dict[str, dict[str, Any]] = {
@@ -187,6 +217,9 @@ def stages(plan: Plan) -> dict[str, Stage]:
         },
         "curves": {**keyed, "test_sizes": tests},
         "fits": keyed,
+        "crossings": {"curves": [curve.key() for curve in plan.crossing], "learners": learners},
+        "power": claimed,
+        "claims": claimed,
         "recovery": {
             "blocks": [
                 {"recovery": block.files["recovery"], **curve.key()} for curve, block in counted

@@ -15,7 +15,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from . import surfaces
-from .curves import REPLICA_KEY, crossing, learning_curve, mean_and_interval, student_factor, usable
+from .curves import (
+    REPLICA_KEY,
+    falls_to,
+    geometric_mean,
+    learning_curve,
+    mean_and_interval,
+    middles,
+    usable,
+)
 
 Array = NDArray[np.float64]
 
@@ -303,21 +311,13 @@ def levels_reached(
     reached = []
     for rule, group in here.groupby("rule_seed"):
         by_size = group.groupby("parameters")[MEASURE].mean()
-        sizes, learnt = by_size.index.to_numpy(float), -np.log(by_size.to_numpy(float))
-        excess = entropies[int(str(rule))] - entropies[int(str(rule))][-1]
+        sizes, excess = by_size.index.to_numpy(float), by_size.to_numpy(float)
         reached.append(
-            [
-                crossing(sizes, learnt, -np.log(middle)) if middle > 0 else np.inf
-                for middle in (excess[:-1] + excess[1:]) / 2
-            ]
+            [falls_to(sizes, excess, middle) for middle in middles(entropies[int(str(rule))])]
         )
     rows = []
     for level, at in enumerate(np.array(reached).T, 1):
-        middle = float(np.exp(np.log(at).mean()))
-        half = np.nan
-        if np.isfinite(middle) and len(at) > 1:
-            half = student_factor(len(at)) * np.log(at).std(ddof=1) / np.sqrt(len(at))
-        ends = {"reached": middle, "low": middle / np.exp(half), "high": middle * np.exp(half)}
+        ends = dict(zip(("reached", "low", "high"), geometric_mean(at)))
         draws = {"rule_draws": len(at), "draws": int(np.isfinite(at).sum())}
         rows.append({"train_size": largest, "level": level, **draws, **ends})
     return pd.DataFrame(rows, columns=LEVEL_COLUMNS)

@@ -91,6 +91,68 @@ rule fit_curves:
         " --outputs {output:q}"
 
 
+rule find_crossings:
+    input:
+        stage_sources("crossings"),
+    output:
+        FOLDER / "crossings.csv",
+        table("thresholds"),
+        record=STAGES["crossings"].record,
+    log:
+        STAGES["crossings"].log,
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        file=STAGES["crossings"].file,
+        identity=STAGES["crossings"].identity,
+    message:
+        "Finding the sizes at which levels are learnt"
+    shell:
+        "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
+        " --outputs {output:q}"
+
+
+rule foretell_verdict:
+    input:
+        stage_sources("power"),
+    output:
+        table("power"),
+        record=STAGES["power"].record,
+    log:
+        STAGES["power"].log,
+    priority: FIRST
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        file=STAGES["power"].file,
+        identity=STAGES["power"].identity,
+    message:
+        "Finding how likely the study is to decide its claim"
+    shell:
+        "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
+        " --outputs {output:q}"
+
+
+rule decide_claim:
+    input:
+        stage_sources("claims"),
+    output:
+        table("claims"),
+        record=STAGES["claims"].record,
+    log:
+        STAGES["claims"].log,
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        file=STAGES["claims"].file,
+        identity=STAGES["claims"].identity,
+    message:
+        "Deciding the claim"
+    shell:
+        "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
+        " --outputs {output:q}"
+
+
 rule gather_recovery:
     input:
         stage_sources("recovery"),

@@ -1,0 +1,51 @@
+"""``claims.csv``: the criteria of the study's claim, with their estimates and verdicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..claims import CLAIMS, criteria
+from ..curves import REPLICA_KEY, finite_sizes
+from ..evidence import common_draws, of_study
+from ..learning_rates import at_chosen_rate
+from ..provenance import write_text
+from ..verdicts import decide, together
+
+
+def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+    """Decide the claim."""
+    name = stage["claim"]
+    runs = finite_sizes(at_chosen_rate(pd.read_csv(folder / "runs.csv")))
+    represented = any(curve["representations"] for curve in stage["curves"])
+    layers = pd.read_csv(folder / "representations.csv") if represented else None
+    curves = of_study(stage, runs, pd.read_csv(folder / "theory.csv"), layers)
+    draws = common_draws(curves)
+    replicas = len(runs[REPLICA_KEY].drop_duplicates())
+    decided = [(criterion, decide(criterion, draws)) for criterion in criteria(name, curves)]
+    verdict = together(finding.verdict for _, finding in decided)
+    rows = [
+        {
+            "study": stage["study"],
+            "claim": name,
+            "statement": CLAIMS[name].statement,
+            "claim_verdict": verdict,
+            "criterion": criterion.name,
+            "rule": criterion.rule,
+            "prediction": criterion.prediction,
+            "rival": criterion.rival,
+            "region_low": criterion.region[0],
+            "region_high": criterion.region[1],
+            "estimate": finding.estimate,
+            "low": finding.low,
+            "high": finding.high,
+            "rule_draws": len(draws),
+            "replicas": replicas,
+            "verdict": finding.verdict,
+            "needed": finding.needed,
+        }
+        for criterion, finding in decided
+    ]
+    write_text(folder / "claims.csv", pd.DataFrame(rows).to_csv(index=False))

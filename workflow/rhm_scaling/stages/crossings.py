@@ -1,0 +1,36 @@
+"""``crossings.csv`` and ``thresholds.csv``: the sizes at which levels are learnt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..crossings import THRESHOLDS, crossings, thresholds_table
+from ..curves import finite_sizes, identified, rows_of
+from ..expectations import heights, of_curve, thresholds
+from ..learning_rates import at_chosen_rate
+from ..provenance import write_text
+from ..tasks import MEASURE
+
+
+def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+    """Find the crossings of every curve of the study."""
+    runs = finite_sizes(at_chosen_rate(pd.read_csv(folder / "runs.csv")))
+    theory = pd.read_csv(folder / "theory.csv")
+    each, summed = [], []
+    for key in stage["curves"]:
+        known = of_curve(theory, key)
+        learner = stage["learners"][key["architecture"]]
+        found = crossings(
+            rows_of(runs, key),
+            MEASURE[key["task"]],
+            heights(key["task"], known),
+            {column: thresholds(known, who or learner) for column, who in THRESHOLDS.items()},
+        )
+        if len(found):
+            each.append(identified(found, stage["study"], key))
+            summed.append(identified(thresholds_table(found), stage["study"], key))
+    for name, tables in {"crossings": each, "thresholds": summed}.items():
+        write_text(folder / f"{name}.csv", pd.concat(tables).to_csv(index=False))

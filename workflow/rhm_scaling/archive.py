@@ -25,7 +25,7 @@ from . import crate, repository
 from .cells import Plan
 from .config import FileGrammarConfig
 from .provenance import PACKAGE, UserError, write_aside
-from .reading import load_study
+from .reading import load_study, split_scale
 from .records import check, digest, read_record
 from .settings import Machine
 from .spent import spent
@@ -174,10 +174,11 @@ def _is_record(path: Path) -> bool:
 
 def _named(finished: Finished, root: Path) -> dict[str, Path]:
     """Files that the user named: the study, then the grammars that it reads, by their places."""
-    path = finished.path.resolve()
+    study, _ = split_scale(finished.path)
+    path = study.resolve()
     inside = path.is_relative_to(root.resolve())
     place = path.relative_to(root.resolve()) if inside else Path("config/studies", path.name)
-    found = {place.as_posix(): finished.path}
+    found = {place.as_posix(): study}
     for config in finished.plan.study.grammars.values():
         if isinstance(config, FileGrammarConfig):
             name = Path(os.path.normpath(place.parent / config.file))
@@ -208,6 +209,7 @@ def _facts(
     installed = {known.metadata["Name"]: known.version for known in distributions()}
     return {
         "study": where,
+        "scale": split_scale(finished.path)[1],
         "name": finished.name,
         "title": finished.plan.study.title or finished.name,
         "first_made": moments[0],

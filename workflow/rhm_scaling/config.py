@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -22,6 +22,7 @@ from pydantic import (
 from . import texts
 from .architectures import ArchitectureConfig
 from .fields import (
+    CLAIM_TASKS,
     ClaimName,
     Fraction,
     Line,
@@ -223,6 +224,9 @@ class Study(Model):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
     """Names the folder under `results/`: lower-case letters, digits, `-` and `_`; not `store`,
     `logs` or `reference`."""
+    scales: Annotated[dict[str, dict[str, Any]], Field(max_length=16)] = {}
+    """The same study in other sizes, by name: the keys that a scale changes, merged into the study
+    (`null` removes a key). `FILE:SCALE` chooses one; its results are those of `name-SCALE`."""
     title: Annotated[Line, Field(max_length=200)] | None = None
     """Heading of the report; the name if not given."""
     claim: ClaimName | None = None
@@ -241,6 +245,12 @@ class Study(Model):
     def _consistent(self) -> Study:
         if self.name in FOLDERS:
             raise ValueError(f"name: results/{self.name}/ has another use; take another name")
+        tasks = {experiment.task for experiment in self.experiments.values()}
+        if self.claim and CLAIM_TASKS[self.claim] not in tasks:
+            raise ValueError(
+                f"claim: {self.claim} is about {CLAIM_TASKS[self.claim]}; add such an experiment, "
+                "or leave the claim out"
+            )
         seen: dict[tuple[str, str, str], str] = {}
         for name, experiment in self.experiments.items():
             here = f"experiments.{name}"

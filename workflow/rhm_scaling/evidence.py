@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from .crossings import THRESHOLDS, crossings
 from .curves import CURVE_KEY, falls_to, learning_curve, rows_of, usable
-from .expectations import entropies, expected, heights, of_curve, thresholds
+from .expectations import expected, heights, of_curve, thresholds
 from .fitting import fit_power_law, fitting_window
 from .grammar import Parameters
-from .predictions import lookup_error, predicted_excess
+from .predictions import lookup_error
 from .tasks import MEASURE
 from .theory import Learner
 
@@ -107,7 +107,47 @@ class Evidence:
         complete = found.groupby("level")["crossed_at"].transform(
             lambda at: np.isfinite(at).all() and len(at) == len(self.losses)
         )
-        return found[complete.astype(bool)]
+        return pd.DataFrame(found[complete.astype(bool)])
+
+    @cached_property
+    def logarithms(self) -> pd.DataFrame:
+        """The logarithms of `crossed`, and where they lie between the learners' predictions.
+
+        Columns rule_seed, level, crossed_at, threshold, who (the network), and y against x, which
+        has slope 0 for crossings that grow as the CNN's thresholds, 1 as the transformer's.
+        """
+        rows = self.crossed[["rule_seed", "level"]].copy()
+        for column in ("crossed_at", *THRESHOLDS):
+            rows[column] = np.log(self.crossed[column].to_numpy(dtype=float))
+        return rows.assign(
+            who="{architecture} {width} {depth}".format(**self.key),
+            x=rows["threshold_transformer"] - rows["threshold_cnn"],
+            y=rows["crossed_at"] - rows["threshold_cnn"],
+        )
+
+    @cached_property
+    def half_invariant(self) -> pd.DataFrame:
+        """When the deepest hidden layer becomes invariant: columns rule_seed, level, x, y.
+
+        For synonyms of level ``l - 1``: y is the logarithm of the size at which exchanging them
+        changes the layer half as much as another symbol does, x that of the loss's crossing of
+        level ``l``. Of the levels for which every rule draw has both.
+        """
+        deepest = self.layers[self.layers["layer"] == self.layers["layer"].max()]
+        means = deepest.groupby(["rule_seed", "level", "train_size"])[["synonym", "other"]].mean()
+        ratio = (means["synonym"] / means["other"]).unstack("train_size")
+        sizes = ratio.columns.to_numpy(dtype=float)
+        invariant = np.array([falls_to(sizes, curve, 0.5) for curve in ratio.to_numpy(dtype=float)])
+        table = ratio.index.to_frame(index=False).assign(y=np.log(invariant))
+        loss = self.logarithms[["rule_seed", "level", "crossed_at"]].rename(
+            columns={"crossed_at": "x"}
+        )
+        loss = loss.assign(level=loss["level"] - 1)
+        table = table.merge(loss)
+        whole = table.groupby("level")["y"].transform(
+            lambda at: np.isfinite(at).all() and len(at) == len(self.losses)
+        )
+        return pd.DataFrame(table[whole.astype(bool)])
 
     def mean(self, draws: Sequence[int]) -> Array:
         """The curve of some rule draws, ``(sizes,)``."""
@@ -117,23 +157,6 @@ class Evidence:
         """Exponent of the fit to the curve of some rule draws, inside a window."""
         inside = self.window if inside is None else inside
         return fit_power_law(self.sizes[inside], self.mean(draws)[inside], _START).exponent
-
-    def expected_exponent(self, draws: Sequence[int], learner: Learner) -> float:
-        """The same fit to the staircase predicted for a learner.
-
-        Its position is predicted up to a factor only, which is taken from the curve's own
-        crossings, so that both are fitted over the same steps.
-        """
-        corners, levels = thresholds(self.known, learner), entropies(self.known)
-        rows = self.crossed[self.crossed["rule_seed"].isin(draws)]
-        ratios = np.log(rows["crossed_at"] / rows[f"threshold_{learner}"])
-        shift = float(np.exp(ratios[np.isfinite(ratios)].mean()))
-        if not np.isfinite(shift):
-            return np.nan
-        curves = [predicted_excess(corners[r] * shift, levels[r], self.sizes) for r in draws]
-        return fit_power_law(
-            self.sizes[self.window], np.mean(curves, axis=0)[self.window], _START
-        ).exponent
 
     def size_at(self, draws: Sequence[int], share: float) -> float:
         """The size at which the curve of some rule draws falls to a share of chance."""

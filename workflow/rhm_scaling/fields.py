@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from . import texts
+from .tasks import Task
 
 # Limits far beyond any study: a slip or a hostile file must neither hang planning nor overflow it.
 _MOST_LISTED = 1000  # names, sizes or rates in one list
@@ -61,6 +62,10 @@ Some = Field(min_length=1, max_length=_MOST_LISTED)
 Sizes = Annotated[list[PositiveInt], Some, AfterValidator(_distinct)]
 Names = Annotated[list[Name], Some, AfterValidator(_distinct)]
 ClaimName = Literal["A1", "A2", "A3", "A4", "B1", "B2", "B3", "B4", "B5"]
+CLAIM_TASKS: dict[ClaimName, Task] = {
+    **dict.fromkeys(("A1", "A2", "A3"), "classification"),
+    **dict.fromkeys(("A4", "B1", "B2", "B3", "B4", "B5"), "last_token"),
+}
 Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Rates = Annotated[
     Annotated[list[PositiveFloat], Some, AfterValidator(_distinct)],

@@ -12,7 +12,7 @@ from pathlib import Path
 from .cells import Plan
 from .products import FOLDERS, STORE
 from .provenance import UserError
-from .reading import load_study
+from .reading import load_study, scales
 from .records import damage
 
 
@@ -58,8 +58,10 @@ def referred(root: Path) -> set[Path]:
     """
     found: set[Path] = set()
     for path in sorted((root / "config" / "studies").glob("*.yaml")):
-        for kind, known in Plan(load_study(path)).products.items():
-            found |= {root / STORE / kind / name for name in known}
+        for scale in scales(path):
+            named = path.with_name(f"{path.name}:{scale}") if scale else path
+            for kind, known in Plan(load_study(named)).products.items():
+                found |= {root / STORE / kind / name for name in known}
     for path in sorted((root / "results").glob("*/study.json")):
         try:
             products = json.loads(path.read_text(encoding="utf-8"))["products"]

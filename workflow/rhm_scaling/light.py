@@ -28,10 +28,13 @@ LIGHT_STAGES = {
     "fits": ("runs", "curves", "theory_table"),
     "crossings": ("runs", "theory_table"),
     "power": ("theory_table",),
-    "claims": ("runs", "theory_table"),
+    "claims": ("runs", "theory_table", "power"),
     "recovery": ("theory_table",),
     "scaling": ("runs", "theory_table"),
-    "figures": ("curves", "fits", "theory_table", "recovery", "rates", "scaling"),
+    "figures": (
+        *("curves", "fits", "theory_table", "recovery", "rates", "scaling"),
+        *("crossings", "claims"),
+    ),
 }
 SCALING_TABLES = ("sizes", "scaling", "compute", "frontier", "levels")
 
@@ -117,6 +120,7 @@ def _outputs(plan: Plan) -> dict[str, list[str]]:
         *(f"recovery-{name}" for name in recovering),
         *(f"learning_rates-{name}" for name in sweeping),
         *(f"scaling-{name}" for name in sized),
+        *([f"claim-{plan.study.claim}"] if plan.study.claim else []),
     ]
     rates = ("rates", "best_rates", "rate_scaling", "coordinates")
     return {
@@ -247,6 +251,8 @@ def stages(plan: Plan) -> dict[str, Stage]:
             "recovering": sorted({curve.experiment for curve in recovering}),
             "sweeping": sorted({curve.experiment for curve in plan.sweeping}),
             "title": study.title or study.name,
+            "claim": study.claim,
+            **({"grammars": grammars} if study.claim else {}),
         },
     }
     reads: dict[str, list[tuple[Product, tuple[str, ...]]]] = {

@@ -21,7 +21,7 @@ from .failures import failures
 from .jobs import check_memory, here
 from .products import STORE, Product
 from .provenance import PACKAGE, UserError, write_if_changed, write_text
-from .reading import load_study
+from .reading import load_study, split_scale
 from .settings import Machine, read_settings
 from .slurm import lost
 from .standing import Standing
@@ -52,7 +52,7 @@ class WorkflowPlan(Plan):
 
     def __init__(self, machine: Machine, base: Path, cores: int, slots: int = 1) -> None:
         path = Path(machine.study)
-        if not path.is_file() and (base / path).is_file():
+        if not split_scale(path)[0].is_file() and split_scale(base / path)[0].is_file():
             path = base / path
         study = load_study(path)
         try:

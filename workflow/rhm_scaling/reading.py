@@ -95,15 +95,74 @@ def parse_keys(text: str, source: str, keys: str) -> dict[Any, Any]:
     return value
 
 
-def parse_study(text: str, source: str, folder: Path = Path()) -> Study:
+def split_scale(path: Path) -> tuple[Path, str]:
+    """A study's file and scale, from ``FILE`` or ``FILE:SCALE``; no scale is the file as it stands.
+
+    A file of that very name is no scale of another.
+    """
+    name, colon, scale = path.name.rpartition(":")
+    return (path.with_name(name), scale) if colon and name and not path.is_file() else (path, "")
+
+
+def scales(path: Path) -> list[str]:
+    """All scales of a study's file, the file as it stands first."""
+    value = parse_keys(_read(path), texts.line(str(path)), _KEYS)
+    patches = value.get("scales")
+    return ["", *map(str, patches)] if isinstance(patches, dict) else [""]
+
+
+def _scaled(value: dict[Any, Any], scale: str) -> dict[Any, Any]:
+    """A study at one of its scales, whose name is added to the study's own."""
+    patches = value.get("scales", {})
+    if not isinstance(patches, dict) or not all(isinstance(p, dict) for p in patches.values()):
+        raise UserError("scales: needs names, and the keys that each of them changes")
+    study = {key: part for key, part in value.items() if key != "scales"}
+    if not scale:
+        return study
+    if scale not in patches:
+        known = ", ".join(texts.short(name) for name in patches) or "none"
+        raise UserError(f"scales: no {texts.short(scale)} defined; known: {known}")
+    if "name" in study:
+        study["name"] = f"{study['name']}-{scale}"
+    return _patched(study, patches[scale])
+
+
+def _patched(value: Any, patch: dict[Any, Any]) -> dict[Any, Any]:
+    """A value with a merge patch (RFC 7396): mappings merge, null removes, all else replaces."""
+    merged = dict(value) if isinstance(value, dict) else {}
+    for key, part in patch.items():
+        if part is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = _patched(merged.get(key), part) if isinstance(part, dict) else part
+    return merged
+
+
+_KEYS = "name, grammars and experiments"
+
+
+def parse_study(text: str, source: str, folder: Path = Path(), scale: str = "") -> Study:
     """A validated study from YAML text; it names files as seen from `folder`.
+
+    Parameters
+    ----------
+    text, source
+        The text, and what messages call it.
+    folder
+        From which files are seen.
+    scale
+        One of the study's `scales`; the study as it stands if empty.
 
     Raises
     ------
     UserError
         One line for each problem: the source, the key, and what to do.
     """
-    value = parse_keys(text, source, "name, grammars and experiments")
+    value = parse_keys(text, source, _KEYS)
+    try:
+        value = _scaled(value, scale)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from error
     try:
         return Study.model_validate(value, context={"folder": folder})
     except ValidationError as error:
@@ -114,13 +173,16 @@ def parse_study(text: str, source: str, folder: Path = Path()) -> Study:
 
 
 def load_study(path: Path) -> Study:
-    """`parse_study` of a file."""
-    source = texts.line(str(path))
+    """`parse_study` of ``FILE`` or ``FILE:SCALE``."""
+    file, scale = split_scale(path)
+    return parse_study(_read(file), texts.line(str(path)), file.parent, scale)
+
+
+def _read(path: Path) -> str:
     try:
-        text = texts.read(path, MOST_BYTES)
+        return texts.read(path, MOST_BYTES)
     except ValueError as error:
-        raise UserError(f"{source}: {error}; give study=FILE") from error
-    return parse_study(text, source, path.parent)
+        raise UserError(f"{texts.line(str(path))}: {error}; give study=FILE") from error
 
 
 _TAGS = {

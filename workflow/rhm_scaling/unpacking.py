@@ -51,8 +51,9 @@ class Archive:
 
     @property
     def study(self) -> str:
-        """Path of the study's YAML file, in the archive."""
-        return str(self.facts["study"])
+        """Path of the study's YAML file, in the archive, with its scale."""
+        scale = self.facts.get("scale")
+        return f"{self.facts['study']}:{scale}" if scale else str(self.facts["study"])
 
     @property
     def name(self) -> str:
@@ -164,6 +165,7 @@ class Archive:
             sound = (
                 facts["study"] in self._entries
                 and re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", facts["name"])
+                and re.fullmatch(r"[a-z0-9_-]{0,63}", facts.get("scale", ""))
                 and isinstance(facts["code"], dict)
             )
         except (ValueError, KeyError, TypeError):

@@ -1,16 +1,21 @@
 """Verdicts: estimates with intervals, held against regions that are stated beforehand.
 
-One rule for every claim. A criterion has a prediction, a rival (what would be measured if the claim
-were false) and a region around the prediction whose edges lie half-way to the rival. It
+One rule for every claim. What is estimated from a study's curves is also computed from curves of
+the same grammars and sizes that obey the claim, and from curves that obey its rival: so the
+prediction and the rival hold at the sizes that were measured. The asymptotic value of the theory is
+a prediction too. The region of a claim spans its predictions, and reaches on both sides half as far
+again as the nearest of them lies from the rival. A criterion
 
 agrees
-    if the whole interval of the estimate lies inside the region,
+    if the whole interval of its estimate lies inside the region,
 disagrees
     if the whole interval lies outside,
 is undetermined
     if the interval holds an edge, or if there is no interval.
 
-A claim agrees if all its criteria agree, disagrees if one disagrees, and else is undetermined.
+A claim disagrees if one of its criteria does, agrees if all its decisive criteria agree, and else is
+undetermined. A criterion is decisive if a study of this design would probably agree, were the claim
+true: known from theory before anything is trained (`power`).
 
 Intervals are Student's, with the jackknife's standard error over rule draws: draws differ more than
 replicas of one draw, and any estimator, also a ratio of fits, can be computed without one of them.
@@ -20,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +34,7 @@ from .curves import student_factor
 VERDICTS = AGREES, DISAGREES, UNDETERMINED = "agrees", "disagrees", "undetermined"
 _MOST_DRAWS = 1000  # so many are as good as never
 
-Estimator = Callable[[Sequence[int]], float]
+Estimator = Callable[[Any, Sequence[int]], float]
 
 
 @dataclass(frozen=True)
@@ -40,25 +46,36 @@ class Criterion:
     name
         Names it within its claim.
     rule
-        In words: what is estimated, and which region stands for the claim.
+        In words: what is estimated.
     estimator
-        The estimate from some rule draws (their seeds); NaN if it cannot be formed.
-    prediction, rival
-        What the claim predicts, and what would be seen without it; NaN where only an inequality is
-        predicted.
-    region
-        Its two edges; one may be infinite.
+        The estimate from a study's curves and some rule draws (their seeds); NaN if it cannot be
+        formed.
+    asymptotic
+        What theory predicts in the limit; several values if it leaves them open.
+    rival
+        What would be seen in the limit if the claim were false.
     lacking
         What to change where no estimate can be formed.
+    region
+        Its edges, where the claim is an inequality.
     """
 
     name: str
     rule: str
     estimator: Estimator
+    asymptotic: tuple[float, ...]
+    rival: float
+    lacking: str
+    region: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A criterion's estimate on curves that obey the claim and its rival, and the region."""
+
     prediction: float
     rival: float
     region: tuple[float, float]
-    lacking: str
 
 
 @dataclass(frozen=True)
@@ -72,13 +89,36 @@ class Finding:
     needed: str
 
 
-def around(prediction: float, rival: float) -> tuple[float, float]:
-    """The region up to half-way to the rival, and as far on the other side."""
-    half = abs(prediction - rival) / 2
-    return prediction - half, prediction + half
+def expectation(
+    criterion: Criterion, obeying: Any, rival: Any, draws: Sequence[int]
+) -> Expectation:
+    """The region of a criterion.
+
+    Parameters
+    ----------
+    obeying, rival
+        Curves without noise that obey the claim, and its rival. Where they give no estimate, the
+        asymptotic values stand alone.
+    draws
+        Rule draws.
+    """
+    at_sizes = criterion.estimator(obeying, draws)
+    against = criterion.estimator(rival, draws)
+    against = against if np.isfinite(against) else criterion.rival
+    if criterion.region is not None:
+        return Expectation(at_sizes, against, criterion.region)
+    found = [p for p in (at_sizes, *criterion.asymptotic) if np.isfinite(p)]
+    if not found:
+        return Expectation(at_sizes, against, (np.nan, np.nan))
+    # predictions on the rival's other side would draw the rival into the region
+    alike = [p for p in found if (p > against) == (found[0] > against)]
+    half = min(abs(p - against) for p in alike) / 2
+    return Expectation(at_sizes, against, (min(alike) - half, max(alike) + half))
 
 
-def jackknife(estimator: Estimator, draws: Sequence[int]) -> tuple[float, float, float]:
+def jackknife(
+    estimator: Callable[[Sequence[int]], float], draws: Sequence[int]
+) -> tuple[float, float, float]:
     """Estimate from all rule draws, with its Student interval.
 
     NaN ends for a single draw, or if leaving one out leaves no estimate.
@@ -93,11 +133,15 @@ def jackknife(estimator: Estimator, draws: Sequence[int]) -> tuple[float, float,
     return estimate, estimate - half, estimate + half
 
 
-def decide(criterion: Criterion, draws: Sequence[int]) -> Finding:
-    """Estimate, interval and verdict of a criterion from some rule draws."""
-    estimate, low, high = jackknife(criterion.estimator, draws)
-    bottom, top = criterion.region
+def decide(
+    criterion: Criterion, expected: Expectation, curves: Any, draws: Sequence[int]
+) -> Finding:
+    """Estimate, interval and verdict of a criterion from a study's curves and rule draws."""
+    estimate, low, high = jackknife(lambda some: criterion.estimator(curves, some), draws)
+    bottom, top = expected.region
     if not np.isfinite(estimate):
+        return Finding(estimate, low, high, UNDETERMINED, criterion.lacking)
+    if np.isnan(bottom):
         return Finding(estimate, low, high, UNDETERMINED, criterion.lacking)
     if not np.isfinite(high - low):
         return Finding(estimate, low, high, UNDETERMINED, "at least 2 rule draws")
@@ -120,9 +164,10 @@ def _more(draws: int, half: float, distance: float) -> str:
     return f"about {max(int(np.ceil(needed)), draws + 1)} rule draws"
 
 
-def together(verdicts: Iterable[str]) -> str:
-    """The verdict on a claim from those on its criteria; undetermined without any."""
-    found = set(verdicts)
-    if DISAGREES in found:
+def together(found: Iterable[tuple[str, bool]]) -> str:
+    """The verdict on a claim from those on its criteria, each with whether it is decisive."""
+    verdicts = list(found)
+    if any(verdict == DISAGREES for verdict, _ in verdicts):
         return DISAGREES
-    return AGREES if found == {AGREES} else UNDETERMINED
+    decisive = [verdict for verdict, counts in verdicts if counts]
+    return AGREES if decisive and all(v == AGREES for v in decisive) else UNDETERMINED

@@ -101,6 +101,7 @@ def figures(stage):
         "recovery": ("Recovered symbols", "experiment"),
         "learning_rates": ("Learning rates", "experiment"),
         "scaling": ("Network size", "experiment"),
+        "claim": ("Claim", "claim"),
         "exponents": ("Exponents", "table"),
     }
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from ..claims import CLAIMS, criteria
+from ..claims import CLAIMS, decided, expected
 from ..curves import REPLICA_KEY, finite_sizes
 from ..evidence import common_draws, of_study
 from ..learning_rates import at_chosen_rate
+from ..power import decisive
 from ..provenance import write_text
-from ..verdicts import decide, together
+from ..verdicts import together
 
 
 def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
@@ -24,8 +25,10 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
     curves = of_study(stage, runs, pd.read_csv(folder / "theory.csv"), layers)
     draws = common_draws(curves)
     replicas = len(runs[REPLICA_KEY].drop_duplicates())
-    decided = [(criterion, decide(criterion, draws)) for criterion in criteria(name, curves)]
-    verdict = together(finding.verdict for _, finding in decided)
+    known = expected(name, curves)
+    found = decided(name, curves, draws, known)
+    decides = decisive(pd.read_csv(folder / "power.csv"))
+    verdict = together((f.verdict, decides[c.name]) for c, f in zip(known, found))
     rows = [
         {
             "study": stage["study"],
@@ -34,18 +37,20 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
             "claim_verdict": verdict,
             "criterion": criterion.name,
             "rule": criterion.rule,
-            "prediction": criterion.prediction,
-            "rival": criterion.rival,
-            "region_low": criterion.region[0],
-            "region_high": criterion.region[1],
+            "asymptotic": criterion.asymptotic[0],
+            "prediction": there.prediction,
+            "rival": there.rival,
+            "region_low": there.region[0],
+            "region_high": there.region[1],
             "estimate": finding.estimate,
             "low": finding.low,
             "high": finding.high,
             "rule_draws": len(draws),
             "replicas": replicas,
             "verdict": finding.verdict,
+            "decisive": decides[criterion.name],
             "needed": finding.needed,
         }
-        for criterion, finding in decided
+        for (criterion, there), finding in zip(known.items(), found)
     ]
     write_text(folder / "claims.csv", pd.DataFrame(rows).to_csv(index=False))

@@ -8,7 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from ..claim_figures import Tables, claim
 from ..figures import learning_curves, local_exponents, recoveries, save, style
+from ..grammar import Parameters
 from ..provenance import write_text
 from ..rate_figures import learning_rates
 from ..scaling_figures import network_sizes
@@ -31,6 +33,8 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
     # identical tables make identical files: no time stamps inside
     if stage["curves"]:
         _draw_curves(stage, folder)
+    if stage["claim"]:
+        _draw_claim(stage, folder)
     for experiment in stage["recovering"]:
         recovery = pd.read_csv(folder / "recovery.csv")
         found = pd.read_csv(folder / "recovered_at.csv")
@@ -51,6 +55,18 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
         tables = [pd.read_csv(folder / f"{name}.csv") for name in named]
         drawn = network_sizes(stage["titles"][experiment], families, *tables)
         save(drawn, folder, f"scaling-{experiment}")
+
+
+def _draw_claim(stage: dict[str, Any], folder: Path) -> None:
+    """What decides the study's claim."""
+    names = ("curves", "fits", "crossings", "thresholds", "theory")
+    given = {name: pd.read_csv(folder / f"{name}.csv") for name in names}
+    grammars = {
+        name: Parameters.from_specification(known) for name, known in stage["grammars"].items()
+    }
+    decided = pd.read_csv(folder / "claims.csv")
+    drawn = claim(stage["claim"], decided, Tables(**given, grammars=grammars))
+    save(drawn, folder, f"claim-{stage['claim']}")
 
 
 def _keys(curves: list[dict[str, Any]], experiment: str) -> pd.DataFrame:

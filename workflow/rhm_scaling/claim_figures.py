@@ -1,0 +1,305 @@
+"""A figure for each claim: what was measured beside what is predicted, and what decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .curves import CURVE_KEY, falls_to
+from .fields import ClaimName
+from .figures import GREY, MARKERS, curve_labels
+from .grammar import Parameters
+from .verdicts import AGREES, DISAGREES, UNDETERMINED
+
+COLORS = {AGREES: "#0173b2", DISAGREES: "#d55e00", UNDETERMINED: "0.45"}
+_FARTHEST = 3.0  # half-widths of a region that a row shows
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A study's tables, and its grammars by name."""
+
+    curves: pd.DataFrame
+    fits: pd.DataFrame
+    crossings: pd.DataFrame
+    thresholds: pd.DataFrame
+    theory: pd.DataFrame
+    grammars: Mapping[str, Parameters]
+
+    def each(self, table: pd.DataFrame) -> list[tuple[str, Parameters, pd.DataFrame, Any, str]]:
+        """The curves of a table: label, grammar, rows, colour, marker."""
+        labels = curve_labels(table)
+        colors = sns.color_palette("colorblind", len(labels))
+        parts = []
+        for (key, label), color, marker in zip(labels.items(), colors, MARKERS * 9):
+            rows = table[(table[CURVE_KEY] == pd.Series(dict(zip(CURVE_KEY, key)))).all(axis=1)]
+            parts.append((label, self.grammars[key[0]], rows, color, marker))
+        return parts
+
+
+def claim(name: ClaimName, decided: pd.DataFrame, tables: Tables) -> Figure:
+    """The figure of a study's claim.
+
+    Parameters
+    ----------
+    name
+        Of the claim.
+    decided
+        ``claims.csv`` of the study.
+    tables
+        What was measured.
+    """
+    panels = _PANELS[name]
+    widths = [*(1.0 for _ in panels), 1.35]
+    figure, axes = plt.subplots(
+        1,
+        len(widths),
+        figsize=(3.6 * sum(widths), 3.4),
+        squeeze=False,
+        gridspec_kw={"width_ratios": widths},
+    )
+    for axis, panel in zip(axes[0], panels):
+        panel(axis, tables)
+        sns.despine(ax=axis)
+    _criteria(axes[0, -1], decided)
+    return figure
+
+
+def _criteria(axis: Axes, decided: pd.DataFrame) -> None:
+    """A row a criterion: its estimate and interval, on the scale of its region."""
+    count = len(decided)
+    for index, row in enumerate(decided.to_dict("records")):
+        at = float(count - 1 - index)
+        color = COLORS[str(row["verdict"])]
+        scale = _scale(row["region_low"], row["region_high"], row["estimate"])
+        low, high = scale(row["region_low"]), scale(row["region_high"])
+        axis.fill_between([low, high], at - 0.12, at + 0.12, color="0.9", linewidth=0)
+        for value, marker in ((row["prediction"], "|"), (row["rival"], "x")):
+            if np.isfinite(value):
+                axis.plot(scale(value), at, marker, color=GREY, markersize=7)
+        if np.isfinite(row["estimate"]):
+            axis.plot(scale(row["estimate"]), at, "o", color=color, markersize=5)
+            if np.isfinite(row["low"]):
+                axis.plot(
+                    [scale(row["low"]), scale(row["high"])], [at, at], color=color, linewidth=1.4
+                )
+        text = _number(row["estimate"], row["low"], row["high"])
+        axis.text(-_FARTHEST, at + 0.34, str(row["criterion"]), fontsize="small", va="center")
+        axis.text(
+            -_FARTHEST,
+            at + 0.2,
+            f"{text}: {row['verdict']}",
+            fontsize="x-small",
+            va="center",
+            color=color,
+        )
+    axis.set(xlim=(-_FARTHEST, _FARTHEST), ylim=(-0.4, count - 0.4), xticks=[], yticks=[])
+    axis.set_xlabel("region in grey, | predicted, x rival")
+    sns.despine(ax=axis, left=True, bottom=True)
+
+
+def _number(estimate: float, low: float, high: float) -> str:
+    if not np.isfinite(estimate):
+        return "no estimate"
+    return f"{estimate:.2f} [{low:.2f}, {high:.2f}]" if np.isfinite(low) else f"{estimate:.2f}"
+
+
+def _scale(low: float, high: float, estimate: float) -> Callable[[float], float]:
+    """Maps a region to (-1, 1), or to one side of its only edge; what is far off to the rim."""
+    if np.isfinite(low) and np.isfinite(high):
+        middle, half = (low + high) / 2, (high - low) / 2
+    else:
+        middle = low if np.isfinite(low) else high if np.isfinite(high) else 0.0
+        half = abs(estimate - middle) if np.isfinite(estimate) else 1.0
+    half = half or 1.0
+    return lambda value: float(np.clip((value - middle) / half, -_FARTHEST, _FARTHEST))
+
+
+def _nothing(axis: Axes, why: str) -> None:
+    axis.text(0.5, 0.5, why, ha="center", va="center", transform=axis.transAxes, wrap=True)
+    axis.set(xticks=[], yticks=[])
+
+
+def _legend(axis: Axes) -> None:
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(fontsize="x-small")
+
+
+def _errors(axis: Axes, tables: Tables, unit: Callable[[Parameters], float], label: str) -> None:
+    for name, grammar, rows, color, marker in tables.each(tables.curves):
+        shown = rows[rows["mean"] > 0]
+        axis.loglog(
+            shown["train_size"] / unit(grammar),
+            shown["mean"],
+            color=color,
+            marker=marker,
+            markersize=4,
+            label=name,
+        )
+        if shown["lookup"].notna().any():
+            axis.loglog(
+                shown["train_size"] / unit(grammar),
+                shown["lookup"],
+                ":",
+                color=color,
+                linewidth=0.9,
+            )
+    axis.set(xlabel=label, ylabel="test error (dotted: table of seen sentences)")
+    _legend(axis)
+
+
+def _at_size(axis: Axes, tables: Tables) -> None:
+    _errors(axis, tables, lambda grammar: 1.0, "training sentences $P$")
+
+
+def _at_threshold(axis: Axes, tables: Tables) -> None:
+    _errors(axis, tables, lambda g: g.n * float(np.prod(g.m)), "$P / n m^L$")
+    axis.axvline(1.0, color=GREY, linestyle="--", linewidth=0.9)
+
+
+def _exponents(axis: Axes, tables: Tables) -> None:
+    """Exponents against a; with uniform rules, at the left edge."""
+    for name, grammar, rows, color, marker in tables.each(tables.fits):
+        given = [a for a in grammar.zipf if a is not None]
+        fit, a = rows.iloc[0], given[0] if given else 0.0
+        if not np.isfinite(fit["exponent"]):
+            continue
+        spread = np.nan_to_num([[fit["exponent"] - fit["low"]], [fit["high"] - fit["exponent"]]])
+        axis.errorbar(
+            [a], [fit["exponent"]], yerr=spread, color=color, marker=marker, capsize=2, label=name
+        )
+        for column, shape in (("predicted_same_fit", "_"), ("predicted_smooth_fit", "x")):
+            axis.plot([a], [fit[column]], shape, color=color, markersize=9)
+    span = np.linspace(0.0, max(2.2, axis.get_xlim()[1]), 60)
+    axis.plot(span, span / (1 + span), "--", color=GREY, linewidth=1, label="$a/(1+a)$")
+    axis.set(xlabel="Zipf exponent $a$ (0: uniform)", ylabel="fitted exponent (-, x: predicted)")
+    axis.set_ylim(bottom=0)
+    _legend(axis)
+
+
+def _depths(axis: Axes, tables: Tables) -> None:
+    """The size at a quarter of chance against depth, and its predicted growth."""
+    points = []
+    for _, grammar, rows, _, _ in tables.each(tables.curves):
+        sizes, means = rows["train_size"].to_numpy(float), rows["mean"].to_numpy(float)
+        at = falls_to(sizes, means, float(rows["chance"].iloc[0]) / 4)
+        points.append((grammar.zipf[0], grammar.L, at, float(np.mean(np.log(grammar.m[1:])))))
+    found = pd.DataFrame(points, columns=["a", "L", "at", "growth"]).sort_values(["a", "L"])
+    found = found[np.isfinite(found["at"])]
+    for (a, rows), marker in zip(found.groupby("a", dropna=False), MARKERS):
+        label = "uniform" if pd.isna(a) else f"$a = {a:g}$"
+        axis.semilogy(rows["L"], rows["at"], marker=marker, label=label)
+        predicted = rows["at"].iloc[0] * np.exp(rows["growth"] * (rows["L"] - rows["L"].iloc[0]))
+        axis.semilogy(rows["L"], predicted, "--", color=GREY, linewidth=1, label="growth by $m$")
+    axis.set(xlabel="depth $L$", ylabel="$P$ at a quarter of chance")
+    axis.set_xticks(sorted(found["L"].unique()))
+    _legend(axis)
+
+
+def _collapse(axis: Axes, tables: Tables) -> None:
+    """What is left of each level's step against the size over its predicted threshold."""
+    entropies = tables.theory[tables.theory["quantity"] == "entropy"]
+    for name, _, rows, color, marker in tables.each(tables.curves):
+        grammar = rows["grammar"].iloc[0]
+        means = entropies[entropies["grammar"] == grammar].groupby("level")["value"].mean()
+        excess = (means - means.iloc[-1]).to_numpy(dtype=float)
+        steps = _mine(tables.thresholds, rows).set_index("level")["threshold"]
+        for level, threshold in steps.items():
+            top, bottom = excess[int(str(level)) - 1], excess[int(str(level))]
+            inside = rows[(rows["mean"] < top) & (rows["mean"] > bottom)]
+            left = (inside["mean"] - bottom) / (top - bottom)
+            axis.semilogx(
+                inside["train_size"] / threshold,
+                left,
+                color=color,
+                marker=marker,
+                markersize=4,
+                linewidth=0.8,
+                label=name if level == 1 else None,
+            )
+    axis.axhline(0.5, color=GREY, linestyle="--", linewidth=0.9)
+    axis.set(
+        xlabel="$P / P_l$ (predicted)", ylabel="share of the step from $H_{l-1}$ to $H_l$ left"
+    )
+    _legend(axis)
+
+
+def _mine(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the same curve in another table."""
+    return table[(table[CURVE_KEY] == rows[CURVE_KEY].iloc[0]).all(axis=1)]
+
+
+def _against_predicted(axis: Axes, tables: Tables) -> None:
+    """Crossings of every rule draw and level against the predicted thresholds."""
+    seen = tables.crossings[np.isfinite(tables.crossings["crossed_at"])]
+    if seen.empty:
+        _nothing(axis, "no level is crossed between the sizes")
+        return
+    for name, _, rows, color, marker in tables.each(seen):
+        axis.loglog(
+            rows["threshold"], rows["crossed_at"], marker, color=color, markersize=4, label=name
+        )
+    ratio = np.exp(np.log(seen["crossed_at"] / seen["threshold"]).mean())
+    span = np.array([seen["threshold"].min(), seen["threshold"].max()])
+    axis.loglog(span, ratio * span, "--", color=GREY, linewidth=1, label=f"{ratio:.1f} $P_l$")
+    axis.set(xlabel="predicted $P_l$", ylabel="size at the middle of the step")
+    _legend(axis)
+
+
+def _by_level(axis: Axes, tables: Tables) -> None:
+    """Crossings against the level, and both learners' growth from level 2 on."""
+    shown = False
+    for name, _, rows, color, marker in tables.each(tables.thresholds):
+        rows = rows[np.isfinite(rows["crossed_at"])].sort_values("level")
+        if rows.empty:
+            continue
+        shown = True
+        spread = np.nan_to_num(
+            [rows["crossed_at"] - rows["low"], rows["high"] - rows["crossed_at"]]
+        )
+        axis.errorbar(
+            rows["level"],
+            rows["crossed_at"],
+            yerr=np.maximum(spread, 0.0),
+            color=color,
+            marker=marker,
+            markersize=4,
+            capsize=2,
+            label=name,
+        )
+        for learner, line in (("cnn", ":"), ("transformer", "--")):
+            predicted = rows.set_index("level")[f"threshold_{learner}"]
+            if 2 in predicted.index:
+                start = rows.set_index("level").loc[2, "crossed_at"]
+                later = predicted[predicted.index >= 2]
+                axis.plot(later.index, start * later / later.loc[2], line, color=color, linewidth=1)
+    if not shown:
+        _nothing(axis, "no level is crossed by every rule draw")
+        return
+    axis.set_yscale("log")
+    axis.set_xticks(sorted(tables.thresholds["level"].unique()))
+    axis.set(xlabel="level $l$", ylabel="size at the middle of the step")
+    axis.plot([], [], ":", color=GREY, label="CNN's growth")
+    axis.plot([], [], "--", color=GREY, label="transformer's growth")
+    _legend(axis)
+
+
+_PANELS: dict[ClaimName, tuple[Callable[[Axes, Tables], None], ...]] = {
+    "A1": (_at_threshold,),
+    "A2": (_at_size, _exponents),
+    "A3": (_at_size, _depths),
+    "A4": (_exponents,),
+    "B1": (_collapse, _against_predicted),
+    "B2": (_by_level,),
+    "B3": (_by_level,),
+    "B4": (_by_level,),
+    "B5": (_by_level,),
+}

@@ -1,4 +1,6 @@
 # make run [STUDY=FILE] [PROFILE=slurm]   set up, run a study, here or on a cluster, print its exponents
+# make claims [SCALE=paper]   run the studies of all claims, and write one page of verdicts
+# make compare [STUDY=FILE]   hold the results of a run against the reference results
 # make plan [STUDY=FILE]  what a run would do, why, and how long it would take
 # make status [STUDY=FILE]   what a run has made, makes, waits for, failed at; the time left
 # make archive [STUDY=FILE] [DATASETS=1]   one zip file of a finished study, for a paper
@@ -21,7 +23,7 @@ HOW_slurm = --config
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run plan status archive reproduce verify clean soak test lint bench docs setup
+.PHONY: run claims compare plan status archive reproduce verify clean soak test lint bench docs setup
 .DEFAULT_GOAL := run
 
 setup: $(VENV)/installed
@@ -38,6 +40,16 @@ run: setup
 	$(BIN)/snakemake --profile "workflow/profiles/$(PROFILE)" $(HOW_$(PROFILE)) study="$(STUDY)" && \
 	$(BIN)/snakemake --quiet all --report "results/$$name/report.html" --config study="$(STUDY)" && \
 	$(BIN)/python -m rhm_scaling show "$(STUDY)"
+
+CLAIMS := $(foreach claim,a1 a2 a3 a4 b1 b2 b3 b5,config/studies/$(claim).yaml$(if $(SCALE),:$(SCALE)))
+
+claims: setup
+	@for study in $(CLAIMS); do $(MAKE) --no-print-directory run STUDY="$$study" || exit 1; done
+	@$(BIN)/python -m rhm_scaling claims $(CLAIMS)
+
+compare: setup
+	@name=$$($(BIN)/python -m rhm_scaling name "$(STUDY)") && \
+	$(BIN)/python -m rhm_scaling compare "results/reference/$$name" "results/$$name"
 
 plan: setup
 	@$(BIN)/python -m rhm_scaling plan "$(STUDY)"

@@ -46,6 +46,7 @@ localrules:
     find_crossings,
     foretell_verdict,
     decide_claim,
+    write_guide,
     gather_recovery,
     compare_rates,
     compare_sizes,

@@ -213,6 +213,10 @@ def _parser() -> argparse.ArgumentParser:
     name.add_argument("study", type=Path, help="the study's YAML file")
     name.set_defaults(run=commands.name)
 
+    claims = known.add_parser("claims", help=commands.claims.__doc__)
+    claims.add_argument("study", type=Path, nargs="+", help="studies' YAML files, at one scale")
+    claims.set_defaults(run=commands.claims)
+
     spent = known.add_parser("spent", help=commands.spent.__doc__)
     spent.add_argument("study", type=Path, help="the study's YAML file")
     spent.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="of the run")

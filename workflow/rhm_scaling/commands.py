@@ -59,6 +59,30 @@ def name(arguments: Namespace) -> None:
     print(load_study(arguments.study).name)
 
 
+def claims(arguments: Namespace) -> None:
+    """Print the verdicts of finished studies, and write one page with all of them."""
+    from .claims_page import Decided, claims_table, page
+    from .provenance import write_text
+    from .reading import load_study, split_scale
+
+    results, scales, found = Path("results"), set(), []
+    for path in arguments.study:
+        study = load_study(path)
+        if study.claim is None:
+            raise UserError(f"{path}: decides no claim; set claim: in it, or leave it out")
+        scales.add(split_scale(path)[1])
+        found.append(Decided.read(study.name, str(path), study.claim, results))
+    if len(scales) > 1:
+        raise UserError("the studies are at several scales; give those of one")
+    print(claims_table(found).to_string(index=False))
+    scale = scales.pop()
+    target = results / "claims" / f"{scale or 'index'}.html"
+    title = f"The claims of the theory{f', {scale} scale' if scale else ''}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_text(target, page(found, results, title))
+    print(f"page: {target}")
+
+
 def plan(arguments: Namespace) -> None:
     """Print what a run of a study would do and why, what it would take, and what it took."""
     from . import outlook

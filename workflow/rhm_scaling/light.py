@@ -29,6 +29,7 @@ LIGHT_STAGES = {
     "crossings": ("runs", "theory_table"),
     "power": ("theory_table",),
     "claims": ("runs", "theory_table", "power"),
+    "guide": ("curves", "claims", "power"),
     "recovery": ("theory_table",),
     "scaling": ("runs", "theory_table"),
     "figures": (
@@ -132,6 +133,7 @@ def _outputs(plan: Plan) -> dict[str, list[str]]:
         "fits": [f"{name}.csv" for name in ("fits", "local_exponents") if plan.finite],
         "crossings": [f"{name}.csv" for name in ("crossings", "thresholds") if plan.crossing],
         **{name: [f"{name}.csv"] if plan.study.claim else [] for name in ("power", "claims")},
+        "guide": ["guide.md"] if plan.study.claim else [],
         "recovery": [f"{name}.csv" for name in ("recovery", "recovered_at") if recovering],
         "scaling": [f"{name}.csv" for name in SCALING_TABLES if sized],
         "figures": [*_drawn(figures), *(["figures/exponents.html"] if plan.finite else [])],
@@ -224,6 +226,7 @@ def stages(plan: Plan) -> dict[str, Stage]:
         "crossings": {"curves": [curve.key() for curve in plan.crossing], "learners": learners},
         "power": claimed,
         "claims": claimed,
+        "guide": {"claim": study.claim, "grammars": grammars},
         "recovery": {
             "blocks": [
                 {"recovery": block.files["recovery"], **curve.key()} for curve, block in counted

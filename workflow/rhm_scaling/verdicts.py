@@ -13,9 +13,9 @@ disagrees
 is undetermined
     if the interval holds an edge, or if there is no interval.
 
-A claim disagrees if one of its criteria does, agrees if all its decisive criteria agree, and else is
-undetermined. A criterion is decisive if a study of this design would probably agree, were the claim
-true: known from theory before anything is trained (`power`).
+A claim disagrees if one of its criteria does, agrees if all its decisive criteria agree, and else
+is undetermined. A criterion is decisive if a study of this design would probably agree, were the
+claim true: known from theory before anything is trained (`power`).
 
 Intervals are Student's, with the jackknife's standard error over rule draws: draws differ more than
 replicas of one draw, and any estimator, also a ratio of fits, can be computed without one of them.

@@ -1,7 +1,8 @@
 """Tables: the theory, all replicas' rows, learning curves, fitted exponents, recovered hidden symbols.
 
 Reads the theory of every rule draw, and the blocks. Writes ``theory.csv``, ``predictions.csv``, ``runs.csv``, ``curves.csv``, ``fits.csv``,
-``local_exponents.csv`` and, for studies with a counting learner, ``recovery.csv`` and
+``local_exponents.csv``, ``crossings.csv``, ``thresholds.csv``, for studies that decide a claim ``power.csv``,
+``claims.csv`` and ``guide.md``, for studies with a counting learner, ``recovery.csv`` and
 ``recovered_at.csv``, for studies that try several learning rates ``rates.csv``,
 ``best_rates.csv``, ``rate_scaling.csv`` and ``coordinates.csv``, for studies that sweep network sizes
 ``sizes.csv``, ``scaling.csv``, ``compute.csv``, ``frontier.csv`` and ``levels.csv``, below ``results/<study>/``.
@@ -148,6 +149,26 @@ rule decide_claim:
         identity=STAGES["claims"].identity,
     message:
         "Deciding the claim"
+    shell:
+        "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
+        " --outputs {output:q}"
+
+
+rule write_guide:
+    input:
+        stage_sources("guide"),
+    output:
+        FOLDER / "guide.md",
+        record=STAGES["guide"].record,
+    log:
+        STAGES["guide"].log,
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        file=STAGES["guide"].file,
+        identity=STAGES["guide"].identity,
+    message:
+        "Writing the study's guide"
     shell:
         "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
         " --outputs {output:q}"

@@ -41,7 +41,7 @@ run: setup
 	$(BIN)/snakemake --quiet all --report "results/$$name/report.html" --config study="$(STUDY)" && \
 	$(BIN)/python -m rhm_scaling show "$(STUDY)"
 
-CLAIMS := $(foreach claim,a1 a2 a3 a4 b1 b2 b3 b5,config/studies/$(claim).yaml$(if $(SCALE),:$(SCALE)))
+CLAIMS := $(foreach claim,a1 a2 a3 a4 b1 b2 b3 b4 b5,config/studies/$(claim).yaml$(if $(SCALE),:$(SCALE)))
 
 claims: setup
 	@for study in $(CLAIMS); do $(MAKE) --no-print-directory run STUDY="$$study" || exit 1; done

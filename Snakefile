@@ -45,6 +45,7 @@ localrules:
     fit_curves,
     find_crossings,
     foretell_verdict,
+    measure_representations,
     decide_claim,
     write_guide,
     gather_recovery,

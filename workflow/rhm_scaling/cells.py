@@ -319,6 +319,22 @@ class Plan:
         return [curve for curve in self.finite if curve.task != "autoregressive"]
 
     @property
+    def represented(self) -> list[tuple[Curve, Product]]:
+        """Blocks of networks whose hidden layers are measured."""
+        return [
+            (curve, block)
+            for curve, block in self.blocks
+            if self.study.experiments[curve.experiment].representations
+            and block.kind == "models"
+            and block.specification["train_size"] != ONLINE
+        ]
+
+    def grammars_of(self, curve: Curve, block: Product) -> dict[int, Product]:
+        """The grammars of a block's rule draws."""
+        rules = sorted({rule for rule, _, _ in block.specification["replicas"]})
+        return {rule: self._grammar(curve.grammar, rule) for rule in rules}
+
+    @property
     def recovering(self) -> list[Curve]:
         """Curves of learners that recover hidden symbols."""
         kinds = self.study.architectures

@@ -32,6 +32,7 @@ class Tables:
     crossings: pd.DataFrame
     thresholds: pd.DataFrame
     theory: pd.DataFrame
+    invariance: pd.DataFrame
     grammars: Mapping[str, Parameters]
 
     def each(self, table: pd.DataFrame) -> list[tuple[str, Parameters, pd.DataFrame, Any, str]]:
@@ -292,6 +293,77 @@ def _by_level(axis: Axes, tables: Tables) -> None:
     _legend(axis)
 
 
+def _invariance(axis: Axes, tables: Tables) -> None:
+    """The deepest layer's answer to synonyms against the size over the level's threshold."""
+    table = tables.invariance
+    if table.empty:
+        _nothing(axis, "no representations were measured")
+        return
+    for (name, _, rows, _, marker), line in zip(tables.each(table), ("-", "--", ":", "-.") * 9):
+        deepest = rows[rows["layer"] == rows["layer"].max()]
+        steps = _mine(tables.thresholds, rows).set_index("level")["threshold"]
+        levels = sorted(deepest["level"].unique())
+        for level, color in zip(levels, sns.color_palette("viridis", len(levels))):
+            mine = deepest[deepest["level"] == level]
+            axis.semilogx(
+                mine["train_size"] / steps[level + 1],
+                mine["mean"],
+                line,
+                color=color,
+                marker=marker,
+                markersize=3,
+                label=f"{name}, level {level}",
+            )
+    axis.axhline(0.5, color=GREY, linestyle="--", linewidth=0.9)
+    axis.set(
+        xlabel="$P / P_{l}$ (predicted), synonyms of level $l-1$",
+        ylabel="change by a synonym / by another symbol",
+        ylim=(0, None),
+    )
+    _legend(axis)
+
+
+def invariance(table: pd.DataFrame, thresholds: pd.DataFrame, title: str) -> Figure:
+    """Heat maps of one experiment: a row a curve, a panel a level, layers against sizes.
+
+    `table` is ``invariance.csv``; the line marks the predicted threshold of the level above, which
+    tells the synonyms, between the sizes.
+    """
+    labels = curve_labels(table)
+    levels = sorted(table["level"].unique())
+    figure, axes = plt.subplots(
+        len(labels),
+        len(levels),
+        figsize=(0.8 + 3.2 * len(levels), 0.5 + 1.9 * len(labels)),
+        squeeze=False,
+    )
+    for row, (key, label) in zip(axes, labels.items()):
+        mine = table[(table[CURVE_KEY] == pd.Series(dict(zip(CURVE_KEY, key)))).all(axis=1)]
+        steps = _mine(thresholds, mine).set_index("level")["threshold"]
+        for axis, level in zip(row, levels):
+            cells = mine[mine["level"] == level].pivot_table(
+                index="layer", columns="train_size", values="mean", sort=True
+            )
+            last = axis is row[-1]
+            sns.heatmap(
+                cells.iloc[::-1],
+                ax=axis,
+                vmin=0,
+                vmax=1,
+                cmap="viridis",
+                cbar=last,
+                cbar_kws={"label": "synonym / other"} if last else None,
+            )
+            sizes = np.log(cells.columns.to_numpy(dtype=float))
+            if len(sizes) > 1 and (level + 1) in steps.index:
+                at = np.interp(np.log(steps[level + 1]), sizes, np.arange(len(sizes)) + 0.5)
+                axis.axvline(at, color="white", linestyle="--", linewidth=1.2)
+            axis.set(title=f"{label}: synonyms of level {level}", xlabel="$P$", ylabel="layer")
+            axis.tick_params(axis="y", rotation=0)
+    figure.suptitle(title.replace("$", r"\$"), fontsize="medium")
+    return figure
+
+
 _PANELS: dict[ClaimName, tuple[Callable[[Axes, Tables], None], ...]] = {
     "A1": (_at_threshold,),
     "A2": (_at_size, _exponents),
@@ -300,6 +372,6 @@ _PANELS: dict[ClaimName, tuple[Callable[[Axes, Tables], None], ...]] = {
     "B1": (_collapse, _against_predicted),
     "B2": (_by_level,),
     "B3": (_by_level,),
-    "B4": (_by_level,),
+    "B4": (_invariance,),
     "B5": (_by_level,),
 }

@@ -111,8 +111,8 @@ def page(studies: list[Decided], results: Path, title: str) -> str:
     return (
         f'<!doctype html>\n<html lang="en"><head>{head}</head><body><h1>{_text(title)}</h1>'
         f"<p>{_text(told)}. Every verdict is computed: a criterion agrees if the whole 95 % "
-        "interval of its estimate, over rule draws, lies inside a region fixed beforehand, and disagrees if "
-        f"it lies outside.</p><nav>{links}</nav>{sections}</body></html>\n"
+        "interval of its estimate, over rule draws, lies inside a region fixed beforehand, and "
+        f"disagrees if it lies outside.</p><nav>{links}</nav>{sections}</body></html>\n"
     )
 
 

@@ -210,6 +210,9 @@ class ExperimentConfig(Model):
     """Whether networks are also trained on fresh sentences at every step, never stored: the limit
     of infinitely many. Sentence `i` is that of the training sets; `max_steps` ends it at the
     latest."""
+    representations: bool = False
+    """Whether hidden layers of its networks are measured (`last_token` only): how far they change
+    if a subtree is exchanged for a synonym's or another symbol's, and what a linear probe reads."""
     validation_size: PositiveInt = 2048
     """Sentences on which the best step is chosen."""
     test_size: PositiveInt = 8192
@@ -261,6 +264,10 @@ class Study(Model):
                         raise ValueError(f"{here}.{kind}: no {used!r} defined; known: {known}")
             if not (experiment.train_sizes or experiment.online):
                 raise ValueError(f"{here}.train_sizes: is missing; give sizes, or set online: true")
+            if experiment.representations and experiment.task != "last_token":
+                raise ValueError(
+                    f"{here}.representations: are measured for the task last_token; set it to false"
+                )
             for architecture in experiment.architectures:
                 config = self.architectures[architecture]
                 if experiment.online and not hasattr(config, "training"):

@@ -146,8 +146,8 @@ def _found(row: Mapping[Any, Any], power: pd.DataFrame) -> str:
     holding, against = mine.loc["claim"], mine.loc["rival"]
     return (
         f"- *{row['criterion']}*: {row['verdict']}{weight}. {row['rule']}: {measured}; predicted "
-        f"at these sizes {number(row['prediction'])}, in the limit {number(row['asymptotic'])}, rival "
-        f"{number(row['rival'])}; region {region}. Expected half-width before training: "
+        f"at these sizes {number(row['prediction'])}, in the limit {number(row['asymptotic'])}, "
+        f"rival {number(row['rival'])}; region {region}. Expected half-width before training: "
         f"{number(holding['half_width'])}; of {holding['studies']:.0f} made-up studies, "
         f"{holding[AGREES]:.0%} agreed when the claim held, {against[DISAGREES]:.0%} disagreed "
         "when its rival did."

@@ -28,13 +28,14 @@ LIGHT_STAGES = {
     "fits": ("runs", "curves", "theory_table"),
     "crossings": ("runs", "theory_table"),
     "power": ("theory_table",),
-    "claims": ("runs", "theory_table", "power"),
+    "representations": ("runs",),
+    "claims": ("runs", "theory_table", "power", "representations"),
     "guide": ("curves", "claims", "power"),
     "recovery": ("theory_table",),
     "scaling": ("runs", "theory_table"),
     "figures": (
         *("curves", "fits", "theory_table", "recovery", "rates", "scaling"),
-        *("crossings", "claims"),
+        *("crossings", "claims", "representations"),
     ),
 }
 SCALING_TABLES = ("sizes", "scaling", "compute", "frontier", "levels")
@@ -111,6 +112,7 @@ def _outputs(plan: Plan) -> dict[str, list[str]]:
     recovering = sorted({curve.experiment for curve in plan.recovering})
     sweeping = sorted({curve.experiment for curve in plan.sweeping})
     sized = sorted({curve.experiment for curve in plan.sized})
+    represented = sorted({curve.experiment for curve, _ in plan.represented})
     theory = [f"theory-{grammar}-{task}" for grammar, task in plan.solved()]
     figures = [
         *(
@@ -121,6 +123,7 @@ def _outputs(plan: Plan) -> dict[str, list[str]]:
         *(f"recovery-{name}" for name in recovering),
         *(f"learning_rates-{name}" for name in sweeping),
         *(f"scaling-{name}" for name in sized),
+        *(f"invariance-{name}" for name in represented),
         *([f"claim-{plan.study.claim}"] if plan.study.claim else []),
     ]
     rates = ("rates", "best_rates", "rate_scaling", "coordinates")
@@ -133,6 +136,9 @@ def _outputs(plan: Plan) -> dict[str, list[str]]:
         "fits": [f"{name}.csv" for name in ("fits", "local_exponents") if plan.finite],
         "crossings": [f"{name}.csv" for name in ("crossings", "thresholds") if plan.crossing],
         **{name: [f"{name}.csv"] if plan.study.claim else [] for name in ("power", "claims")},
+        "representations": [
+            f"{name}.csv" for name in ("representations", "invariance") if plan.represented
+        ],
         "guide": ["guide.md"] if plan.study.claim else [],
         "recovery": [f"{name}.csv" for name in ("recovery", "recovered_at") if recovering],
         "scaling": [f"{name}.csv" for name in SCALING_TABLES if sized],
@@ -156,7 +162,7 @@ def _claimed(plan: Plan, curve: Curve) -> dict[str, Any]:
             "sample_seed": replicas.samples,
             "init_seed": replicas.initialisations,
         },
-        "representations": False,
+        "representations": experiment.representations and hasattr(config, "optimizer"),
     }
 
 
@@ -226,6 +232,20 @@ def stages(plan: Plan) -> dict[str, Stage]:
         "crossings": {"curves": [curve.key() for curve in plan.crossing], "learners": learners},
         "power": claimed,
         "claims": claimed,
+        "representations": {
+            "blocks": [
+                {
+                    "weights": block.files["weights"],
+                    "specification": block.specification,
+                    "grammars": {
+                        rule: grammar.files["product"]
+                        for rule, grammar in plan.grammars_of(curve, block).items()
+                    },
+                    **curve.key(),
+                }
+                for curve, block in plan.represented
+            ]
+        },
         "guide": {"claim": study.claim, "grammars": grammars},
         "recovery": {
             "blocks": [
@@ -254,6 +274,10 @@ def stages(plan: Plan) -> dict[str, Stage]:
             "recovering": sorted({curve.experiment for curve in recovering}),
             "sweeping": sorted({curve.experiment for curve in plan.sweeping}),
             "title": study.title or study.name,
+            "represented": [
+                {"experiment": curve.experiment, **curve.key()}
+                for curve in dict.fromkeys(curve for curve, _ in plan.represented)
+            ],
             "claim": study.claim,
             **({"grammars": grammars} if study.claim else {}),
         },
@@ -264,6 +288,14 @@ def stages(plan: Plan) -> dict[str, Stage]:
         "theory_table": [(known, ("quantities", "curves")) for known in plan.theory.values()],
         "theory_figures": [(known, ("product",)) for known in plan.surveys.values()],
         "recovery": [(block, ("recovery",)) for _, block in counted],
+        "representations": [
+            read
+            for curve, block in plan.represented
+            for read in (
+                (block, ("weights",)),
+                *((g, ("product",)) for g in plan.grammars_of(curve, block).values()),
+            )
+        ],
         "scaling": [(block, ("history",)) for _, block in online],
     }
     outputs = _outputs(plan)

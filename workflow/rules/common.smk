@@ -102,6 +102,7 @@ def figures(stage):
         "learning_rates": ("Learning rates", "experiment"),
         "scaling": ("Network size", "experiment"),
         "claim": ("Claim", "claim"),
+        "invariance": ("Representations", "experiment"),
         "exponents": ("Exponents", "table"),
     }
 

@@ -113,6 +113,27 @@ rule find_crossings:
         " --outputs {output:q}"
 
 
+rule measure_representations:
+    input:
+        stage_sources("representations"),
+    output:
+        FOLDER / "representations.csv",
+        table("invariance"),
+        record=STAGES["representations"].record,
+    log:
+        STAGES["representations"].log,
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        file=STAGES["representations"].file,
+        identity=STAGES["representations"].identity,
+    message:
+        "Measuring what hidden layers distinguish"
+    shell:
+        "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
+        " --outputs {output:q}"
+
+
 rule foretell_verdict:
     input:
         stage_sources("power"),

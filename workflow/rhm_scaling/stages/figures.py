@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..claim_figures import Tables, claim
+from ..claim_figures import Tables, claim, invariance
 from ..figures import learning_curves, local_exponents, recoveries, save, style
 from ..grammar import Parameters
 from ..provenance import write_text
@@ -35,6 +35,11 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
         _draw_curves(stage, folder)
     if stage["claim"]:
         _draw_claim(stage, folder)
+    for experiment in dict.fromkeys(curve["experiment"] for curve in stage["represented"]):
+        keys = _keys(stage["represented"], experiment)
+        tables = [pd.read_csv(folder / f"{name}.csv") for name in ("invariance", "thresholds")]
+        drawn = invariance(tables[0].merge(keys), tables[1], stage["titles"][experiment])
+        save(drawn, folder, f"invariance-{experiment}")
     for experiment in stage["recovering"]:
         recovery = pd.read_csv(folder / "recovery.csv")
         found = pd.read_csv(folder / "recovered_at.csv")
@@ -61,6 +66,8 @@ def _draw_claim(stage: dict[str, Any], folder: Path) -> None:
     """What decides the study's claim."""
     names = ("curves", "fits", "crossings", "thresholds", "theory")
     given = {name: pd.read_csv(folder / f"{name}.csv") for name in names}
+    represented = bool(stage["represented"])
+    given["invariance"] = pd.read_csv(folder / "invariance.csv") if represented else pd.DataFrame()
     grammars = {
         name: Parameters.from_specification(known) for name, known in stage["grammars"].items()
     }

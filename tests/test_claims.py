@@ -10,6 +10,7 @@ import pytest
 
 from rhm_scaling.claims import CLAIMS
 from rhm_scaling.evidence import Evidence
+from rhm_scaling.expectations import Known
 from rhm_scaling.fields import ClaimName
 from rhm_scaling.grammar import Grammar, Parameters
 from rhm_scaling.power import power
@@ -26,10 +27,10 @@ LEARNERS = {"cnn": "cnn", "lcn": "transformer", "transformer": "transformer"}
 
 
 @cache
-def theory(parameters: Parameters, task: Task) -> pd.DataFrame:
+def theory(parameters: Parameters, task: Task) -> Known:
     """``theory.csv`` of some rule draws."""
     draws = [solve(Grammar.draw(parameters, r), task, r).quantities for r in range(DRAWS)]
-    return pd.concat([rows.assign(rule_seed=rule) for rule, rows in enumerate(draws)])
+    return Known(pd.concat([rows.assign(rule_seed=rule) for rule, rows in enumerate(draws)]))
 
 
 def curve(

@@ -14,7 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .evidence import Evidence
-from .expectations import entropies, errors_by_rank, rule_thresholds, thresholds
 from .fields import ClaimName
 from .theory import Learner, classification_thresholds
 
@@ -38,7 +37,7 @@ def steps(corners: Array, levels: Array, sizes: Array, sharpness: float = _SHARP
 
 
 def _excess(curve: Evidence, rule: int) -> Array:
-    levels = entropies(curve.known)[rule]
+    levels = curve.known.entropies[rule]
     return np.asarray(levels - levels[-1])
 
 
@@ -46,7 +45,7 @@ def _staircase(learner: Learner | None) -> Curve:
     """The last token's excess of a learner; of the curve's own, if None."""
 
     def losses(curve: Evidence, rule: int, sizes: Array) -> Array:
-        corners = thresholds(curve.known, learner or curve.learner)[rule]
+        corners = curve.known.thresholds(learner or curve.learner)[rule]
         return steps(corners * PREFACTOR, _excess(curve, rule), sizes)
 
     return losses
@@ -54,7 +53,7 @@ def _staircase(learner: Learner | None) -> Curve:
 
 def _at_once(curve: Evidence, rule: int, sizes: Array) -> Array:
     """All levels in one drop: a smooth fall would cross them one after the other, too."""
-    corners = thresholds(curve.known, curve.learner)[rule]
+    corners = curve.known.thresholds(curve.learner)[rule]
     middle = np.full(len(corners), np.exp(np.log(corners).mean()))
     return steps(middle * PREFACTOR, _excess(curve, rule), sizes, _SHARP)
 
@@ -64,7 +63,7 @@ def _as_classification(curve: Evidence, rule: int, sizes: Array) -> Array:
     exponents = [a / (1 + a) for a in curve.parameters.zipf if a is not None]
     if not exponents:
         return np.asarray(_staircase(None)(curve, rule, sizes))
-    start = thresholds(curve.known, curve.learner)[rule][0]
+    start = curve.known.thresholds(curve.learner)[rule][0]
     falling = np.minimum(1.0, (sizes / start) ** -min(exponents))
     return np.asarray(_excess(curve, rule)[0] * falling)
 
@@ -79,28 +78,28 @@ def _rules(power: float = 1.0) -> Curve:
     """A mistake where `power` patches at once have rules that are not learnt yet."""
 
     def losses(curve: Evidence, rule: int, sizes: Array) -> Array:
-        chance = errors_by_rank(curve.known)[rule][0]
-        return steps(rule_thresholds(curve.known)[rule], chance * _unknown(curve) ** power, sizes)
+        chance = curve.known.errors_by_rank[rule][0]
+        return steps(curve.known.rule_thresholds[rule], chance * _unknown(curve) ** power, sizes)
 
     return losses
 
 
 def _at_any_depth(curve: Evidence, rule: int, sizes: Array) -> Array:
     """Rules that are learnt as if there were one level above them, at any depth."""
-    chance = errors_by_rank(curve.known)[rule][0]
+    chance = curve.known.errors_by_rank[rule][0]
     one_level = curve.parameters.n * curve.parameters.m[1]
     corners = one_level / curve.parameters.probabilities(1)
     return steps(corners, chance * _unknown(curve), sizes)
 
 
 def _one_drop(curve: Evidence, rule: int, sizes: Array) -> Array:
-    chance = errors_by_rank(curve.known)[rule][0]
+    chance = curve.known.errors_by_rank[rule][0]
     return steps(classification_thresholds(curve.parameters)[:1], np.array([chance, 0.0]), sizes)
 
 
 def _one_power_law(curve: Evidence, rule: int, sizes: Array) -> Array:
     """A power law of exponent 1/2 that no grammar shifts."""
-    chance = errors_by_rank(curve.known)[rule][0]
+    chance = curve.known.errors_by_rank[rule][0]
     return np.asarray(chance / np.sqrt(1 + sizes / sizes.min()))
 
 
@@ -166,7 +165,7 @@ def _invariance(
 ) -> pd.DataFrame:
     """Layers that become invariant with their level, or with all levels at once."""
     rows = curve.layers[curve.layers["rule_seed"] == rule]
-    corners = PREFACTOR * thresholds(curve.known, curve.learner)[rule]
+    corners = PREFACTOR * curve.known.thresholds(curve.learner)[rule]
     at = corners if holds else np.full(len(corners), np.exp(np.log(corners).mean()))
     sizes = rows["train_size"].to_numpy(dtype=float)
     # synonyms of level l - 1 are told by level l, whose threshold comes next

@@ -299,6 +299,7 @@ def _invariance(axis: Axes, tables: Tables) -> None:
     if table.empty:
         _nothing(axis, "no representations were measured")
         return
+    colors: dict[str, Any] = {}
     for (name, _, rows, _, marker), line in zip(tables.each(table), ("-", "--", ":", "-.") * 9):
         deepest = rows[rows["layer"] == rows["layer"].max()]
         steps = _mine(tables.thresholds, rows).set_index("level")["threshold"]
@@ -312,8 +313,11 @@ def _invariance(axis: Axes, tables: Tables) -> None:
                 color=color,
                 marker=marker,
                 markersize=3,
-                label=f"{name}, level {level}",
             )
+            colors[f"level {level}"] = color
+        axis.plot([], [], line, color=GREY, marker=marker, markersize=3, label=name)
+    for label, color in colors.items():
+        axis.plot([], [], color=color, label=label)
     axis.axhline(0.5, color=GREY, linestyle="--", linewidth=0.9)
     axis.set(
         xlabel="$P / P_{l}$ (predicted), synonyms of level $l-1$",

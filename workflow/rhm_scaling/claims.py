@@ -371,8 +371,17 @@ def _positions(kinds: Sequence[str], asymptotic: float, rival: float) -> tuple[C
     )
 
 
-def _transformer_exponent(curves: Curves, draws: Draws) -> float:
-    return _mean(np.log2(c.exponent(draws)) for c in _of(curves, *_ATTENDING))
+def _steepness(kinds: Sequence[str], whose: str) -> Criterion:
+    """The exponent, between those of the two predicted staircases."""
+    return Criterion(
+        "the exponent",
+        f"mean log2(fitted exponent) of {whose}, against the same fit to the predicted staircases "
+        "of both learners",
+        lambda curves, draws: _mean(np.log2(c.exponent(draws)) for c in _of(curves, *kinds)),
+        (np.nan,),
+        np.nan,
+        _DEEPER,
+    )
 
 
 def _exponent_ratio(curves: Curves, draws: Draws) -> float:
@@ -395,18 +404,7 @@ _B1 = (
         _DEEPER,
     ),
 )
-_B2 = (
-    *_positions(_ATTENDING, 1.0, 0.0),
-    Criterion(
-        "the exponent",
-        "mean log2(exponent) of the transformers' curves, against the same fit to the predicted "
-        "staircases of both learners",
-        _transformer_exponent,
-        (np.nan,),
-        np.nan,
-        _DEEPER,
-    ),
-)
+_B2 = (*_positions(_ATTENDING, 1.0, 0.0), _steepness(_ATTENDING, "transformers"))
 _B3 = (
     *_positions(("cnn",), 0.0, 1.0),
     Criterion(
@@ -419,7 +417,10 @@ _B3 = (
         "a transformer beside, or larger P",
     ),
 )
-_B5 = _positions(("lcn",), 1.0, 0.0)
+_B5 = (
+    *_positions(("lcn",), 1.0, 0.0),
+    _steepness(("lcn",), "the locally connected network"),
+)
 
 
 # ---- B4: representations

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .crossings import THRESHOLDS, crossings
 from .curves import CURVE_KEY, falls_to, learning_curve, rows_of, usable
-from .expectations import expected, heights, of_curve, thresholds
+from .expectations import Known, expected
 from .fitting import fit_power_law, fitting_window
 from .grammar import Parameters
 from .predictions import lookup_error
@@ -40,7 +40,7 @@ class Evidence:
     runs
         Rows of its replicas.
     known
-        Rows of ``theory.csv`` on its grammar and task.
+        What theory says of its grammar and task.
     test_size
         Sentences that its losses are measured on.
     layers
@@ -52,7 +52,7 @@ class Evidence:
     learner: Learner | None
     parameters: Parameters
     runs: pd.DataFrame
-    known: pd.DataFrame
+    known: Known
     test_size: int
     layers: pd.DataFrame
 
@@ -98,9 +98,9 @@ class Evidence:
         found = crossings(
             self.runs,
             self.measure,
-            heights(self.key["task"], self.known),
+            self.known.heights(self.key["task"]),
             {
-                column: thresholds(self.known, who or self.learner)
+                column: self.known.thresholds(who or self.learner)
                 for column, who in THRESHOLDS.items()
             },
         )
@@ -184,7 +184,7 @@ def of_study(
             curve["learner"],
             Parameters.from_specification(stage["grammars"][curve["grammar"]]),
             rows_of(runs, curve),
-            of_curve(theory, curve),
+            Known.of(theory, curve),
             curve["test_size"],
             pd.DataFrame() if layers is None else rows_of(layers, curve),
         )

@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 STUDIES = 20
 # Scatter of networks in the reference results: of a rule draw's sizes over predicted ones, and of
 # the loss of a single point, both in logarithms
-OF_DRAWS, OF_POINTS = 0.25, 0.2
+OF_DRAWS, OF_POINTS = 0.25, 0.15
 ENOUGH = 0.5  # of the studies in which the claim holds, for a criterion to be decisive
 WHOLE = "claim"  # in place of a criterion: the verdict on the claim
 COLUMNS = [*("claim", "criterion", "assumed", "studies", "decisive", "half_width"), *VERDICTS]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..crossings import THRESHOLDS, crossings, thresholds_table
 from ..curves import finite_sizes, identified, rows_of
-from ..expectations import heights, of_curve, thresholds
+from ..expectations import Known
 from ..learning_rates import at_chosen_rate
 from ..provenance import write_text
 from ..tasks import MEASURE
@@ -21,13 +21,13 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
     theory = pd.read_csv(folder / "theory.csv")
     each, summed = [], []
     for key in stage["curves"]:
-        known = of_curve(theory, key)
+        known = Known.of(theory, key)
         learner = stage["learners"][key["architecture"]]
         found = crossings(
             rows_of(runs, key),
             MEASURE[key["task"]],
-            heights(key["task"], known),
-            {column: thresholds(known, who or learner) for column, who in THRESHOLDS.items()},
+            known.heights(key["task"]),
+            {column: known.thresholds(who or learner) for column, who in THRESHOLDS.items()},
         )
         if len(found):
             each.append(identified(found, stage["study"], key))

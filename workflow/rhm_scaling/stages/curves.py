@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..curves import CURVE_KEY, finite_sizes, identified, learning_curve, rows_of
-from ..expectations import by_draw, expected, of_curve, rule_thresholds
+from ..expectations import Known, expected
 from ..grammar import Parameters
 from ..learning_rates import at_chosen_rate
 from ..predictions import all_patches, lookup_error, smooth_error
@@ -27,7 +27,7 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
     tables = [learning_curve(rows_of(runs, key), MEASURE[key["task"]]) for key in stage["curves"]]
     parts = []
     for key, table in zip(stage["curves"], tables):
-        known = of_curve(theory, key)
+        known = Known.of(theory, key)
         learner = stage["learners"][key["architecture"]]
         test_size = stage["test_sizes"][key["experiment"]]
         sizes = table["train_size"].to_numpy(dtype=float)
@@ -40,7 +40,7 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
             if twin is not None and learner is not None:
                 uniform = stage["curves"][twin]
                 table["predicted_smooth"] = _smooth(
-                    parameters, known, tables[twin], of_curve(theory, uniform), sizes
+                    parameters, known, tables[twin], Known.of(theory, uniform), sizes
                 )
         parts.append(identified(table, stage["study"], key))
     write_text(folder / "curves.csv", pd.concat(parts).to_csv(index=False))
@@ -62,18 +62,20 @@ def _uniform_twin(stage: dict[str, Any], key: dict[str, Any]) -> int | None:
 
 def _smooth(
     parameters: Parameters,
-    known: pd.DataFrame,
+    known: Known,
     uniform: pd.DataFrame,
-    known_of_uniform: pd.DataFrame,
+    known_of_uniform: Known,
     sizes: Array,
 ) -> Array:
     """The Zipf curve from the measured uniform one (mean over rule draws)."""
     measured = uniform[uniform["mean"].notna()]
     if len(measured) < 2:
         return np.full(len(sizes), np.nan)
-    uniform_threshold = float(np.mean([p[0] for p in rule_thresholds(known_of_uniform).values()]))
-    numbers = np.unique(known[known["quantity"] == "error_by_patches"]["index"]).astype(int)
-    by_patches = by_draw(known, "index", quantity="error_by_patches")
+    uniform_threshold = float(np.mean([p[0] for p in known_of_uniform.rule_thresholds.values()]))
+    numbers = np.unique(known.rows[known.rows["quantity"] == "error_by_patches"]["index"]).astype(
+        int
+    )
+    by_patches = known.by_draw("index", quantity="error_by_patches")
     curves = [
         smooth_error(
             measured["train_size"].to_numpy(dtype=float),
@@ -84,6 +86,6 @@ def _smooth(
             all_patches(numbers.tolist(), by_patches[rule].tolist()),
             sizes,
         )
-        for rule, complexities in rule_thresholds(known).items()
+        for rule, complexities in known.rule_thresholds.items()
     ]
     return np.asarray(np.mean(curves, axis=0))

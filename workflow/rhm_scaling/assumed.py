@@ -21,7 +21,9 @@ Array = NDArray[np.float64]
 
 PREFACTOR = 4.0  # crossings over predicted thresholds of networks, from the reference results
 _SHARPNESS = 2.0  # a transition is about a decade wide
-_SHARP = 16.0  # one that is not
+_DROP = 4.0  # that of rules of one frequency is narrower
+_SHARP = 16.0  # one that has no width
+_ANYWHERE = 256.0  # sentences, of a law that knows of no grammar
 
 Curve = Callable[[Evidence, int, Array], Array]  # losses of a rule draw at some sizes
 
@@ -94,13 +96,14 @@ def _at_any_depth(curve: Evidence, rule: int, sizes: Array) -> Array:
 
 def _one_drop(curve: Evidence, rule: int, sizes: Array) -> Array:
     chance = curve.known.errors_by_rank[rule][0]
-    return steps(classification_thresholds(curve.parameters)[:1], np.array([chance, 0.0]), sizes)
+    corner = classification_thresholds(curve.parameters)[:1]
+    return steps(corner, np.array([chance, 0.0]), sizes, _DROP)
 
 
 def _one_power_law(curve: Evidence, rule: int, sizes: Array) -> Array:
     """A power law of exponent 1/2 that no grammar shifts."""
     chance = curve.known.errors_by_rank[rule][0]
-    return np.asarray(chance / np.sqrt(1 + sizes / sizes.min()))
+    return np.asarray(chance / np.sqrt(1 + sizes / _ANYWHERE))
 
 
 ASSUMED: dict[ClaimName, tuple[Curve, Curve]] = {

@@ -15,8 +15,8 @@ from .fields import ClaimName
 from .grammar import Parameters
 from .verdicts import AGREES, DISAGREES
 
-_RULES = "arXiv:2505.07067, on power-law distributed production rules"
-_LEARNERS = "arXiv:2505.07070, on convolutional networks and transformers"
+_RULES = "arXiv:2505.07067 (power-law distributed production rules)"
+_LEARNERS = "arXiv:2505.07070 (convolutional networks and transformers)"
 _SOURCES: dict[ClaimName, str] = {
     "A1": (
         f"The control of {_RULES}: the statement that with uniform rules a class is learnt "
@@ -30,9 +30,7 @@ _SOURCES: dict[ClaimName, str] = {
     "A4": (f"The statement of {_RULES} on next-token prediction."),
     "B1": (f"The statement of {_LEARNERS} that the loss follows the levels' thresholds."),
     "B2": (f"The statement of {_LEARNERS} on transformers."),
-    "B3": (
-        f"The statement of {_LEARNERS} on convolutional networks, and their ratio to transformers."
-    ),
+    "B3": (f"The statement of {_LEARNERS} on convolutional networks and their exponent."),
     "B4": (f"The statement of {_LEARNERS} on hidden representations."),
     "B5": (
         f"The control that the theory of {_LEARNERS} suggests: locality without weight sharing."
@@ -170,7 +168,7 @@ def _differs(criteria: pd.DataFrame) -> str:
 
 def _next(criteria: pd.DataFrame) -> str:
     needed: Sequence[str] = [
-        f"*{row['criterion']}* would take {row['needed']}."
+        f"*{row['criterion']}* needs {row['needed']}."
         for row in criteria.to_dict("records")
         if not pd.isna(row["needed"]) and row["needed"]
     ]

@@ -160,7 +160,7 @@ def _more(draws: int, half: float, distance: float) -> str:
     """
     needed = draws * (half / distance) ** 2 if distance > 0 else np.inf
     if needed > _MOST_DRAWS:
-        return "more rule draws do not decide: the estimate is at the edge; larger P"
+        return "larger P: the estimate lies at the edge of its region"
     return f"about {max(int(np.ceil(needed)), draws + 1)} rule draws"
 
 

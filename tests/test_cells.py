@@ -254,7 +254,7 @@ def test_every_stage_depends_on_what_it_reads() -> None:
         found = {name: stage for name, stage in stages(plan(change)).items() if stage.outputs}
         return {name for name, stage in found.items() if stage.identity != before[name]}
 
-    tables = {"runs", "curves", "fits", "figures"}
+    tables = {"runs", "curves", "fits", "crossings", "figures"}
     assert changed({"architectures.cnn.width": 8}) == tables
     assert changed({"experiments.e.title": "Other"}) == {"figures"}
     theory = {"theory_table", "theory_figures"}

@@ -59,7 +59,7 @@ def test_the_plan_names_changed_sources(project: Project) -> None:
     with project.source("models/cnn", ".relu_()", ".tanh_()"):
         status, lines, _ = call(project, "plan", TINY)
     assert status == 0
-    assert lines[0] == "tiny: 14 of 75 products to make, 19 jobs"
+    assert lines[0] == "tiny: 14 of 75 products to make, 20 jobs"
     blocks = [line.split() for line in lines if line.strip().startswith("models") and "/" in line]
     assert {tuple(words[-2:]) for words in blocks} == {("source", "changed")}
     assert all("/cnn-" in words[1] for words in blocks)

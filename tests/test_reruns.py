@@ -17,7 +17,10 @@ import yaml
 
 from conftest import TINY, Project
 
-TABLES = {"gather_runs": 1, "aggregate_curves": 1, "fit_curves": 1, "draw_figures": 1}
+TABLES = {
+    **{"gather_runs": 1, "aggregate_curves": 1, "fit_curves": 1, "find_crossings": 1},
+    "draw_figures": 1,
+}
 THEORY = {"tabulate_theory": 1, "draw_theory": 1}
 LIGHT = {**TABLES, **THEORY, "compare_rates": 1, "gather_recovery": 1}
 

@@ -27,6 +27,7 @@ LIGHT = {
         "draw_theory",
         "aggregate_curves",
         "fit_curves",
+        "find_crossings",
     ),
     *("gather_recovery", "draw_figures", "all"),
 }

@@ -24,6 +24,11 @@ THRESHOLDS: dict[str, Learner | None] = {
     "threshold_cnn": "cnn",
     "threshold_transformer": "transformer",
 }
+SUMMED = [
+    *("level", "rule_draws", "draws", "crossed_at", "low", "high", *THRESHOLDS),
+    *("growth", "growth_low", "growth_high"),
+    *("growth_predicted", "growth_predicted_cnn", "growth_predicted_transformer"),
+]
 CROSSINGS = ["rule_seed", "replicas", "level", "height", "crossed_at", *THRESHOLDS]
 
 
@@ -69,8 +74,8 @@ def crossings(
 def thresholds_table(crossed: pd.DataFrame) -> pd.DataFrame:
     """Thresholds and their growth from level to level, of one curve: a row a level.
 
-    Columns: level, rule_draws, draws (that cross it between the sizes), crossed_at with low and
-    high (geometric mean over rule draws and Student's interval; infinite or NaN if a draw's is),
+    Columns `SUMMED`: level, rule_draws, draws (that cross it between the sizes), crossed_at with
+    low and high (geometric mean over rule draws and Student's interval; infinite or NaN if a draw's is),
     growth (since the level before, of the same draws) with growth_low and growth_high, and the
     predicted sizes and growths for the curve's own learner and for both.
     """
@@ -99,7 +104,7 @@ def thresholds_table(crossed: pd.DataFrame) -> pd.DataFrame:
             else:
                 row[column.replace("threshold", "growth_predicted")] = grown[0]
         rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=SUMMED)
 
 
 def _matrix(crossed: pd.DataFrame, column: str) -> pd.DataFrame:

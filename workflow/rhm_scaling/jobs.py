@@ -97,18 +97,22 @@ def in_batches(
     return jobs
 
 
+class NoRoomError(UserError):
+    """A study asks for a network that fits into no job's memory."""
+
+
 def check_memory(jobs: Iterable[tuple[Product, Job]]) -> None:
     """Refuse a run one of whose networks cannot be trained in the memory that is given.
 
     Raises
     ------
-    UserError
+    NoRoomError
         If not even one network of a block fits.
     """
     for product, job in jobs:
         if product.kind == "models" and not job.pack:
             kind, width = (product.specification["architecture"][key] for key in ("kind", "width"))
-            raise UserError(
+            raise NoRoomError(
                 f"architectures: kind {kind}, width {width}: one network needs "
                 f"{cost_of(product).memory(1):.0f} MiB, more than a job may have; take a smaller "
                 "width or batch_size, or give more (memory_mb in config/config.yaml, on a cluster "

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from . import texts
-from .batches import alive, batches
+from .batches import Batch, alive, batches
 from .cells import Plan
 from .cost import Rates
 from .estimates import disk
 from .failures import failures
-from .jobs import check_memory, here
+from .jobs import NoRoomError, check_memory, here
 from .products import STORE, Product
 from .provenance import PACKAGE, UserError, write_if_changed, write_text
 from .reading import load_study, split_scale
@@ -63,18 +63,26 @@ class WorkflowPlan(Plan):
         rates = Rates.read(Path("results", "machine.json"))
         self.standing = Standing(self, machine.spared)
         self.jobs = {} if machine.cluster else here(self.products["models"], machine, cores, rates)
-        self.batches = {}
-        if machine.batched:
-            slots = slots if machine.cluster else cores
-            earlier = alive(study.name) if machine.cluster else {}
-            found = batches(self.standing, machine, rates, slots, self.jobs, earlier)
-            self.batches = {batch.name: batch for batch in found}
-        else:
-            needed = [block for block in self.standing.needed() if block.kind == "models"]
-            check_memory((block, self.jobs[block.name]) for block in needed)
+        try:
+            self.batches = self._shared_out(machine, cores, slots, rates)
+        except NoRoomError as error:
+            raise UserError(f"{texts.line(str(path))}: {error}") from error
         self.makers = {key: batch for batch in self.batches.values() for key in batch.products}
         self.settled = self.whole = False
         self.started = time.time()
+
+    def _shared_out(
+        self, machine: Machine, cores: int, slots: int, rates: Rates
+    ) -> dict[str, Batch]:
+        """The batches in which products are made; none if each is a job."""
+        if machine.batched:
+            slots = slots if machine.cluster else cores
+            earlier = alive(self.study.name) if machine.cluster else {}
+            found = batches(self.standing, machine, rates, slots, self.jobs, earlier)
+            return {batch.name: batch for batch in found}
+        needed = [block for block in self.standing.needed() if block.kind == "models"]
+        check_memory((block, self.jobs[block.name]) for block in needed)
+        return {}
 
     def product(self, kind: str, name: str) -> Product:
         """The product of a kind with a name.

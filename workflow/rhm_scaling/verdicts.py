@@ -137,6 +137,9 @@ def decide(
     criterion: Criterion, expected: Expectation, curves: Any, draws: Sequence[int]
 ) -> Finding:
     """Estimate, interval and verdict of a criterion from a study's curves and rule draws."""
+    if not draws:
+        lacking = "rule draws whose trainings do not diverge"
+        return Finding(np.nan, np.nan, np.nan, UNDETERMINED, lacking)
     estimate, low, high = jackknife(lambda some: criterion.estimator(curves, some), draws)
     bottom, top = expected.region
     if not np.isfinite(estimate):

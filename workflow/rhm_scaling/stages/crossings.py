@@ -29,8 +29,7 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
             known.heights(key["task"]),
             {column: known.thresholds(who or learner) for column, who in THRESHOLDS.items()},
         )
-        if len(found):
-            each.append(identified(found, stage["study"], key))
-            summed.append(identified(thresholds_table(found), stage["study"], key))
+        each.append(identified(found, stage["study"], key))
+        summed.append(identified(thresholds_table(found), stage["study"], key))
     for name, tables in {"crossings": each, "thresholds": summed}.items():
         write_text(folder / f"{name}.csv", pd.concat(tables).to_csv(index=False))

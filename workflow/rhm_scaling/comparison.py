@@ -11,8 +11,8 @@ within replica noise
     What is measured (`MEASURED`) may differ, as far as replicas differ among themselves:
 
     - where a row has an interval (``low``, ``high``), the two intervals overlap;
-    - where rows are replicas (they have an ``init_seed``), the means of every cell, which is all
-      replicas of one point, differ by less than two combined standard errors. Chance exceeds
+    - where rows are replicas or rule draws (they have a ``rule_seed``), the means of every cell,
+      which is all of one point, differ by less than two combined standard errors. Chance exceeds
       that in 5 % of the cells; more are accepted until there are so many that chance would have
       them once in a thousand comparisons. Nowhere may it be more than four;
     - where neither is known, to a relative 1e-6.
@@ -30,6 +30,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
+from .crossings import THRESHOLDS
 from .curves import REPLICA_KEY
 from .provenance import UserError
 
@@ -45,10 +46,19 @@ MEASURED = frozenset(
         *("estimate", "cells", "fitted", "inside", "draws", "reached", "best_parameters"),
         *("best_excess", "fitted_parameters", "fitted_excess"),
         *("parabola_parameters", "parabola_bias"),
+        # of claims; a prediction at the measured sizes follows from the sizes that enter a fit
+        *("crossed_at", "growth", "growth_low", "growth_high", "prediction", "rival"),
+        *("region_low", "region_high", "synonym", "other", "random"),
+        *("probe", "probe_low", "probe_high"),
     }
 )
 # text that says why something measured ended where it did
-_REASONS = frozenset({"stop_reason", "window_reason", "converged", "edge"})
+_REASONS = frozenset(
+    {
+        *("stop_reason", "window_reason", "converged", "edge"),
+        *("verdict", "claim_verdict", "needed"),
+    }
+)
 _ROUNDING = 1e-6
 _ERRORS, _SHARE = 2.0, 0.05  # combined standard errors, and the share of cells beyond them
 _CHANCE = 1e-3  # of so many cells beyond
@@ -123,7 +133,7 @@ def _noise(first: pd.DataFrame, second: pd.DataFrame) -> Iterator[tuple[str, NDA
         for column in measured:
             close = _close(first[column], second[column])
             yield column, np.where(unknown, close, overlap)
-    elif "init_seed" in first:
+    elif "rule_seed" in first:
         cell = _cells(first)
         for column in measured:
             yield column, _cells_agree(first[column], second[column], cell)
@@ -136,6 +146,7 @@ def _cells(table: pd.DataFrame) -> NDArray[np.int64]:
     """The number of each replica's cell."""
     # exact numbers belong to a replica's own data, not to the name of its cell
     own = {*REPLICA_KEY, *MEASURED, *_REASONS, "bayes_loss", "overlap", "predicted", "status"}
+    own |= {"height", *THRESHOLDS}
     names = [column for column in table if column not in own]
     number: NDArray[np.int64] = np.asarray(table.groupby(names, dropna=False).ngroup(), np.int64)
     return number

@@ -75,9 +75,9 @@ def thresholds_table(crossed: pd.DataFrame) -> pd.DataFrame:
     """Thresholds and their growth from level to level, of one curve: a row a level.
 
     Columns `SUMMED`: level, rule_draws, draws (that cross it between the sizes), crossed_at with
-    low and high (geometric mean over rule draws and Student's interval; infinite or NaN if a draw's is),
-    growth (since the level before, of the same draws) with growth_low and growth_high, and the
-    predicted sizes and growths for the curve's own learner and for both.
+    low and high (geometric mean over rule draws and Student's interval; infinite or NaN if a
+    draw's is), growth (since the level before, of the same draws) with growth_low and growth_high,
+    and the predicted sizes and growths for the curve's own learner and for both.
     """
     rows = []
     by_level = {column: _matrix(crossed, column) for column in ("crossed_at", *THRESHOLDS)}

@@ -137,7 +137,10 @@ def test_a_network_without_room_is_refused_before_any_job(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_minutes: int
 ) -> None:
     given = {"memory_mb": 100, "batch_minutes": batch_minutes}
-    line = r"^architectures: kind \w+, width \d+: one network needs 4\d\d MiB, more .*memory_mb in"
+    line = (
+        r"^\S*tiny\.yaml: architectures: kind \w+, width \d+: one network needs 4\d\d MiB, more "
+        r".*memory_mb in"
+    )
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=line):
         planned(project, **given)

@@ -124,7 +124,7 @@ def names(number: int) -> str:
 def test_a_finished_study(small: Project) -> None:
     status, lines, errors = call(small, "status", TINY)
     assert (status, errors) == (0, [])
-    assert lines[0] == "tiny: 75 of 75 products made, 8 of 8 tables and figures up to date"
+    assert lines[0] == "tiny: 75 of 75 products made, 9 of 9 tables and figures up to date"
     assert lines[1] == "no run is under way"
     assert lines[-1] == "nothing is left to do"
 
@@ -145,11 +145,11 @@ def test_what_logs_say_where_no_run_is_under_way(small: Project, plan: Plan) -> 
     write(small, stage, "failed: a\x1b[31mtable is odd")
     status, lines, errors = call(small, "status", TINY)
     assert (status, errors) == (0, [])
-    assert lines[0] == "tiny: 68 of 75 products made, 7 of 8 tables and figures up to date"
+    assert lines[0] == "tiny: 68 of 75 products made, 8 of 9 tables and figures up to date"
     table = {" ".join(words[:-5]): words[-5:] for words in map(str.split, lines[2:12])}
     # made, running, waiting, failed, interrupted
     assert table["models"] == ["15", "0", "3", "2", "2"]
-    assert table["tables and figures"] == ["7", "0", "0", "1", "0"]
+    assert table["tables and figures"] == ["8", "0", "0", "1", "0"]
     assert table["counts"] == ["9", "0", "0", "0", "0"]
     assert "interrupted, to go on with the next run: 2" in lines
     place = lines.index(f"  models/{failed.name}: out of memory; use smaller blocks")

@@ -150,7 +150,7 @@ def test_another_width_trains_its_own_cells_alone(sized: Project) -> None:
     jobs = sized.planned(study=wider)
     assert jobs.pop("train_block") == 3
     assert set(jobs) == {
-        *("gather_runs", "aggregate_curves", "fit_curves", "compare_sizes"),
+        *("gather_runs", "aggregate_curves", "fit_curves", "find_crossings", "compare_sizes"),
         *("draw_figures", "all"),
     }
     plan = Plan(load_study(sized.folder / wider))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -14,9 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .curves import CURVE_KEY, falls_to
-from .fields import ClaimName
+from .fields import CLAIM_TASKS, ClaimName
 from .figures import GREY, MARKERS, curve_labels
 from .grammar import Parameters
+from .tasks import Task
 from .verdicts import AGREES, DISAGREES, UNDETERMINED
 
 COLORS = {AGREES: "#0173b2", DISAGREES: "#d55e00", UNDETERMINED: "0.45"}
@@ -34,6 +35,13 @@ class Tables:
     theory: pd.DataFrame
     invariance: pd.DataFrame
     grammars: Mapping[str, Parameters]
+
+    def of(self, task: Task) -> Tables:
+        """Their rows on one task; a study may have others beside."""
+        names = ("curves", "fits", "crossings", "thresholds", "theory", "invariance")
+        tables = {name: getattr(self, name) for name in names}
+        # tables that nothing was measured for may have no columns
+        return replace(self, **{n: t[t["task"] == task] for n, t in tables.items() if len(t)})
 
     def each(self, table: pd.DataFrame) -> list[tuple[str, Parameters, pd.DataFrame, Any, str]]:
         """The curves of a table: label, grammar, rows, colour, marker."""
@@ -58,7 +66,7 @@ def claim(name: ClaimName, decided: pd.DataFrame, tables: Tables) -> Figure:
     tables
         What was measured.
     """
-    panels = _PANELS[name]
+    panels, tables = _PANELS[name], tables.of(CLAIM_TASKS[name])
     widths = [*(1.0 for _ in panels), 1.35]
     figure, axes = plt.subplots(
         1,
@@ -80,7 +88,8 @@ def _criteria(axis: Axes, decided: pd.DataFrame) -> None:
     for index, row in enumerate(decided.to_dict("records")):
         at = float(count - 1 - index)
         color = COLORS[str(row["verdict"])]
-        scale = _scale(row["region_low"], row["region_high"], row["estimate"])
+        told = [row[column] for column in ("estimate", "prediction", "rival")]
+        scale = _scale(row["region_low"], row["region_high"], told)
         low, high = scale(row["region_low"]), scale(row["region_high"])
         axis.fill_between([low, high], at - 0.12, at + 0.12, color="0.9", linewidth=0)
         for value, marker in ((row["prediction"], "|"), (row["rival"], "x")):
@@ -89,9 +98,11 @@ def _criteria(axis: Axes, decided: pd.DataFrame) -> None:
         if np.isfinite(row["estimate"]):
             axis.plot(scale(row["estimate"]), at, "o", color=color, markersize=5)
             if np.isfinite(row["low"]):
-                axis.plot(
-                    [scale(row["low"]), scale(row["high"])], [at, at], color=color, linewidth=1.4
-                )
+                ends = [scale(row["low"]), scale(row["high"])]
+                axis.plot(ends, [at, at], color=color, linewidth=1.4)
+                for end, arrow in zip(ends, "<>"):
+                    if abs(end) == _FARTHEST:  # goes on beyond
+                        axis.plot(end, at, arrow, color=color, markersize=5, clip_on=False)
         text = _number(row["estimate"], row["low"], row["high"])
         axis.text(-_FARTHEST, at + 0.34, str(row["criterion"]), fontsize="small", va="center")
         axis.text(
@@ -113,13 +124,16 @@ def _number(estimate: float, low: float, high: float) -> str:
     return f"{estimate:.2f} [{low:.2f}, {high:.2f}]" if np.isfinite(low) else f"{estimate:.2f}"
 
 
-def _scale(low: float, high: float, estimate: float) -> Callable[[float], float]:
-    """Maps a region to (-1, 1), or to one side of its only edge; what is far off to the rim."""
+def _scale(low: float, high: float, told: Iterable[float]) -> Callable[[float], float]:
+    """Maps a region to (-1, 1); one with a single edge so that all that is told is seen.
+
+    What is far off goes to the rim.
+    """
     if np.isfinite(low) and np.isfinite(high):
         middle, half = (low + high) / 2, (high - low) / 2
     else:
         middle = low if np.isfinite(low) else high if np.isfinite(high) else 0.0
-        half = abs(estimate - middle) if np.isfinite(estimate) else 1.0
+        half = max((abs(value - middle) for value in told if np.isfinite(value)), default=1.0) / 2
     half = half or 1.0
     return lambda value: float(np.clip((value - middle) / half, -_FARTHEST, _FARTHEST))
 
@@ -303,7 +317,7 @@ def _invariance(axis: Axes, tables: Tables) -> None:
     for (name, _, rows, _, marker), line in zip(tables.each(table), ("-", "--", ":", "-.") * 9):
         deepest = rows[rows["layer"] == rows["layer"].max()]
         steps = _mine(tables.thresholds, rows).set_index("level")["threshold"]
-        levels = sorted(deepest["level"].unique())
+        levels = [level for level in sorted(deepest["level"].unique()) if level + 1 in steps.index]
         for level, color in zip(levels, sns.color_palette("viridis", len(levels))):
             mine = deepest[deepest["level"] == level]
             axis.semilogx(

@@ -41,7 +41,7 @@ class Tables:
         names = ("curves", "fits", "crossings", "thresholds", "theory", "invariance")
         tables = {name: getattr(self, name) for name in names}
         # tables that nothing was measured for may have no columns
-        return replace(self, **{n: t[t["task"] == task] for n, t in tables.items() if len(t)})
+        return replace(self, **{n: t[t["task"] == task] for n, t in tables.items() if "task" in t})
 
     def each(self, table: pd.DataFrame) -> list[tuple[str, Parameters, pd.DataFrame, Any, str]]:
         """The curves of a table: label, grammar, rows, colour, marker."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from rhm_scaling.assumed import obeying
 from rhm_scaling.claims import CLAIMS
 from rhm_scaling.evidence import Evidence
 from rhm_scaling.expectations import Known
@@ -87,3 +89,14 @@ def test_a_study_decides_its_claim(name: ClaimName) -> None:
     assert whole.loc["claim", DISAGREES] <= 0.05
     assert whole.loc["rival", DISAGREES] >= 0.8
     assert whole.loc["rival", AGREES] == 0
+
+
+def test_sizes_at_which_trainings_were_cut_off_enter_no_fit() -> None:
+    design = curve(zipf(1.0), "classification", "cnn")
+    (whole,) = obeying("A2", True, [design])
+    sizes = whole.runs["train_size"]
+    for ended, inside in (("patience", True), ("max_steps", False)):
+        reason = np.where(sizes == sizes.max(), ended, "patience")
+        seen = replace(whole, runs=whole.runs.assign(stop_reason=reason))
+        assert seen.window[-1] == inside
+        assert np.array_equal(seen.window[:-1], whole.window[:-1])

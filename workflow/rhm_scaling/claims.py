@@ -26,8 +26,8 @@ Draws = Sequence[int]
 
 _ATTENDING = ("transformer", "attention")
 _NETWORKS = ("cnn", "lcn", "fcn", *_ATTENDING)
-_DEEPER = "larger P: too few levels are crossed by every rule draw"
-_FALLEN = "larger P: the error does not fall far enough"
+_DEEPER = "larger P, or max_steps: too few levels are crossed by every rule draw"
+_FALLEN = "larger P, or max_steps: too few sizes where the error fell and trainings ended"
 _BESIDE = "the same grammar with uniform rules beside, or other sizes"
 _EIGHTH, _QUARTER, _HALF = 1 / 8, 1 / 4, 1 / 2  # shares of chance, or of what is not a synonym
 

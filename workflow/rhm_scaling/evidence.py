@@ -22,6 +22,7 @@ from .theory import Learner
 
 Array = NDArray[np.float64]
 
+_MOST_CAPPED = 0.5
 _START = (1.0,)  # the fit is convex; its many starts check that, where exponents are tabulated
 
 
@@ -86,8 +87,17 @@ class Evidence:
 
     @cached_property
     def window(self) -> NDArray[np.bool_]:
-        """Which sizes enter a fit, by the rule of all fits."""
-        return fitting_window(self.table).inside
+        """Which sizes enter a fit: by the rule of all fits, and where trainings ended by themselves.
+
+        Where half of them were ended by ``max_steps``, the loss tells of the cap, not of the data.
+        """
+        inside = fitting_window(self.table).inside
+        if "stop_reason" not in self.runs:  # never trained
+            return inside
+        good = usable(self.runs)
+        capped = (good["stop_reason"] == "max_steps").groupby(good["train_size"]).mean()
+        left_alone = capped.reindex(self.table["train_size"], fill_value=0.0) < _MOST_CAPPED
+        return np.asarray(inside & left_alone.to_numpy())
 
     @cached_property
     def crossed(self) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from rhm_scaling.optimizers import Optimizer
 
 SHAPE = Shape(v=5, s=2, L=2, outputs=5, task="last_token", width=6, depth=2, heads=2)
 RATES = [0.3, 0.01, 0.1]
-FACTORS = (0.25, 0.5, 1.0, 1.0, 1.0)  # a warm-up
+FACTORS = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)  # a warm-up over four steps
 
 
 def gradients(network: Pack, step: int) -> list[torch.Tensor]:
@@ -29,11 +29,11 @@ def test_each_replica_moves_as_by_pytorch_at_its_own_rate(
 ) -> None:
     network = build(architecture, replace(SHAPE, base_width=base_width), [1, 2, 3])
     start = [p.detach().clone() for p in network.parameters()]
-    optimizer = Optimizer(network, kind, RATES, momentum=0.8)
-    for step, factor in enumerate(FACTORS):
+    optimizer = Optimizer(network, kind, RATES, momentum=0.8, warmup_steps=4)
+    for step in range(len(FACTORS)):
         for parameter, gradient in zip(network.parameters(), gradients(network, step), strict=True):
             parameter.grad = gradient
-        optimizer.step(factor)
+        optimizer.step()
         assert all(p.grad is None for p in network.parameters())
     named = network.rate_scales(kind)
     scales = [named.get(name, 1.0) for name, _ in network.named_parameters()]

@@ -87,7 +87,7 @@ class Evidence:
 
     @cached_property
     def window(self) -> NDArray[np.bool_]:
-        """Which sizes enter a fit: by the rule of all fits, and where trainings ended by themselves.
+        """Which sizes enter a fit: by the rule of all fits, where trainings ended by themselves.
 
         Where half of them were ended by ``max_steps``, the loss tells of the cap, not of the data.
         """

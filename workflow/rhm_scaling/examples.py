@@ -114,8 +114,7 @@ def evaluate(network: Pack, examples: Examples) -> dict[str, NDArray[np.float64]
         is known, the loss above it; NaN where neither is.
     """
     posterior = examples.posterior
-    names = ["loss", "error"] + ([] if posterior is None else ["excess"])
-    sums = {name: torch.zeros(len(examples.source), dtype=torch.float64) for name in names}
+    parts: list[dict[str, Tensor]] = []
     for part, inputs, targets in examples.parts():
         logits = network(inputs)
         found = {
@@ -126,10 +125,12 @@ def evaluate(network: Pack, examples: Examples) -> dict[str, NDArray[np.float64]
             exact = posterior[examples.source, part]
             # the cross entropy, of which the posterior's own entropy is taken below
             found["excess"] = -(exact * logits.double().log_softmax(-1)).sum(-1)
+        parts.append({name: values.double().flatten(1) for name, values in found.items()})
+    sums = {name: torch.zeros(len(examples.source), dtype=torch.float64) for name in parts[0]}
+    for found in parts:  # read back when all are under way
         for name, values in found.items():
             # summed by numpy, row by row: the same order whatever the number of replicas
-            rows = values.double().flatten(1).cpu().numpy()
-            sums[name] += torch.tensor([row.sum() for row in rows])
+            sums[name] += torch.tensor([row.sum() for row in values.cpu().numpy()])
     answers = examples.targets[0].numel()
     means = {name: (total / answers).numpy() for name, total in sums.items()}
     floor = np.full(len(examples.source), np.nan)

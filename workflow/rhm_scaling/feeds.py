@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -40,6 +40,16 @@ def batch_order(seed: int, size: int, start: int, stop: int) -> NDArray[np.int64
     return np.concatenate(chain)[start - first * size : stop - first * size]
 
 
+def _sent(array: NDArray[Any], device: torch.device) -> Tensor:
+    """An array on a device, a GPU's without waiting for what the GPU still has to do."""
+    tensor = torch.from_numpy(array)
+    return (
+        tensor.to(device)
+        if device.type == "cpu"
+        else tensor.pin_memory().to(device, non_blocking=True)
+    )
+
+
 class Epochs:
     """A training set of each replica, in an order of its own in every pass.
 
@@ -69,7 +79,7 @@ class Epochs:
             stop = start + self._stretch * self._batch_size
             order = [batch_order(seed, self._examples.size, start, stop) for seed in self._seeds]
             rows = np.stack(order).reshape(len(self._seeds), self._stretch, self._batch_size)
-            self._rows = torch.from_numpy(rows.swapaxes(0, 1)).to(self._rows.device)
+            self._rows = _sent(rows.swapaxes(0, 1), self._rows.device)
             self._first = step
         return self._examples.batch(self._rows[step - self._first])
 
@@ -142,8 +152,8 @@ class Fresh:
         # once a stretch, not once a step
         rows = [used.index(source) for source in self._source]
         self._drawn = (
-            torch.from_numpy(inputs[rows]).to(self._device),
-            torch.from_numpy(targets[rows]).to(self._device).long(),
+            _sent(inputs[rows], self._device),
+            _sent(targets[rows], self._device).long(),
         )
 
     def _sentences(self, stream: int, start: int, count: int) -> NDArray[np.void]:

@@ -30,13 +30,20 @@ class Optimizer:
         (`Pack.rate_scales`) is applied here.
     momentum
         Of ``sgd``.
+    warmup_steps
+        Steps over which the rates rise linearly; 1 for none.
     """
 
     def __init__(
-        self, network: Pack, kind: OptimizerKind, rates: Sequence[float], momentum: float
+        self,
+        network: Pack,
+        kind: OptimizerKind,
+        rates: Sequence[float],
+        momentum: float,
+        warmup_steps: int = 1,
     ) -> None:
         self._parameters = list(network.parameters())
-        self._kind, self._momentum = kind, momentum
+        self._kind, self._momentum, self._warmup = kind, momentum, warmup_steps
         device = self._parameters[0].device
         configured, scales = torch.tensor(rates, device=device), network.rate_scales(kind)
         self._rates = [configured * scales.get(name, 1.0) for name, _ in network.named_parameters()]
@@ -44,44 +51,35 @@ class Optimizer:
         self._moments = [
             [torch.zeros_like(parameter) for parameter in self._parameters] for _ in range(moments)
         ]
-        self._steps = 0
+        # on the device, so that a recorded step counts for itself
+        self._steps = torch.zeros((), dtype=torch.float64, device=device)
 
     @torch.no_grad()
-    def step(self, factor: float = 1.0) -> None:
-        """One update from the gradients, which it consumes; every rate is multiplied by `factor`.
+    def step(self) -> None:
+        """One update from the gradients, which it consumes.
 
         Operations are element by element, so a replica's numbers do not depend on the pack.
         """
         self._steps += 1
-        change = self._descend if self._kind == "sgd" else self._adapt
+        risen = (self._steps / self._warmup).clamp_(max=1.0)
+        if self._kind == "adam":
+            bias, bias_square = (1.0 - beta**self._steps for beta in _BETAS)
         for parameter, rate, *moments in zip(self._parameters, self._rates, *self._moments):
             gradient = parameter.grad
             if gradient is None:
                 raise RuntimeError("a parameter has no gradient: call backward before step")
             rates = rate.view(-1, *[1] * (parameter.dim() - 1))
-            change(parameter, gradient, rates, factor, *moments)
+            if self._kind == "sgd":
+                (velocity,) = moments
+                velocity.mul_(self._momentum).add_(gradient)
+                parameter.addcmul_(velocity, rates * -risen)
+            else:
+                mean, square = moments
+                mean.lerp_(gradient, 1.0 - _BETAS[0])
+                square.mul_(_BETAS[1]).addcmul_(gradient, gradient, value=1.0 - _BETAS[1])
+                scale = square.div(bias_square).sqrt_().add_(_EPSILON)
+                parameter.addcmul_(mean.div(scale), rates * (-risen / bias))
             parameter.grad = None
-
-    def _descend(
-        self, parameter: Tensor, gradient: Tensor, rates: Tensor, factor: float, velocity: Tensor
-    ) -> None:
-        velocity.mul_(self._momentum).add_(gradient)
-        parameter.addcmul_(velocity, rates, value=-factor)
-
-    def _adapt(
-        self,
-        parameter: Tensor,
-        gradient: Tensor,
-        rates: Tensor,
-        factor: float,
-        mean: Tensor,
-        square: Tensor,
-    ) -> None:
-        bias, bias_square = (1.0 - beta**self._steps for beta in _BETAS)
-        mean.lerp_(gradient, 1.0 - _BETAS[0])
-        square.mul_(_BETAS[1]).addcmul_(gradient, gradient, value=1.0 - _BETAS[1])
-        scale = square.div(bias_square).sqrt_().add_(_EPSILON)
-        parameter.addcmul_(mean.div(scale), rates, value=-factor / bias)
 
     def keep(self, network: Pack, replicas: Tensor) -> None:
         """Go on with some `replicas` of the pack, `network` having been cut down to them."""
@@ -101,4 +99,4 @@ class Optimizer:
         """Take up the moments where they were after so many `steps`."""
         for name, moment in self.state().items():
             moment.copy_(state[name])
-        self._steps = steps
+        self._steps.fill_(steps)

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .captured import Captured
 from .checkpoints import Checkpoint, State
 from .examples import Examples, evaluate, example_losses
 from .feeds import Feed
@@ -159,22 +160,34 @@ class _Run:
             seconds=[0.0] * total,
             stop_reason=["max_steps"] * total,
         )
-        self._optimizer = Optimizer(network, settings.optimizer, rates, settings.momentum)
+        self._optimizer = Optimizer(
+            network, settings.optimizer, rates, settings.momentum, settings.warmup_steps
+        )
+        self._losses = torch.zeros(total, dtype=torch.float64, device=self._device)
         self.active, self.step = list(range(total)), 0
         self._start_interval()
+        self._record()
 
     def _start_interval(self) -> None:
         """Begin to sum training losses up to the next evaluation."""
-        self._losses = torch.zeros(len(self.active), dtype=torch.float64, device=self._device)
+        self._losses.zero_()
         self._since, self._clock = 0, time.perf_counter()
 
-    def update(self) -> None:
-        """One step of every active replica."""
-        inputs, targets = self._feed.at(self.step)
+    def _record(self) -> None:
+        """Have a GPU record its steps anew: the pack's tensors are other ones."""
+        on_gpu = self._device.type == "cuda"
+        self._descend = Captured(self._descend_plainly) if on_gpu else self._descend_plainly
+
+    def _descend_plainly(self, inputs: Tensor, targets: Tensor) -> None:
+        """One step of every active replica on its batch."""
         losses = example_losses(self._network(inputs), targets).flatten(1).mean(1)
         losses.sum().backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step(min(1.0, (self.step + 1) / self._settings.warmup_steps))
+        self._optimizer.step()
         self._losses += losses.detach()
+
+    def update(self) -> None:
+        """The next step of every active replica."""
+        self._descend(*self._feed.at(self.step))
         self.step, self._since = self.step + 1, self._since + 1
 
     def evaluate(self) -> tuple[int, int, float]:
@@ -231,6 +244,8 @@ class _Run:
         self._optimizer.keep(self._network, kept)
         self._feed.keep(rows)
         self._validation = self._validation.keep(kept)
+        self._losses = self._losses[kept]
+        self._record()
 
     def state(self) -> State:
         """All that the rest of the training depends on."""

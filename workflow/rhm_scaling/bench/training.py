@@ -30,11 +30,12 @@ CPU_CASES = {
     "cnn": {"width": 256, "depth": 3, "heads": 1},
     "transformer": {"width": 64, "depth": 3, "heads": 8},
 }
-GPU_CASES = {
-    "cnn": {"width": 512, "depth": 3, "heads": 1},
-    "transformer": {"width": 512, "depth": 3, "heads": 8},
-}
-_STEPS = 512  # of a pack
+_GPU_CASES = (  # architecture, width, replicas, steps
+    *(("cnn", 512, replicas, 4096) for replicas in (1, 4, 16, 32, 64, 128)),
+    *(("transformer", 64, replicas, 2048) for replicas in (1, 8, 32, 128)),
+    ("transformer", 512, 32, 512),
+)
+_STEPS = 512  # of a pack on a CPU
 _PLAIN_STEPS = 200  # of one network
 
 
@@ -184,16 +185,19 @@ def measure(threads: int = 2) -> pd.DataFrame:
     GPU, the same at the sizes of a GPU.
     """
     torch.set_num_threads(threads)
-    cases = [("cpu", 8, kind, sizes) for kind, sizes in CPU_CASES.items()]
+    cases = [("cpu", 8, kind, sizes, _STEPS) for kind, sizes in CPU_CASES.items()]
     if torch.cuda.is_available():
-        cases += [("cuda", 32, kind, sizes) for kind, sizes in GPU_CASES.items()]
+        cases += [
+            ("cuda", replicas, kind, {**CPU_CASES[kind], "width": width}, steps)
+            for kind, width, replicas, steps in _GPU_CASES
+        ]
     grammar = Grammar.draw(GRAMMAR, 0)
     train_data, unseen = (
         Stream(grammar, 0, 0, name).take(size)
         for name, size in (("train", SIZE), ("validation", HELD_OUT))
     )
     rows = []
-    for device, replicas, kind, sizes in cases:
+    for device, replicas, kind, sizes, steps in cases:
         best = peak(device)
         pack = PackTraining(GRAMMAR, kind, sizes, replicas, device=device)
         pack.train(8)
@@ -201,9 +205,9 @@ def measure(threads: int = 2) -> pd.DataFrame:
 
         def packed() -> None:
             nonlocal operations
-            operations = pack.train(_STEPS)  # noqa: B023
+            operations = pack.train(steps)  # noqa: B023
 
-        steps = rate(packed, _STEPS)
+        made = rate(packed, steps)
         plain, optimizer = _plain_network(kind, sizes)
         plain.to(device)
         alone = partial(plain_training, plain, optimizer, train_data, unseen, device=device)
@@ -213,11 +217,11 @@ def measure(threads: int = 2) -> pd.DataFrame:
             {
                 "network": f"{kind}, width {sizes['width']}, {replicas} replicas, {device}",
                 "plain loop steps/s": loop,
-                "replica-steps/s": steps * replicas,
-                "ratio": steps * replicas / loop,
-                "GFLOP/s": steps * operations / _STEPS / 1e9,
+                "replica-steps/s": made * replicas,
+                "ratio": made * replicas / loop,
+                "GFLOP/s": made * operations / steps / 1e9,
                 "matrix products GFLOP/s": best / 1e9,
-                "share": steps * operations / _STEPS / best,
+                "share": made * operations / steps / best,
             }
         )
     return pd.DataFrame(rows)

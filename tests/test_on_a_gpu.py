@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -48,7 +49,7 @@ def losses(outcome: Outcome, replica: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("kind", "optimizer", "rate"), [("cnn", "sgd", 0.2), ("transformer", "adam", 0.01)]
+    ("kind", "optimizer", "rate"), [("cnn", "sgd", 0.2), ("transformer", "adam", 0.002)]
 )
 def test_a_pack_learns_there_what_each_replica_learns_here(
     kind: str, optimizer: str, rate: float
@@ -63,6 +64,16 @@ def test_a_pack_learns_there_what_each_replica_learns_here(
         alone = run(kind, [replica], [rates[replica]], settings, "cuda")
         for other, index in ((here, replica), (alone, 0)):
             np.testing.assert_allclose(losses(there, replica), losses(other, index), rtol=1e-2)
+
+
+def test_a_finished_training_leaves_no_recording() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        run("cnn", range(2), [0.2, 0.1], SETTINGS, "cuda")
+        assert not any(type(thing) is torch.cuda.CUDAGraph for thing in gc.get_objects())
+    finally:
+        gc.enable()
 
 
 class Watched:

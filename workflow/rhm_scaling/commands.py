@@ -191,6 +191,8 @@ def clean(arguments: Namespace) -> None:
 
 def bench(arguments: Namespace) -> None:
     """Measure inference, sampler, training, cost model, planning: ratios to loops and to peaks."""
+    import torch
+
     from .bench import cost, feeds, inference, planning, sampler, training
 
     parts: dict[str, Callable[[], Any]] = {
@@ -202,6 +204,11 @@ def bench(arguments: Namespace) -> None:
         (cost.growth.__doc__ or ""): cost.growth,
         (planning.__doc__ or ""): planning.measure,
     }
+    if torch.cuda.is_available():
+        parts |= {
+            f"On a GPU. {training.__doc__}": lambda: training.measure("cuda"),
+            f"On a GPU. {cost.__doc__}": lambda: cost.predictions(cost.calibrate("cuda"), "cuda"),
+        }
     for title, measure in parts.items():
         print(title.splitlines()[0])
         table = measure().to_string(index=False, float_format="{:.2f}".format, na_rep="-")

@@ -175,10 +175,11 @@ class _Run:
 
     def _record(self) -> None:
         """Have a GPU record its steps anew: the pack's tensors are other ones."""
-        on_gpu = self._device.type == "cuda"
-        self._descend = Captured(self._descend_plainly) if on_gpu else self._descend_plainly
+        self._repeat: Callable[..., None] = (
+            Captured() if self._device.type == "cuda" else _call_plainly
+        )
 
-    def _descend_plainly(self, inputs: Tensor, targets: Tensor) -> None:
+    def _descend(self, inputs: Tensor, targets: Tensor) -> None:
         """One step of every active replica on its batch."""
         losses = example_losses(self._network(inputs), targets).flatten(1).mean(1)
         losses.sum().backward()  # type: ignore[no-untyped-call]
@@ -187,7 +188,7 @@ class _Run:
 
     def update(self) -> None:
         """The next step of every active replica."""
-        self._descend(*self._feed.at(self.step))
+        self._repeat(self._descend, *self._feed.at(self.step))
         self.step, self._since = self.step + 1, self._since + 1
 
     def evaluate(self) -> tuple[int, int, float]:
@@ -290,6 +291,10 @@ class _Run:
             self._losses.copy_(tensors["losses"])
         self._since = numbers["since"]
         self._clock -= numbers["elapsed"]
+
+
+def _call_plainly(work: Callable[..., None], *arguments: Tensor) -> None:
+    work(*arguments)
 
 
 def _stop(

@@ -18,8 +18,11 @@ _SMALL = Parameters.make(v=8, s=2, L=3, m=2)
 _LARGE = Parameters.make(v=32, s=2, L=4, m=4)
 _KINDS = ("cnn", "transformer", "attention")
 # widths of the networks that are timed to learn a machine's rates, and of those predicted from them
-_KNOWN, _PREDICTED = (16, 64, 128), (32, 96)
+_KNOWN = {"cpu": (16, 64, 128), "cuda": (64, 512)}
+_PREDICTED = {"cpu": (32, 96), "cuda": (128, 256)}
+_REPLICAS = {"cpu": (2, 8), "cuda": (4, 16)}
 _SECONDS = 0.3  # a measurement
+_FIRST = 8  # steps that are not timed; a GPU has recorded its steps by then
 # where growth is measured from: small, so that every axis can grow
 _BASE = {"replicas": 4, "width": 64, "L": 3, "P": 2048}
 _AXES = {
@@ -53,47 +56,48 @@ def _step_seconds(pack: PackTraining) -> float:
     """Seconds of a training step, the difference of a longer and a shorter training."""
     pack.train(2)
     start = time.perf_counter()
-    pack.train(4)
+    pack.train(_FIRST)
     short = time.perf_counter() - start
     steps = 4
     while True:
-        steps *= 2
+        steps *= 4
         start = time.perf_counter()
-        pack.train(4 + steps)
+        pack.train(_FIRST + steps)
         extra = time.perf_counter() - start - short
         if extra > _SECONDS:
             return extra / steps
 
 
-def _timed(widths: tuple[int, ...]) -> list[dict[str, Any]]:
-    """Step times of packs of several kinds and sizes, on one thread."""
+def _timed(widths: tuple[int, ...], device: str) -> list[dict[str, Any]]:
+    """Step times of packs of several kinds and sizes, on one thread or a GPU."""
+    torch.set_num_threads(1)
     rows = []
     for parameters in (_SMALL, _LARGE):
         for kind in _KINDS:
             for width in widths:
-                for replicas in (2, 8):
+                for replicas in _REPLICAS[device]:
                     sizes = _sizes(kind, width, parameters.L)
                     # next to nothing to evaluate: steps are what is timed
-                    pack = PackTraining(parameters, kind, sizes, replicas, held_out=8)
+                    pack = PackTraining(
+                        parameters, kind, sizes, replicas, held_out=8, device=device
+                    )
                     name = f"{kind}, width {width}, L {parameters.L}, {replicas} replicas"
                     seconds = _step_seconds(pack)
                     rows.append({"network": name, "cost": _cost(pack, 1), "seconds": seconds})
     return rows
 
 
-def calibrate() -> Rates:
+def calibrate(device: str = "cpu") -> Rates:
     """Rates of this machine, by least squares of the relative error over packs of many sizes."""
-    torch.set_num_threads(1)
-    rows = _timed(_KNOWN)
+    rows = _timed(_KNOWN[device], device)
     seconds = np.array([row["seconds"] for row in rows])
     features = np.array([row["cost"].step_features() for row in rows])
     found, _ = nnls(features / seconds[:, None], np.ones(len(rows)))
     return Rates(*found.tolist())
 
 
-def predictions(rates: Rates) -> pd.DataFrame:
+def predictions(rates: Rates, device: str = "cpu") -> pd.DataFrame:
     """Predicted against measured time of a step, for sizes that the rates were not found from."""
-    torch.set_num_threads(1)
     rows = [
         {
             "network": row["network"],
@@ -101,7 +105,7 @@ def predictions(rates: Rates) -> pd.DataFrame:
             "measured ms": 1e3 * row["seconds"],
             "ratio": row["cost"].step_seconds(rates) / row["seconds"],
         }
-        for row in _timed(_PREDICTED)
+        for row in _timed(_PREDICTED[device], device)
     ]
     return pd.DataFrame(rows)
 

@@ -26,16 +26,16 @@ from . import rate
 
 GRAMMAR = Parameters.make(v=12, s=2, L=3, m=3)
 BATCH, SIZE, HELD_OUT = 128, 8192, 2048
-CPU_CASES = {
-    "cnn": {"width": 256, "depth": 3, "heads": 1},
-    "transformer": {"width": 64, "depth": 3, "heads": 8},
+_HEADS = {"cnn": 1, "transformer": 8}
+# architecture, width, replicas, steps of the pack; those on a GPU show how its replicas scale
+_CASES = {
+    "cpu": (("cnn", 256, 8, 512), ("transformer", 64, 8, 512)),
+    "cuda": (
+        *(("cnn", 512, replicas, 4096) for replicas in (1, 4, 16, 32, 64)),
+        *(("transformer", 64, replicas, 2048) for replicas in (1, 8, 32, 64)),
+        ("transformer", 512, 32, 256),
+    ),
 }
-_GPU_CASES = (  # architecture, width, replicas, steps
-    *(("cnn", 512, replicas, 4096) for replicas in (1, 4, 16, 32, 64, 128)),
-    *(("transformer", 64, replicas, 2048) for replicas in (1, 8, 32, 128)),
-    ("transformer", 512, 32, 512),
-)
-_STEPS = 512  # of a pack on a CPU
 _PLAIN_STEPS = 200  # of one network
 
 
@@ -177,27 +177,21 @@ class PackTraining:
         return self.replicas * one
 
 
-def measure(threads: int = 2) -> pd.DataFrame:
-    """A row an architecture: replica-steps a second, against the plain loop and the peak.
+def measure(device: str = "cpu", threads: int = 2) -> pd.DataFrame:
+    """A row a pack: replica-steps a second, against the plain loop and the peak.
 
     The pack's time includes everything: initialisation, batching, optimizer, evaluation;
-    operations are those of the matrix products of training steps and evaluations. Where there is a
-    GPU, the same at the sizes of a GPU.
+    operations are those of the matrix products of training steps and evaluations.
     """
     torch.set_num_threads(threads)
-    cases = [("cpu", 8, kind, sizes, _STEPS) for kind, sizes in CPU_CASES.items()]
-    if torch.cuda.is_available():
-        cases += [
-            ("cuda", replicas, kind, {**CPU_CASES[kind], "width": width}, steps)
-            for kind, width, replicas, steps in _GPU_CASES
-        ]
     grammar = Grammar.draw(GRAMMAR, 0)
     train_data, unseen = (
         Stream(grammar, 0, 0, name).take(size)
         for name, size in (("train", SIZE), ("validation", HELD_OUT))
     )
     rows = []
-    for device, replicas, kind, sizes, steps in cases:
+    for kind, width, replicas, steps in _CASES[device]:
+        sizes = {"width": width, "depth": GRAMMAR.L, "heads": _HEADS[kind]}
         best = peak(device)
         pack = PackTraining(GRAMMAR, kind, sizes, replicas, device=device)
         pack.train(8)
@@ -215,7 +209,7 @@ def measure(threads: int = 2) -> pd.DataFrame:
         loop = rate(partial(alone, _PLAIN_STEPS), _PLAIN_STEPS)
         rows.append(
             {
-                "network": f"{kind}, width {sizes['width']}, {replicas} replicas, {device}",
+                "network": f"{kind}, width {width}, {replicas} replicas, {device}",
                 "plain loop steps/s": loop,
                 "replica-steps/s": made * replicas,
                 "ratio": made * replicas / loop,

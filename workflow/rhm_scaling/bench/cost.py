@@ -18,8 +18,8 @@ _SMALL = Parameters.make(v=8, s=2, L=3, m=2)
 _LARGE = Parameters.make(v=32, s=2, L=4, m=4)
 _KINDS = ("cnn", "transformer", "attention")
 # widths of the networks that are timed to learn a machine's rates, and of those predicted from them
-_KNOWN = {"cpu": (16, 64, 128), "cuda": (64, 512)}
-_PREDICTED = {"cpu": (32, 96), "cuda": (128, 256)}
+_KNOWN = {"cpu": (16, 64, 128), "cuda": (32, 128, 256)}
+_PREDICTED = {"cpu": (32, 96), "cuda": (64, 192)}
 _REPLICAS = {"cpu": (2, 8), "cuda": (4, 16)}
 _SECONDS = 0.3  # a measurement
 _FIRST = 8  # steps that are not timed; a GPU has recorded its steps by then
@@ -60,7 +60,7 @@ def _step_seconds(pack: PackTraining) -> float:
     short = time.perf_counter() - start
     steps = 4
     while True:
-        steps *= 4
+        steps *= 2
         start = time.perf_counter()
         pack.train(_FIRST + steps)
         extra = time.perf_counter() - start - short

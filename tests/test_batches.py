@@ -26,7 +26,7 @@ grammars:
   g1: {v: 8, s: 2, L: 3, m: 2}
   g2: {v: 8, s: 2, L: 3, m: 3}
 architectures:
-  cnn: {kind: cnn, width: [64, 1024]}
+  cnn: {kind: cnn, width: [8, 1024]}
   transformer: {kind: transformer, width: 16}
   counting: {kind: counting}
 experiments:
@@ -111,10 +111,10 @@ def test_networks_that_gain_from_a_gpu_go_there(sweep: Standing) -> None:
                     found["cuda" if batch.gpu else "cpu"].add(re.findall(r"-(w\d+)-", name)[0])
         return found
 
-    assert widths() == {"cpu": {"w64", "w1024", "w16"}, "cuda": set()}
+    assert widths() == {"cpu": {"w8", "w1024", "w16"}, "cuda": set()}
     some = widths(device="auto")
     assert "w1024" in some["cuda"] - some["cpu"] and some["cpu"]
-    assert widths(device="cuda") == {"cpu": set(), "cuda": {"w64", "w1024", "w16"}}
+    assert widths(device="cuda") == {"cpu": set(), "cuda": {"w8", "w1024", "w16"}}
     with_gpu = [b for b in composed(sweep, machine(site, device="auto")).values() if b.gpu]
     assert {(batch.threads, batch.memory) for batch in with_gpu} == {(8, 9000)}
 

@@ -25,6 +25,7 @@ def key(grammar: str, task: str) -> dict[str, object]:
 
 def curve(grammar: str, task: str, mean: object) -> pd.DataFrame:
     columns = {"train_size": SIZES, "mean": mean, "chance": 2.0, "lookup": np.nan}
+    columns["measure"] = "test_error" if task == "classification" else "test_excess"
     return pd.DataFrame({**key(grammar, task), **columns})
 
 

@@ -15,12 +15,14 @@ from matplotlib.figure import Figure
 
 from .curves import CURVE_KEY, falls_to
 from .fields import CLAIM_TASKS, ClaimName
-from .figures import GREY, MARKERS, curve_labels
+from .figures import GREY, MARKERS, MEASURE_LABELS, curve_labels
 from .grammar import Parameters
 from .tasks import Task
 from .verdicts import AGREES, DISAGREES, UNDETERMINED
 
 COLORS = {AGREES: "#0173b2", DISAGREES: "#d55e00", UNDETERMINED: "0.45"}
+_LINES = ("-", "--", ":", "-.") * 9
+_GROWTH = {"cnn": ":", "transformer": "--"}  # of each learner's thresholds
 _FARTHEST = 3.0  # half-widths of a region that a row shows
 
 
@@ -148,51 +150,55 @@ def _legend(axis: Axes) -> None:
         axis.legend(fontsize="x-small")
 
 
-def _errors(axis: Axes, tables: Tables, unit: Callable[[Parameters], float], label: str) -> None:
+def _curves(axis: Axes, tables: Tables, unit: Callable[[Parameters], float], label: str) -> None:
     for name, grammar, rows, color, marker in tables.each(tables.curves):
         shown = rows[rows["mean"] > 0]
-        axis.loglog(
-            shown["train_size"] / unit(grammar),
-            shown["mean"],
-            color=color,
-            marker=marker,
-            markersize=4,
-            label=name,
-        )
-        if shown["lookup"].notna().any():
-            axis.loglog(
-                shown["train_size"] / unit(grammar),
-                shown["lookup"],
-                ":",
-                color=color,
-                linewidth=0.9,
-            )
-    axis.set(xlabel=label, ylabel="test error (dotted: table of seen sentences)")
+        sizes = shown["train_size"] / unit(grammar)
+        _bars(axis, sizes, shown, "mean", color=color, marker=marker, label=name)
+        axis.plot(sizes, shown["lookup"], ":", color=color, linewidth=0.9)
+        for a in {a for a in grammar.zipf if a is not None} if len(shown) > 1 else ():
+            guide = shown["mean"].iloc[-1] * (sizes / sizes.iloc[-1]) ** (-a / (1 + a))
+            axis.plot(sizes[-3:], 0.8 * guide[-3:], "--", color=color, linewidth=0.9)
+    for chance in tables.curves["chance"].unique():
+        axis.axhline(chance, color=GREY, linewidth=0.6)
+    axis.set(xscale="log", yscale="log", xlabel=label)
+    axis.set_ylabel(MEASURE_LABELS[str(tables.curves["measure"].iloc[0])])
+    for line, meaning, drawn in (
+        ("--", "slope $-a/(1+a)$", any(any(g.zipf) for g in tables.grammars.values())),
+        (":", "table of seen sentences", tables.curves["lookup"].notna().any()),
+        ("-", "chance", True),
+    ):
+        if drawn:
+            axis.plot([], [], line, color=GREY, linewidth=0.9, label=meaning)
     _legend(axis)
 
 
+def _bars(axis: Axes, x: pd.Series, rows: pd.DataFrame, column: str, **how: Any) -> None:
+    """Points with the intervals of their rows, which may be missing."""
+    spread = np.nan_to_num([rows[column] - rows["low"], rows["high"] - rows[column]])
+    axis.errorbar(x, rows[column], yerr=np.maximum(spread, 0.0), markersize=4, capsize=2, **how)
+
+
 def _at_size(axis: Axes, tables: Tables) -> None:
-    _errors(axis, tables, lambda grammar: 1.0, "training sentences $P$")
+    _curves(axis, tables, lambda grammar: 1.0, "training sentences $P$")
 
 
 def _at_threshold(axis: Axes, tables: Tables) -> None:
-    _errors(axis, tables, lambda g: g.n * float(np.prod(g.m)), "$P / n m^L$")
+    _curves(axis, tables, lambda g: g.n * float(np.prod(g.m)), "$P / n m^L$")
     axis.axvline(1.0, color=GREY, linestyle="--", linewidth=0.9)
 
 
 def _exponents(axis: Axes, tables: Tables) -> None:
     """Exponents against a; with uniform rules, at the left edge."""
     for name, grammar, rows, color, marker in tables.each(tables.fits):
+        rows = rows[np.isfinite(rows["exponent"])]
         given = [a for a in grammar.zipf if a is not None]
-        fit, a = rows.iloc[0], given[0] if given else 0.0
-        if not np.isfinite(fit["exponent"]):
+        a = pd.Series(given[0] if given else 0.0, index=rows.index)
+        if rows.empty:
             continue
-        spread = np.nan_to_num([[fit["exponent"] - fit["low"]], [fit["high"] - fit["exponent"]]])
-        axis.errorbar(
-            [a], [fit["exponent"]], yerr=spread, color=color, marker=marker, capsize=2, label=name
-        )
+        _bars(axis, a, rows, "exponent", color=color, marker=marker, linestyle="", label=name)
         for column, shape in (("predicted_same_fit", "_"), ("predicted_smooth_fit", "x")):
-            axis.plot([a], [fit[column]], shape, color=color, markersize=9)
+            axis.plot(a, rows[column], shape, color=color, markersize=9)
     span = np.linspace(0.0, max(2.2, axis.get_xlim()[1]), 60)
     axis.plot(span, span / (1 + span), "--", color=GREY, linewidth=1, label="$a/(1+a)$")
     axis.set(xlabel="Zipf exponent $a$ (0: uniform)", ylabel="fitted exponent (-, x: predicted)")
@@ -227,19 +233,22 @@ def _collapse(axis: Axes, tables: Tables) -> None:
         means = entropies[entropies["grammar"] == grammar].groupby("level")["value"].mean()
         excess = (means - means.iloc[-1]).to_numpy(dtype=float)
         steps = _mine(tables.thresholds, rows).set_index("level")["threshold"]
-        for level, threshold in steps.items():
+        for (level, threshold), line in zip(steps.items(), _LINES):
             top, bottom = excess[int(str(level)) - 1], excess[int(str(level))]
             inside = rows[(rows["mean"] < top) & (rows["mean"] > bottom)]
             left = (inside["mean"] - bottom) / (top - bottom)
             axis.semilogx(
                 inside["train_size"] / threshold,
                 left,
+                line,
                 color=color,
                 marker=marker,
                 markersize=4,
                 linewidth=0.8,
                 label=name if level == 1 else None,
             )
+    for level, line in zip(sorted(tables.thresholds["level"].unique()), _LINES):
+        axis.plot([], [], line, color=GREY, linewidth=0.8, label=f"level {level}")
     axis.axhline(0.5, color=GREY, linestyle="--", linewidth=0.9)
     axis.set(
         xlabel="$P / P_l$ (predicted)", ylabel="share of the step from $H_{l-1}$ to $H_l$ left"
@@ -270,40 +279,65 @@ def _against_predicted(axis: Axes, tables: Tables) -> None:
 
 
 def _by_level(axis: Axes, tables: Tables) -> None:
-    """Crossings against the level, and both learners' growth from level 2 on."""
-    shown = False
+    """Crossings against the level, and how theory has them grow from level 2 on."""
+    drawn = False
     for name, _, rows, color, marker in tables.each(tables.thresholds):
         rows = rows[np.isfinite(rows["crossed_at"])].sort_values("level")
         if rows.empty:
             continue
-        shown = True
-        spread = np.nan_to_num(
-            [rows["crossed_at"] - rows["low"], rows["high"] - rows["crossed_at"]]
-        )
-        axis.errorbar(
-            rows["level"],
-            rows["crossed_at"],
-            yerr=np.maximum(spread, 0.0),
-            color=color,
-            marker=marker,
-            markersize=4,
-            capsize=2,
-            label=name,
-        )
-        for learner, line in (("cnn", ":"), ("transformer", "--")):
-            predicted = rows.set_index("level")[f"threshold_{learner}"]
-            if 2 in predicted.index:
-                start = rows.set_index("level").loc[2, "crossed_at"]
-                later = predicted[predicted.index >= 2]
-                axis.plot(later.index, start * later / later.loc[2], line, color=color, linewidth=1)
-    if not shown:
+        drawn = True
+        _bars(axis, rows["level"], rows, "crossed_at", color=color, marker=marker, label=name)
+        later = rows[rows["level"] >= 2]
+        if not later.empty and later["level"].iloc[0] == 2:
+            _growth(axis, tables, later["level"], later, color)
+    if not drawn:
         _nothing(axis, "no level is crossed by every rule draw")
         return
     axis.set_yscale("log")
     axis.set_xticks(sorted(tables.thresholds["level"].unique()))
     axis.set(xlabel="level $l$", ylabel="size at the middle of the step")
-    axis.plot([], [], ":", color=GREY, label="CNN's growth")
-    axis.plot([], [], "--", color=GREY, label="transformer's growth")
+    _learners(axis)
+
+
+def _by_rules(axis: Axes, tables: Tables) -> None:
+    """Crossings of level 3, the first that tells learners apart, against the number of rules."""
+    found = tables.thresholds
+    found = found[(found["level"] == 3) & np.isfinite(found["crossed_at"])]
+    seen: set[float] = set()
+    for (kind, rows), color, marker in zip(
+        found.groupby("architecture", sort=False), sns.color_palette("colorblind"), MARKERS
+    ):
+        rules = rows["grammar"].map(lambda name: np.prod(tables.grammars[name].m[:3]) ** (1 / 3))
+        rows, rules = rows.loc[rules.sort_values().index], rules.sort_values()
+        _bars(axis, rules, rows, "crossed_at", color=color, marker=marker, label=kind)
+        _growth(axis, tables, rules, rows, color)
+        seen |= {*rules}
+    if found.empty:
+        _nothing(axis, "level 3 is not crossed by every rule draw")
+        return
+    axis.set(xscale="log", yscale="log", ylabel="size at the middle of level 3's step")
+    axis.set_xlabel("rules a symbol, geometric mean of levels 1 to 3")
+    axis.set_xticks([], minor=True)
+    axis.set_xticks(sorted(seen), [f"{rules:.3g}" for rules in sorted(seen)])
+    _learners(axis)
+
+
+def _growth(axis: Axes, tables: Tables, x: pd.Series, rows: pd.DataFrame, color: object) -> None:
+    """How a curve would grow as its predicted thresholds do.
+
+    Beside an architecture that is the only one, also as those of the other learner.
+    """
+    alone = tables.thresholds["architecture"].nunique() == 1
+    for learner, line in _GROWTH.items():
+        predicted = rows[f"threshold_{learner}"]
+        if alone or np.allclose(predicted, rows["threshold"]):
+            grown = rows["crossed_at"].iloc[0] * predicted / predicted.iloc[0]
+            axis.plot(x, grown, line, color=color, linewidth=1)
+
+
+def _learners(axis: Axes) -> None:
+    for learner, line in _GROWTH.items():
+        axis.plot([], [], line, color=GREY, label=f"grows as of a {learner}")
     _legend(axis)
 
 
@@ -314,7 +348,7 @@ def _invariance(axis: Axes, tables: Tables) -> None:
         _nothing(axis, "no representations were measured")
         return
     colors: dict[str, Any] = {}
-    for (name, _, rows, _, marker), line in zip(tables.each(table), ("-", "--", ":", "-.") * 9):
+    for (name, _, rows, _, marker), line in zip(tables.each(table), _LINES):
         deepest = rows[rows["layer"] == rows["layer"].max()]
         steps = _mine(tables.thresholds, rows).set_index("level")["threshold"]
         levels = [level for level in sorted(deepest["level"].unique()) if level + 1 in steps.index]
@@ -386,10 +420,10 @@ _PANELS: dict[ClaimName, tuple[Callable[[Axes, Tables], None], ...]] = {
     "A1": (_at_threshold,),
     "A2": (_at_size, _exponents),
     "A3": (_at_size, _depths),
-    "A4": (_exponents,),
+    "A4": (_at_size, _exponents),
     "B1": (_collapse, _against_predicted),
-    "B2": (_by_level,),
-    "B3": (_by_level,),
+    "B2": (_by_level, _by_rules),
+    "B3": (_by_level, _by_rules),
     "B4": (_invariance,),
-    "B5": (_by_level,),
+    "B5": (_by_level, _by_rules),
 }

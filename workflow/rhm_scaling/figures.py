@@ -27,7 +27,7 @@ from .curves import CURVE_KEY, rows_of
 from .provenance import write_aside
 
 MARKERS = "osD^vP*Xd<>"
-_MEASURE_LABEL = {
+MEASURE_LABELS = {
     "test_error": "test error",
     "test_excess": "excess over the Bayes limit (nats)",
 }
@@ -144,7 +144,7 @@ def learning_curves(
         handles.append(Line2D([], [], color=color, marker=marker, markersize=4, label=text))
     _sizes(axis, curves)
     axis.set_yscale("log")
-    axis.set_ylabel(_MEASURE_LABEL[curves["measure"].iloc[0]])
+    axis.set_ylabel(MEASURE_LABELS[curves["measure"].iloc[0]])
     _limit(axis, curves)
     _thresholds(axis, curves, theory, labels, colors)
     axis.set_title(title.replace("$", r"\$"))  # a title is no formula

@@ -151,12 +151,13 @@ def _legend(axis: Axes) -> None:
 
 
 def _curves(axis: Axes, tables: Tables, unit: Callable[[Parameters], float], label: str) -> None:
+    guided = set(tables.curves["task"]) == {"classification"}
     for name, grammar, rows, color, marker in tables.each(tables.curves):
         shown = rows[rows["mean"] > 0]
         sizes = shown["train_size"] / unit(grammar)
         _bars(axis, sizes, shown, "mean", color=color, marker=marker, label=name)
         axis.plot(sizes, shown["lookup"], ":", color=color, linewidth=0.9)
-        for a in {a for a in grammar.zipf if a is not None} if len(shown) > 1 else ():
+        for a in {a for a in grammar.zipf if a} if guided and len(shown) > 1 else ():
             guide = shown["mean"].iloc[-1] * (sizes / sizes.iloc[-1]) ** (-a / (1 + a))
             axis.plot(sizes[-3:], 0.8 * guide[-3:], "--", color=color, linewidth=0.9)
     for chance in tables.curves["chance"].unique():
@@ -164,7 +165,7 @@ def _curves(axis: Axes, tables: Tables, unit: Callable[[Parameters], float], lab
     axis.set(xscale="log", yscale="log", xlabel=label)
     axis.set_ylabel(MEASURE_LABELS[str(tables.curves["measure"].iloc[0])])
     for line, meaning, drawn in (
-        ("--", "slope $-a/(1+a)$", any(any(g.zipf) for g in tables.grammars.values())),
+        ("--", "slope $-a/(1+a)$", guided and any(any(g.zipf) for g in tables.grammars.values())),
         (":", "table of seen sentences", tables.curves["lookup"].notna().any()),
         ("-", "chance", True),
     ):
@@ -226,9 +227,12 @@ def _depths(axis: Axes, tables: Tables) -> None:
 
 
 def _collapse(axis: Axes, tables: Tables) -> None:
-    """What is left of each level's step against the size over its predicted threshold."""
+    """What is left of each level's step against the size over its predicted threshold.
+
+    The panel beside it names the curves.
+    """
     entropies = tables.theory[tables.theory["quantity"] == "entropy"]
-    for name, _, rows, color, marker in tables.each(tables.curves):
+    for _, _, rows, color, marker in tables.each(tables.curves):
         grammar = rows["grammar"].iloc[0]
         means = entropies[entropies["grammar"] == grammar].groupby("level")["value"].mean()
         excess = (means - means.iloc[-1]).to_numpy(dtype=float)
@@ -245,11 +249,11 @@ def _collapse(axis: Axes, tables: Tables) -> None:
                 marker=marker,
                 markersize=4,
                 linewidth=0.8,
-                label=name if level == 1 else None,
             )
     for level, line in zip(sorted(tables.thresholds["level"].unique()), _LINES):
         axis.plot([], [], line, color=GREY, linewidth=0.8, label=f"level {level}")
     axis.axhline(0.5, color=GREY, linestyle="--", linewidth=0.9)
+    axis.xaxis.set_minor_formatter("")  # a narrow range would label them all
     axis.set(
         xlabel="$P / P_l$ (predicted)", ylabel="share of the step from $H_{l-1}$ to $H_l$ left"
     )

@@ -22,14 +22,16 @@ from rhm_scaling.verdicts import (
 )
 
 
-def finding(values: list[float], region: tuple[float, float], draws: int) -> Finding:
+def finding(
+    values: list[float], region: tuple[float, float], draws: int, prediction: float = np.nan
+) -> Finding:
     """The decision on the mean of a value a rule draw."""
 
     def mean(curves: list[float], some: Sequence[int]) -> float:
         return float(np.mean([curves[draw] for draw in some]))
 
     criterion = Criterion("mean", "the mean", mean, (1.0,), 0.0, "larger P")
-    return decide(criterion, Expectation(1.0, 0.0, region), values, range(draws))
+    return decide(criterion, Expectation(prediction, 0.0, region), values, range(draws))
 
 
 def test_jackknife_of_a_mean_is_students_interval() -> None:
@@ -84,6 +86,14 @@ def test_an_open_verdict_says_how_many_rule_draws_it_takes() -> None:
     assert found.needed == f"about {int(np.ceil(6 * (half / 0.2) ** 2))} rule draws"
     at_edge = finding(values, (float(np.mean(values)), np.inf), 6)
     assert "larger P" in at_edge.needed
+
+
+def test_a_region_that_leaves_out_its_own_claim_decides_nothing() -> None:
+    values = [0.1, 0.12, 0.11, 0.09]
+    assert finding(values, (0.5, 1.5), 4, prediction=1.0).verdict == DISAGREES
+    open_ = finding(values, (0.5, 1.5), 4, prediction=0.3)
+    assert open_.verdict == UNDETERMINED
+    assert open_.needed.startswith("larger P")
 
 
 def test_without_an_interval_nothing_is_decided() -> None:

@@ -11,7 +11,8 @@ agrees
 disagrees
     if the whole interval lies outside,
 is undetermined
-    if the interval holds an edge, or if there is no interval.
+    if the interval holds an edge, if there is no interval, or if at the sizes measured curves that
+    obey the claim lie outside themselves (a region may be stated for the limit).
 
 A claim disagrees if one of its criteria does, agrees if all its decisive criteria agree, and else
 is undetermined. A criterion is decisive if a study of this design would probably agree, were the
@@ -32,6 +33,7 @@ import numpy as np
 from .curves import student_factor
 
 VERDICTS = AGREES, DISAGREES, UNDETERMINED = "agrees", "disagrees", "undetermined"
+_TOO_SMALL = "larger P: at these sizes curves that obey the claim lie outside its region, too"
 _MOST_DRAWS = 1000  # so many are as good as never
 
 Estimator = Callable[[Any, Sequence[int]], float]
@@ -148,6 +150,8 @@ def decide(
         return Finding(estimate, low, high, UNDETERMINED, criterion.lacking)
     if not np.isfinite(high - low):
         return Finding(estimate, low, high, UNDETERMINED, "at least 2 rule draws")
+    if expected.prediction <= bottom or expected.prediction >= top:
+        return Finding(estimate, low, high, UNDETERMINED, _TOO_SMALL)
     if bottom < low and high < top:
         return Finding(estimate, low, high, AGREES, "")
     if high < bottom or low > top:

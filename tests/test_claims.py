@@ -20,9 +20,9 @@ from rhm_scaling.solution import solve
 from rhm_scaling.tasks import Task
 from rhm_scaling.verdicts import AGREES, DISAGREES
 
-DRAWS = 6
-STUDIES = 10
-SIZES = 2.0 ** np.arange(4, 18)
+DRAWS = 14
+STUDIES = 20
+SIZES = 2.0 ** np.arange(6, 16)
 M2 = Parameters.make(v=8, s=2, L=4, m=2)
 M4 = Parameters.make(v=8, s=2, L=4, m={1: 4, 2: 2, 3: 2, 4: 2})
 LEARNERS = {"cnn": "cnn", "lcn": "transformer", "transformer": "transformer"}

@@ -43,6 +43,7 @@ def criterion(name: ClaimName, **changes: Any) -> dict[str, Any]:
         "replicas": 6,
         "verdict": AGREES,
         "decisive": True,
+        "sound": True,
         "needed": np.nan,
         **changes,
     }

@@ -15,6 +15,7 @@ from rhm_scaling.verdicts import (
     Criterion,
     Expectation,
     Finding,
+    Weight,
     decide,
     expectation,
     jackknife,
@@ -125,14 +126,19 @@ def test_asymptotic_values_stand_in_where_curves_give_no_estimate() -> None:
     assert np.isnan(expected(np.nan, np.nan, 0.0).region[0])
 
 
+DECISIVE, WEAK, UNSOUND = Weight(True, True), Weight(False, True), Weight(False, False)
+
+
 def test_a_claim_needs_all_its_decisive_criteria() -> None:
-    assert together([(AGREES, True), (AGREES, True)]) == AGREES
-    assert together([(AGREES, True), (UNDETERMINED, True)]) == UNDETERMINED
-    assert together([(AGREES, True), (UNDETERMINED, False)]) == AGREES
-    assert together([(AGREES, False), (UNDETERMINED, False)]) == UNDETERMINED
+    assert together([(AGREES, DECISIVE), (AGREES, DECISIVE)]) == AGREES
+    assert together([(AGREES, DECISIVE), (UNDETERMINED, DECISIVE)]) == UNDETERMINED
+    assert together([(AGREES, DECISIVE), (UNDETERMINED, WEAK)]) == AGREES
+    assert together([(AGREES, WEAK), (UNDETERMINED, WEAK)]) == UNDETERMINED
     assert together([]) == UNDETERMINED
 
 
-def test_any_criterion_can_refute_a_claim() -> None:
-    assert together([(AGREES, True), (DISAGREES, False)]) == DISAGREES
-    assert together([(UNDETERMINED, True), (DISAGREES, True), (AGREES, True)]) == DISAGREES
+def test_any_sound_criterion_can_refute_a_claim() -> None:
+    assert together([(AGREES, DECISIVE), (DISAGREES, WEAK)]) == DISAGREES
+    assert together([(AGREES, DECISIVE), (DISAGREES, UNSOUND)]) == AGREES
+    undecided = (UNDETERMINED, DECISIVE)
+    assert together([undecided, (DISAGREES, DECISIVE), (AGREES, DECISIVE)]) == DISAGREES

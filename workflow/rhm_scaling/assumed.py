@@ -1,19 +1,21 @@
 """Learning curves as the claims have them, and as their rivals have them: smooth steps.
 
-A step lies at each predicted size, times a factor that theory leaves open. Without noise they say
-what a criterion gives at a study's sizes; with it (`power`), how likely the study is to decide.
+A step lies at each predicted size, times a factor that theory leaves open, as it does the step's
+width. Without noise they say what a criterion gives at a study's sizes; with it, and with other
+widths (`power`), how likely the study is to decide.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .evidence import Evidence
+from .evidence import Evidence, fitted_exponent
 from .fields import ClaimName
 from .theory import Learner, classification_thresholds
 
@@ -25,10 +27,11 @@ _DROP = 4.0  # that of rules of one frequency is narrower
 _SHARP = 16.0  # one that has no width
 _ANYWHERE = 256.0  # sentences, of a law that knows of no grammar
 
-Curve = Callable[[Evidence, int, Array], Array]  # losses of a rule draw at some sizes
+# losses of a rule draw at some sizes, with transitions of some sharpness
+Curve = Callable[[Evidence, int, Array, float], Array]
 
 
-def steps(corners: Array, levels: Array, sizes: Array, sharpness: float = _SHARPNESS) -> Array:
+def steps(corners: Array, levels: Array, sizes: Array, sharpness: float) -> Array:
     """A smooth staircase from ``levels[0]`` down to ``levels[-1]``, a step at each corner.
 
     `corners` ``(n,)``, `levels` ``(n+1,)``.
@@ -46,25 +49,31 @@ def _excess(curve: Evidence, rule: int) -> Array:
 def _staircase(learner: Learner | None) -> Curve:
     """The last token's excess of a learner; of the curve's own, if None."""
 
-    def losses(curve: Evidence, rule: int, sizes: Array) -> Array:
+    def losses(curve: Evidence, rule: int, sizes: Array, sharpness: float) -> Array:
         corners = curve.known.thresholds(learner or curve.learner)[rule]
-        return steps(corners * PREFACTOR, _excess(curve, rule), sizes)
+        return steps(corners * PREFACTOR, _excess(curve, rule), sizes, sharpness)
 
     return losses
 
 
-def _at_once(curve: Evidence, rule: int, sizes: Array) -> Array:
+def predicted_exponent(curve: Evidence, draws: Sequence[int]) -> float:
+    """The fit of `Evidence.exponent`, to the predicted staircases of the same rule draws."""
+    predicted = [_staircase(None)(curve, rule, curve.sizes, _SHARPNESS) for rule in draws]
+    return fitted_exponent(curve.sizes, np.mean(predicted, axis=0), curve.window)
+
+
+def _at_once(curve: Evidence, rule: int, sizes: Array, sharpness: float) -> Array:
     """All levels in one drop: a smooth fall would cross them one after the other, too."""
     corners = curve.known.thresholds(curve.learner)[rule]
     middle = np.full(len(corners), np.exp(np.log(corners).mean()))
     return steps(middle * PREFACTOR, _excess(curve, rule), sizes, _SHARP)
 
 
-def _as_classification(curve: Evidence, rule: int, sizes: Array) -> Array:
+def _as_classification(curve: Evidence, rule: int, sizes: Array, sharpness: float) -> Array:
     """The last token's excess as a power law with the exponent of classification."""
     exponents = [a / (1 + a) for a in curve.parameters.zipf if a is not None]
     if not exponents:
-        return np.asarray(_staircase(None)(curve, rule, sizes))
+        return np.asarray(_staircase(None)(curve, rule, sizes, sharpness))
     start = curve.known.thresholds(curve.learner)[rule][0]
     falling = np.minimum(1.0, (sizes / start) ** -min(exponents))
     return np.asarray(_excess(curve, rule)[0] * falling)
@@ -79,28 +88,30 @@ def _unknown(curve: Evidence) -> Array:
 def _rules(power: float = 1.0) -> Curve:
     """A mistake where `power` patches at once have rules that are not learnt yet."""
 
-    def losses(curve: Evidence, rule: int, sizes: Array) -> Array:
+    def losses(curve: Evidence, rule: int, sizes: Array, sharpness: float) -> Array:
         chance = curve.known.errors_by_rank[rule][0]
-        return steps(curve.known.rule_thresholds[rule], chance * _unknown(curve) ** power, sizes)
+        return steps(
+            curve.known.rule_thresholds[rule], chance * _unknown(curve) ** power, sizes, sharpness
+        )
 
     return losses
 
 
-def _at_any_depth(curve: Evidence, rule: int, sizes: Array) -> Array:
+def _at_any_depth(curve: Evidence, rule: int, sizes: Array, sharpness: float) -> Array:
     """Rules that are learnt as if there were one level above them, at any depth."""
     chance = curve.known.errors_by_rank[rule][0]
     one_level = curve.parameters.n * curve.parameters.m[1]
     corners = one_level / curve.parameters.probabilities(1)
-    return steps(corners, chance * _unknown(curve), sizes)
+    return steps(corners, chance * _unknown(curve), sizes, sharpness)
 
 
-def _one_drop(curve: Evidence, rule: int, sizes: Array) -> Array:
+def _one_drop(curve: Evidence, rule: int, sizes: Array, sharpness: float) -> Array:
     chance = curve.known.errors_by_rank[rule][0]
     corner = classification_thresholds(curve.parameters)[:1]
     return steps(corner, np.array([chance, 0.0]), sizes, _DROP)
 
 
-def _one_power_law(curve: Evidence, rule: int, sizes: Array) -> Array:
+def _one_power_law(curve: Evidence, rule: int, sizes: Array, sharpness: float) -> Array:
     """A power law of exponent 1/2 that no grammar shifts."""
     chance = curve.known.errors_by_rank[rule][0]
     return np.asarray(chance / np.sqrt(1 + sizes / _ANYWHERE))
@@ -125,6 +136,7 @@ def obeying(
     holds: bool,
     curves: Iterable[Evidence],
     scatter: Callable[[Array], tuple[Array, Array]] | None = None,
+    network: Callable[[], tuple[float, float]] = lambda: (1.0, 1.0),
 ) -> list[Evidence]:
     """The curves of a study if a claim holds, or if its rival does.
 
@@ -134,8 +146,20 @@ def obeying(
         The study's; of their runs only seeds and sizes matter.
     scatter
         Called with the sizes of a rule draw: factors of the sizes, and of the losses.
+    network
+        Called for each network, whatever its grammar: factors of all sizes, and of the sharpness of
+        the transitions.
     """
-    return [_obeying(name, holds, curve, scatter or _none) for curve in curves]
+    curves = list(curves)
+    factors = {who: network() for who in dict.fromkeys(map(_network, curves))}
+    return [
+        _obeying(name, holds, curve, scatter or _none, *factors[_network(curve)])
+        for curve in curves
+    ]
+
+
+def _network(curve: Evidence) -> tuple[Any, ...]:
+    return tuple(curve.key[column] for column in ("architecture", "width", "depth"))
 
 
 def _none(sizes: Array) -> tuple[Array, Array]:
@@ -143,15 +167,21 @@ def _none(sizes: Array) -> tuple[Array, Array]:
 
 
 def _obeying(
-    name: ClaimName, holds: bool, curve: Evidence, scatter: Callable[[Array], tuple[Array, Array]]
+    name: ClaimName,
+    holds: bool,
+    curve: Evidence,
+    scatter: Callable[[Array], tuple[Array, Array]],
+    shift: float,
+    sharpening: float,
 ) -> Evidence:
     model = ASSUMED[name][0 if holds else 1]
     runs, layers = [], []
     for rule, rows in curve.runs.groupby("rule_seed"):
         draw, sizes = int(str(rule)), rows["train_size"].to_numpy(dtype=float)
         moved, factor = scatter(sizes)
+        moved = moved * shift
         here = rows.assign(status="ok", overlap=0.0)
-        here[curve.measure] = model(curve, draw, sizes * moved) * factor
+        here[curve.measure] = model(curve, draw, sizes * moved, sharpening * _SHARPNESS) * factor
         runs.append(here)
         if len(curve.layers):
             layers.append(_invariance(curve, draw, holds, float(moved[0]), scatter))

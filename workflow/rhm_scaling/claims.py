@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .assumed import obeying
+from .assumed import obeying, predicted_exponent
 from .evidence import Evidence, common_draws
 from .fields import CLAIM_TASKS, ClaimName
 from .theory import classification_exponent
@@ -52,16 +52,18 @@ def expected(name: ClaimName, curves: Curves) -> dict[Criterion, Expectation]:
     """
     mine = of_claim(name, curves)
     holding, rival = obeying(name, True, mine), obeying(name, False, mine)
-    draws = common_draws(holding)
-    return {c: expectation(c, holding, rival, draws) for c in CLAIMS[name].criteria}
+    return {c: expectation(c, holding, rival, _draws(c, holding)) for c in CLAIMS[name].criteria}
 
 
-def decided(
-    name: ClaimName, curves: Curves, draws: Draws, known: dict[Criterion, Expectation]
-) -> list[Finding]:
+def decided(name: ClaimName, curves: Curves, known: dict[Criterion, Expectation]) -> list[Finding]:
     """What a study's curves say of each criterion, in the order of `expected`."""
     mine = of_claim(name, curves)
-    return [decide(criterion, expected, mine, draws) for criterion, expected in known.items()]
+    return [decide(c, expected, mine, _draws(c, mine)) for c, expected in known.items()]
+
+
+def _draws(criterion: Criterion, curves: Curves) -> list[int]:
+    """Rule draws of all curves that a criterion looks at."""
+    return common_draws(_of(curves, *(criterion.kinds or _NETWORKS)))
 
 
 def _of(curves: Curves, *kinds: str) -> list[Evidence]:
@@ -334,7 +336,7 @@ def _over_levels(curves: Curves, draws: Draws) -> float:
     return _slope(rows, ["curve", "rule_seed"])
 
 
-def _positions(kinds: Sequence[str], asymptotic: float, rival: float) -> tuple[Criterion, ...]:
+def _positions(kinds: tuple[str, ...], asymptotic: float, rival: float) -> tuple[Criterion, ...]:
     """Growth of the crossings: the CNN's prediction stands for 0, the transformer's for 1."""
     scale = (
         "on the scale on which the CNN's predicted growth is 0 and the transformer's 1: slope of "
@@ -358,6 +360,7 @@ def _positions(kinds: Sequence[str], asymptotic: float, rival: float) -> tuple[C
             (asymptotic,),
             rival,
             _DEEPER,
+            kinds=kinds,
         ),
         Criterion(
             "growth with m",
@@ -367,26 +370,33 @@ def _positions(kinds: Sequence[str], asymptotic: float, rival: float) -> tuple[C
             (asymptotic,),
             rival,
             f"{_DEEPER}, or another grammar",
+            kinds=kinds,
         ),
     )
 
 
-def _steepness(kinds: Sequence[str], whose: str) -> Criterion:
-    """The exponent, between those of the two predicted staircases."""
+def _over_predicted(curve: Evidence, draws: Draws) -> float:
+    """log2 of the fitted exponent over that of the predicted staircases of the same rule draws."""
+    return float(np.log2(curve.exponent(draws) / predicted_exponent(curve, draws)))
+
+
+def _steepness(*kinds: str) -> Criterion:
+    """The exponent, which tells the two predicted staircases apart."""
     return Criterion(
         "the exponent",
-        f"mean log2(fitted exponent) of {whose}, against the same fit to the predicted staircases "
-        "of both learners",
-        lambda curves, draws: _mean(np.log2(c.exponent(draws)) for c in _of(curves, *kinds)),
-        (np.nan,),
+        "mean log2(fitted exponent / the same fit to the predicted staircases of the same rule "
+        "draws); rival: staircases of the convolutional network",
+        lambda curves, draws: _mean(_over_predicted(c, draws) for c in _of(curves, *kinds)),
+        (0.0,),
         np.nan,
         _DEEPER,
+        kinds=kinds,
     )
 
 
 def _exponent_ratio(curves: Curves, draws: Draws) -> float:
     return _mean(
-        np.log2(cnn.exponent(draws) / other.exponent(draws))
+        _over_predicted(cnn, draws) - _over_predicted(other, draws)
         for cnn in _of(curves, "cnn")
         for other in _of(curves, "transformer")
         if cnn.key["grammar"] == other.key["grammar"]
@@ -404,23 +414,21 @@ _B1 = (
         _DEEPER,
     ),
 )
-_B2 = (*_positions(_ATTENDING, 1.0, 0.0), _steepness(_ATTENDING, "transformers"))
+_B2 = (*_positions(_ATTENDING, 1.0, 0.0), _steepness(*_ATTENDING))
 _B3 = (
     *_positions(("cnn",), 0.0, 1.0),
     Criterion(
         "a larger exponent than the transformer's",
-        "mean log2(exponent of the CNN / of the transformer) on the same grammars; 0 if they "
-        "learnt alike",
+        "mean log2(exponent of the CNN / of the transformer) on the same grammars, less that of "
+        "the predicted staircases of the same rule draws; rival: they learn alike",
         _exponent_ratio,
-        (1.0,),
-        0.0,
+        (0.0,),
+        -1.0,
         "a transformer beside, or larger P",
+        kinds=("cnn", "transformer"),
     ),
 )
-_B5 = (
-    *_positions(("lcn",), 1.0, 0.0),
-    _steepness(("lcn",), "the locally connected network"),
-)
+_B5 = (*_positions(("lcn",), 1.0, 0.0), _steepness("lcn"))
 
 
 # ---- B4: representations

@@ -30,6 +30,8 @@ td { border-bottom: 1px solid #ddd; }
 small { color: #555; }
 """
 
+_WEIGHT = {True: "not decisive", False: "errs too often to count"}  # by whether it is sound
+
 
 @dataclass(frozen=True)
 class Decided:
@@ -164,7 +166,7 @@ def _criteria(criteria: pd.DataFrame, power: pd.DataFrame) -> str:
             f"({number(row['region_low'])}, {number(row['region_high'])})",
             _text(row["verdict"])
             + ("" if pd.isna(row["needed"]) else f"<br><small>{_text(row['needed'])}</small>")
-            + ("" if row["decisive"] else "<br><small>not decisive</small>"),
+            + ("" if row["decisive"] else f"<br><small>{_WEIGHT[row['sound']]}</small>"),
             f"±{number(mine.loc['claim', 'half_width'])}, {right[0]:.0%} / {right[1]:.0%}",
         ]
         rows.append("".join(f"<td>{cell}</td>" for cell in cells))

@@ -166,12 +166,17 @@ class Evidence:
     def exponent(self, draws: Sequence[int], inside: NDArray[np.bool_] | None = None) -> float:
         """Exponent of the fit to the curve of some rule draws, inside a window."""
         inside = self.window if inside is None else inside
-        return fit_power_law(self.sizes[inside], self.mean(draws)[inside], _START).exponent
+        return fitted_exponent(self.sizes, self.mean(draws), inside)
 
     def size_at(self, draws: Sequence[int], share: float) -> float:
         """The size at which the curve of some rule draws falls to a share of chance."""
         height = share * float(self.table["chance"].iloc[0])
         return falls_to(self.sizes, self.mean(draws), height)
+
+
+def fitted_exponent(sizes: Array, losses: Array, inside: NDArray[np.bool_]) -> float:
+    """Exponent of the power law that fits losses, ``(sizes,)``, inside a window."""
+    return fit_power_law(sizes[inside], losses[inside], _START).exponent
 
 
 def of_study(

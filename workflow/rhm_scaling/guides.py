@@ -138,7 +138,11 @@ def _done(grammars: Mapping[str, Parameters], curves: pd.DataFrame) -> str:
 
 def _found(row: Mapping[Any, Any], power: pd.DataFrame) -> str:
     mine = power[power["criterion"] == row["criterion"]].set_index("assumed")
-    weight = "" if row["decisive"] else " (not decisive: this study was not expected to settle it)"
+    weight = ""
+    if not row["sound"]:
+        weight = " (it does not count: it often errs in made-up studies in which the claim holds)"
+    elif not row["decisive"]:
+        weight = " (not decisive: this study was not expected to settle it)"
     measured = with_interval(row["estimate"], row["low"], row["high"])
     region = f"({number(row['region_low'])}, {number(row['region_high'])})"
     holding, against = mine.loc["claim"], mine.loc["rival"]

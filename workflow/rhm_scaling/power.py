@@ -1,13 +1,15 @@
 """Power, before anything is trained: verdicts on synthetic curves that obey a claim, or its rival.
 
-Curves (`assumed`) get the scatter of rule draws and of single points, and go through the very rules
-that decide measured curves. So they say how wide intervals will be, and how often a study of some
-design decides rightly.
+Curves (`assumed`) get the scatter of rule draws and of single points, and each network a factor of
+its sizes and a sharpness of its transitions, which theory leaves open. They go through the very
+rules that decide measured curves. So they say how wide intervals will be, and how often a study of
+some design decides rightly; a criterion that hangs on what is open shows here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -15,9 +17,9 @@ from numpy.typing import NDArray
 
 from .assumed import obeying
 from .claims import decided, expected
-from .evidence import Evidence, common_draws
+from .evidence import Evidence
 from .fields import ClaimName
-from .verdicts import AGREES, VERDICTS, together
+from .verdicts import AGREES, DISAGREES, VERDICTS, Weight, together
 
 Array = NDArray[np.float64]
 
@@ -25,9 +27,14 @@ STUDIES = 20
 # Scatter of networks in the reference results: of a rule draw's sizes over predicted ones, and of
 # the loss of a single point, both in logarithms
 OF_DRAWS, OF_POINTS = 0.25, 0.15
+OF_FACTORS, OF_SHARPNESS = 0.25, 0.3  # the same of networks
 ENOUGH = 0.5  # of the studies in which the claim holds, for a criterion to be decisive
+RARE = 0.1  # of these may disagree, for a criterion to be sound
 WHOLE = "claim"  # in place of a criterion: the verdict on the claim
-COLUMNS = [*("claim", "criterion", "assumed", "studies", "decisive", "half_width"), *VERDICTS]
+COLUMNS = [
+    *("claim", "criterion", "assumed", "studies", "decisive", "sound", "half_width"),
+    *VERDICTS,
+]
 
 
 def power(
@@ -49,8 +56,9 @@ def power(
     -------
     DataFrame
         Columns `COLUMNS`: the median half-width of the intervals and the shares of the verdicts
-        over studies in which the claim (or its rival) holds. A criterion is decisive if it agrees
-        in `ENOUGH` of those in which the claim holds. `WHOLE` is the verdict on the claim.
+        over studies in which the claim (or its rival) holds. Of those in which the claim holds, a
+        sound criterion disagrees in `RARE` ones at most, and a decisive one agrees in `ENOUGH`.
+        `WHOLE` is the verdict on the claim.
     """
     generator = np.random.Generator(np.random.Philox(seed))
 
@@ -58,25 +66,28 @@ def power(
         moved = np.full(len(sizes), np.exp(OF_DRAWS * generator.standard_normal()))
         return moved, np.exp(OF_POINTS * generator.standard_normal(len(sizes)))
 
+    def network() -> tuple[float, float]:
+        shift, sharpening = np.exp([OF_FACTORS, OF_SHARPNESS] * generator.standard_normal(2))
+        return float(shift), float(sharpening)
+
     known = expected(name, design)
     names = [criterion.name for criterion in known]
     rows, wholes = [], []
     for assumed in ("claim", "rival"):
         for study in range(studies):
-            curves = obeying(name, assumed == "claim", design, scatter)
-            for of_what, finding in zip(names, decided(name, curves, common_draws(curves), known)):
+            curves = obeying(name, assumed == "claim", design, scatter, network)
+            for of_what, finding in zip(names, decided(name, curves, known)):
                 half = (finding.high - finding.low) / 2
                 rows.append((of_what, assumed, study, half, finding.verdict))
     columns = ["criterion", "assumed", "study", "half_width", "verdict"]
     table = pd.DataFrame(rows, columns=columns)
-    holding = table[table["assumed"] == "claim"]
-    right = (holding["verdict"] == AGREES).groupby(holding["criterion"]).mean()
-    table["decisive"] = table["criterion"].map(right >= ENOUGH)
+    weights = _weights(table[table["assumed"] == "claim"])
     for (if_what, number), group in table.groupby(["assumed", "study"], sort=False):
-        verdict = together(zip(group["verdict"], group["decisive"]))
-        wholes.append((WHOLE, if_what, number, np.nan, verdict, True))
+        verdict = together(zip(group["verdict"], group["criterion"].map(weights)))
+        wholes.append((WHOLE, if_what, number, np.nan, verdict))
     table = pd.concat([table, pd.DataFrame(wholes, columns=table.columns)])
     summed = []
+    weights[WHOLE] = Weight(decisive=True, sound=True)
     for (what, if_what), group in table.groupby(["criterion", "assumed"], sort=False):
         shares = {v: float((group["verdict"] == v).mean()) for v in VERDICTS}
         summed.append(
@@ -85,7 +96,7 @@ def power(
                 "criterion": what,
                 "assumed": if_what,
                 "studies": len(group),
-                "decisive": bool(group["decisive"].all()),
+                **asdict(weights[str(what)]),
                 "half_width": float(group["half_width"].median()),
                 **shares,
             }
@@ -93,6 +104,18 @@ def power(
     return pd.DataFrame(summed, columns=COLUMNS)
 
 
-def decisive(table: pd.DataFrame) -> dict[str, bool]:
-    """Which criteria are, by name, from the table of `power`."""
-    return {str(name): bool(group.all()) for name, group in table.groupby("criterion")["decisive"]}
+def _weights(holding: pd.DataFrame) -> dict[str, Weight]:
+    """What each criterion counts, from its verdicts where the claim holds."""
+    weights = {}
+    for what, verdicts in holding.groupby("criterion")["verdict"]:
+        sound = bool((verdicts == DISAGREES).mean() <= RARE)
+        weights[str(what)] = Weight(sound and bool((verdicts == AGREES).mean() >= ENOUGH), sound)
+    return weights
+
+
+def weights_of(table: pd.DataFrame) -> dict[str, Weight]:
+    """What each criterion counts, by name, from the table of `power`."""
+    return {
+        str(name): Weight(bool(group["decisive"].all()), bool(group["sound"].all()))
+        for name, group in table.groupby("criterion")
+    }

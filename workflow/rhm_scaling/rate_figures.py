@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -15,6 +16,7 @@ from .figures import MARKERS
 from .learning_rates import LIST_EDGES
 
 _NETWORK = ["grammar", "task", "architecture", "depth"]
+_MOST_TICKS = 6
 
 
 def learning_rates(
@@ -29,8 +31,9 @@ def learning_rates(
     The tables are those of the stage ``rates``, for one experiment.
     """
     networks = list(rates[_NETWORK].drop_duplicates().itertuples(index=False, name=None))
+    columns = 3 if len(coordinates) else 2
     figure, axes = plt.subplots(
-        len(networks), 3, figsize=(11.0, 0.5 + 3.2 * len(networks)), squeeze=False
+        len(networks), columns, figsize=(3.7 * columns, 0.5 + 3.2 * len(networks)), squeeze=False
     )
     for row, network in zip(axes, networks):
         mine, optima, slopes, checks = (
@@ -41,7 +44,8 @@ def learning_rates(
         grammar, _, architecture, depth = network
         row[0].set_title(f"{grammar} {architecture}, depth {depth}, $P={largest}$")
         _optima(row[1], optima, slopes)
-        _coordinates(row[2], checks)
+        if len(coordinates):
+            _coordinates(row[2], checks)
     figure.suptitle(title.replace("$", r"\$"), fontsize="medium")
     sns.despine(figure)
     return figure
@@ -71,6 +75,7 @@ def _losses(axis: Axes, rates: pd.DataFrame, optima: pd.DataFrame) -> None:
     if len(means):  # else everything diverged
         axis.set_ylim(0.8 * means.min(), 1.1 * means.max())  # intervals may leave it
     axis.set(xscale="log", xlabel="learning rate, as configured", ylabel="validation loss (nats)")
+    _only_ticks(axis, rates["lr"])
     axis.legend(loc="best")
 
 
@@ -132,7 +137,8 @@ def _coordinates(axis: Axes, checks: pd.DataFrame) -> None:
 
 
 def _only_ticks(axis: Axes, values: pd.Series) -> None:
-    """Name the values that occur, and no others."""
+    """Name values that occur, no others, and no more than there is room for."""
     shown = sorted(values.unique())
+    shown = shown[:: math.ceil(len(shown) / _MOST_TICKS)]
     axis.set_xticks(shown, [str(value) for value in shown])
     axis.minorticks_off()

@@ -14,9 +14,10 @@ is undetermined
     if the interval holds an edge, if there is no interval, or if at the sizes measured curves that
     obey the claim lie outside themselves (a region may be stated for the limit).
 
-A claim disagrees if one of its criteria does, agrees if all its decisive criteria agree, and else
-is undetermined. A criterion is decisive if a study of this design would probably agree, were the
-claim true: known from theory before anything is trained (`power`).
+A claim disagrees if one of its sound criteria does, agrees if all its decisive criteria agree, and
+else is undetermined. Known from theory before anything is trained (`power`): a criterion is sound
+if a study of this design would hardly ever disagree, were the claim true, and decisive if it is
+sound and would probably agree.
 
 Intervals are Student's, with the jackknife's standard error over rule draws: draws differ more than
 replicas of one draw, and any estimator, also a ratio of fits, can be computed without one of them.
@@ -60,6 +61,8 @@ class Criterion:
         What to change where no estimate can be formed.
     region
         Its edges, where the claim is an inequality.
+    kinds
+        The kinds of networks whose curves it looks at; none named: all.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Criterion:
     rival: float
     lacking: str
     region: tuple[float, float] | None = None
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ class Expectation:
 class Finding:
     """A criterion's estimate, interval and verdict; `needed` says what an open one would take."""
 
+    rule_draws: int
     estimate: float
     low: float
     high: float
@@ -141,23 +146,23 @@ def decide(
     """Estimate, interval and verdict of a criterion from a study's curves and rule draws."""
     if not draws:
         lacking = "rule draws whose trainings do not diverge"
-        return Finding(np.nan, np.nan, np.nan, UNDETERMINED, lacking)
+        return Finding(0, np.nan, np.nan, np.nan, UNDETERMINED, lacking)
     estimate, low, high = jackknife(lambda some: criterion.estimator(curves, some), draws)
     bottom, top = expected.region
     if not np.isfinite(estimate):
-        return Finding(estimate, low, high, UNDETERMINED, criterion.lacking)
+        return Finding(len(draws), estimate, low, high, UNDETERMINED, criterion.lacking)
     if np.isnan(bottom):
-        return Finding(estimate, low, high, UNDETERMINED, criterion.lacking)
+        return Finding(len(draws), estimate, low, high, UNDETERMINED, criterion.lacking)
     if not np.isfinite(high - low):
-        return Finding(estimate, low, high, UNDETERMINED, "at least 2 rule draws")
+        return Finding(len(draws), estimate, low, high, UNDETERMINED, "at least 2 rule draws")
     if expected.prediction <= bottom or expected.prediction >= top:
-        return Finding(estimate, low, high, UNDETERMINED, _TOO_SMALL)
+        return Finding(len(draws), estimate, low, high, UNDETERMINED, _TOO_SMALL)
     if bottom < low and high < top:
-        return Finding(estimate, low, high, AGREES, "")
+        return Finding(len(draws), estimate, low, high, AGREES, "")
     if high < bottom or low > top:
-        return Finding(estimate, low, high, DISAGREES, "")
+        return Finding(len(draws), estimate, low, high, DISAGREES, "")
     half, distance = (high - low) / 2, min(abs(estimate - bottom), abs(estimate - top))
-    return Finding(estimate, low, high, UNDETERMINED, _more(len(draws), half, distance))
+    return Finding(len(draws), estimate, low, high, UNDETERMINED, _more(len(draws), half, distance))
 
 
 def _more(draws: int, half: float, distance: float) -> str:
@@ -171,10 +176,18 @@ def _more(draws: int, half: float, distance: float) -> str:
     return f"about {max(int(np.ceil(needed)), draws + 1)} rule draws"
 
 
-def together(found: Iterable[tuple[str, bool]]) -> str:
-    """The verdict on a claim from those on its criteria, each with whether it is decisive."""
+@dataclass(frozen=True)
+class Weight:
+    """What a criterion's verdict counts: whether it can speak for its claim, and against it."""
+
+    decisive: bool
+    sound: bool
+
+
+def together(found: Iterable[tuple[str, Weight]]) -> str:
+    """The verdict on a claim from those on its criteria, each with its weight."""
     verdicts = list(found)
-    if any(verdict == DISAGREES for verdict, _ in verdicts):
+    if any(verdict == DISAGREES and weight.sound for verdict, weight in verdicts):
         return DISAGREES
-    decisive = [verdict for verdict, counts in verdicts if counts]
+    decisive = [verdict for verdict, weight in verdicts if weight.decisive]
     return AGREES if decisive and all(v == AGREES for v in decisive) else UNDETERMINED

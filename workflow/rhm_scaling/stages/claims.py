@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ import pandas as pd
 
 from ..claims import CLAIMS, decided, expected
 from ..curves import REPLICA_KEY, finite_sizes
-from ..evidence import common_draws, of_study
+from ..evidence import of_study
 from ..learning_rates import at_chosen_rate
-from ..power import decisive
+from ..power import weights_of
 from ..provenance import write_text
 from ..verdicts import together
 
@@ -23,12 +24,11 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
     represented = any(curve["representations"] for curve in stage["curves"])
     layers = pd.read_csv(folder / "representations.csv") if represented else None
     curves = of_study(stage, runs, pd.read_csv(folder / "theory.csv"), layers)
-    draws = common_draws(curves)
     replicas = len(runs[REPLICA_KEY].drop_duplicates())
     known = expected(name, curves)
-    found = decided(name, curves, draws, known)
-    decides = decisive(pd.read_csv(folder / "power.csv"))
-    verdict = together((f.verdict, decides[c.name]) for c, f in zip(known, found))
+    found = decided(name, curves, known)
+    weights = weights_of(pd.read_csv(folder / "power.csv"))
+    verdict = together((f.verdict, weights[c.name]) for c, f in zip(known, found))
     rows = [
         {
             "study": stage["study"],
@@ -45,10 +45,10 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
             "estimate": finding.estimate,
             "low": finding.low,
             "high": finding.high,
-            "rule_draws": len(draws),
+            "rule_draws": finding.rule_draws,
             "replicas": replicas,
             "verdict": finding.verdict,
-            "decisive": decides[criterion.name],
+            **asdict(weights[criterion.name]),
             "needed": finding.needed,
         }
         for (criterion, there), finding in zip(known.items(), found)

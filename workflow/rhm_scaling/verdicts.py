@@ -149,20 +149,22 @@ def decide(
         return Finding(0, np.nan, np.nan, np.nan, UNDETERMINED, lacking)
     estimate, low, high = jackknife(lambda some: criterion.estimator(curves, some), draws)
     bottom, top = expected.region
-    if not np.isfinite(estimate):
-        return Finding(len(draws), estimate, low, high, UNDETERMINED, criterion.lacking)
-    if np.isnan(bottom):
-        return Finding(len(draws), estimate, low, high, UNDETERMINED, criterion.lacking)
+
+    def found(verdict: str, needed: str = "") -> Finding:
+        return Finding(len(draws), estimate, low, high, verdict, needed)
+
+    if not np.isfinite(estimate) or np.isnan(bottom):
+        return found(UNDETERMINED, criterion.lacking)
     if not np.isfinite(high - low):
-        return Finding(len(draws), estimate, low, high, UNDETERMINED, "at least 2 rule draws")
+        return found(UNDETERMINED, "at least 2 rule draws")
     if expected.prediction <= bottom or expected.prediction >= top:
-        return Finding(len(draws), estimate, low, high, UNDETERMINED, _TOO_SMALL)
+        return found(UNDETERMINED, _TOO_SMALL)
     if bottom < low and high < top:
-        return Finding(len(draws), estimate, low, high, AGREES, "")
+        return found(AGREES)
     if high < bottom or low > top:
-        return Finding(len(draws), estimate, low, high, DISAGREES, "")
+        return found(DISAGREES)
     half, distance = (high - low) / 2, min(abs(estimate - bottom), abs(estimate - top))
-    return Finding(len(draws), estimate, low, high, UNDETERMINED, _more(len(draws), half, distance))
+    return found(UNDETERMINED, _more(len(draws), half, distance))
 
 
 def _more(draws: int, half: float, distance: float) -> str:

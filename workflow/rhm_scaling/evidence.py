@@ -211,3 +211,8 @@ def common_draws(curves: Iterable[Evidence]) -> list[int]:
     """Rule draws that every curve has."""
     sets = [set(curve.losses.dropna().index) for curve in curves]
     return sorted(set.intersection(*sets)) if sets else []
+
+
+def of_kinds(curves: Iterable[Evidence], *kinds: str) -> list[Evidence]:
+    """The curves of networks of some kinds of architecture."""
+    return [curve for curve in curves if curve.kind in kinds]

@@ -13,7 +13,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .curves import CURVE_KEY, falls_to
+from .curves import CURVE_KEY, falls_to, rows_of
 from .fields import CLAIM_TASKS, ClaimName
 from .figures import GREY, MARKERS, MEASURE_LABELS, curve_labels
 from .grammar import Parameters
@@ -51,7 +51,7 @@ class Tables:
         colors = sns.color_palette("colorblind", len(labels))
         parts = []
         for (key, label), color, marker in zip(labels.items(), colors, MARKERS * 9):
-            rows = table[(table[CURVE_KEY] == pd.Series(dict(zip(CURVE_KEY, key)))).all(axis=1)]
+            rows = rows_of(table, dict(zip(CURVE_KEY, key)))
             parts.append((label, self.grammars[key[0]], rows, color, marker))
         return parts
 
@@ -262,7 +262,7 @@ def _collapse(axis: Axes, tables: Tables) -> None:
 
 def _mine(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of the same curve in another table."""
-    return table[(table[CURVE_KEY] == rows[CURVE_KEY].iloc[0]).all(axis=1)]
+    return rows_of(table, dict(zip(CURVE_KEY, rows[CURVE_KEY].iloc[0])))
 
 
 def _against_predicted(axis: Axes, tables: Tables) -> None:
@@ -394,7 +394,7 @@ def invariance(table: pd.DataFrame, thresholds: pd.DataFrame, title: str) -> Fig
         squeeze=False,
     )
     for row, (key, label) in zip(axes, labels.items()):
-        mine = table[(table[CURVE_KEY] == pd.Series(dict(zip(CURVE_KEY, key)))).all(axis=1)]
+        mine = rows_of(table, dict(zip(CURVE_KEY, key)))
         steps = _mine(thresholds, mine).set_index("level")["threshold"]
         for axis, level in zip(row, levels):
             cells = mine[mine["level"] == level].pivot_table(

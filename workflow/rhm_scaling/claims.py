@@ -6,17 +6,15 @@ arXiv:2505.07070 (convolutional networks and transformers).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .assumed import obeying
 from .criteria_levels import B1, B2, B3, B4, B5
 from .criteria_zipf import A1, A2, A3, A4
-from .evidence import Evidence, common_draws, of_kinds
+from .evidence import Curves, Evidence, common_draws, of_kinds
 from .fields import CLAIM_TASKS, ClaimName
 from .verdicts import Criterion, Expectation, Finding, decide, expectation
-
-Curves = Sequence[Evidence]
 
 _NETWORKS = ("cnn", "lcn", "fcn", "transformer", "attention")
 
@@ -31,7 +29,7 @@ class Claim:
 
 def of_claim(name: ClaimName, curves: Iterable[Evidence]) -> list[Evidence]:
     """The curves of networks on a claim's task."""
-    return [c for c in curves if c.key["task"] == CLAIM_TASKS[name] and c.kind in _NETWORKS]
+    return [c for c in of_kinds(curves, *_NETWORKS) if c.key["task"] == CLAIM_TASKS[name]]
 
 
 def expected(name: ClaimName, curves: Curves) -> dict[Criterion, Expectation]:
@@ -61,13 +59,9 @@ CLAIMS: dict[ClaimName, Claim] = {
         A1,
     ),
     "A2": Claim(
-        "With Zipf rules the classification error is a power law with exponent a/(1+a).",
-        A2,
+        "With Zipf rules the classification error is a power law with exponent a/(1+a).", A2
     ),
-    "A3": Claim(
-        "The constant of that power law grows exponentially with depth.",
-        A3,
-    ),
+    "A3": Claim("The constant of that power law grows exponentially with depth.", A3),
     "A4": Claim(
         "In next-token prediction, Zipf rules change the local shape of the learning curve, not "
         "its large-scale exponent.",

@@ -5,18 +5,13 @@ They compare growth and exponents, never absolute sizes, which theory predicts u
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
 from .assumed import predicted_exponent
-from .evidence import Evidence, of_kinds
+from .evidence import Curves, Draws, Evidence, of_kinds
 from .slopes import mean, slope
 from .verdicts import Criterion
-
-Curves = Sequence[Evidence]
-Draws = Sequence[int]
 
 _ATTENDING = ("transformer", "attention")
 _DEEPER = "larger P, or max_steps: too few levels are crossed by every rule draw"

@@ -5,19 +5,14 @@ They compare growth and exponents, and absolute sizes in A1 alone, within half a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .evidence import Evidence
+from .evidence import Curves, Draws, Evidence
 from .slopes import mean, slope
 from .theory import classification_exponent
 from .verdicts import Criterion
-
-Curves = Sequence[Evidence]
-Draws = Sequence[int]
 
 _FALLEN = "larger P, or max_steps: too few sizes where the error fell and trainings ended"
 _BESIDE = "the same grammar with uniform rules beside, or other sizes"

@@ -174,6 +174,10 @@ class Evidence:
         return falls_to(self.sizes, self.mean(draws), height)
 
 
+Curves = Sequence[Evidence]
+Draws = Sequence[int]  # rule seeds
+
+
 def fitted_exponent(sizes: Array, losses: Array, inside: NDArray[np.bool_]) -> float:
     """Exponent of the power law that fits losses, ``(sizes,)``, inside a window."""
     return fit_power_law(sizes[inside], losses[inside], _START).exponent

@@ -57,10 +57,19 @@ def test_how_a_row_was_made_is_no_difference(tmp_path: Path) -> None:
     assert list(compare(tmp_path / "first", tmp_path)["verdict"]) == ["identical"]
 
 
-def test_rounding_of_an_exact_number() -> None:
-    assert compare_tables(*doctored("theory", "value", 7, 1 + 1e-9))[0] != "different"
-    verdict, detail = compare_tables(*doctored("theory", "value", 7, 1 + 1e-5))
-    assert verdict == "different" and detail.startswith("column value, row 8:")
+@pytest.mark.parametrize("name", ["theory", "predictions"])
+def test_rounding_of_an_exact_number(name: str) -> None:
+    row = int((table(name)["value"].abs() > 0).idxmax())
+    assert compare_tables(*doctored(name, "value", row, 1 + 1e-9))[0] == NOISE
+    verdict, detail = compare_tables(*doctored(name, "value", row, 1 + 1e-5))
+    assert verdict == "different" and detail.startswith(f"column value, row {row + 1}:")
+
+
+def test_text_in_a_column_that_elsewhere_has_what_is_measured() -> None:
+    first, second = doctored("predictions", "value", 0, 1 + 1e-9)
+    second.loc[3, "prediction"] = "another"
+    verdict, detail = compare_tables(first, second)
+    assert verdict == "different" and detail.startswith("column prediction, row 4:")
 
 
 @pytest.mark.parametrize("name, column", [("curves", "mean"), ("fits", "exponent")])
@@ -81,10 +90,23 @@ def test_exact_columns_have_no_noise() -> None:
     assert verdict == "different" and f"column predicted, row {row + 1}" in detail
 
 
-def test_a_number_without_an_interval_has_no_noise() -> None:
-    first = table("curves").assign(low=np.nan, high=np.nan)
-    second = first.assign(mean=first["mean"] * 1.001)
+def test_a_row_without_an_interval_is_left_to_its_replicas() -> None:
+    first = table("curves")
+    row = first["high"].first_valid_index()
+    second = first.assign(mean=first["mean"] * 2)
+    second.loc[row, ["mean", "low", "high"]] = 10.0
     assert compare_tables(first, second)[0] == "different"
+    second.loc[row, ["low", "high"]] = np.nan
+    assert compare_tables(first, second)[0] == compare_tables(second, first)[0] == NOISE
+
+
+def test_tuned_rates_are_measured() -> None:
+    first = table("curves").assign(rates_tried=3)
+    second = first.assign(lr=first["lr"] * 2)
+    assert compare_tables(first, second)[0] == NOISE
+    runs = table("runs")
+    verdict, detail = compare_tables(runs, runs.assign(lr=runs["lr"] * 2))
+    assert verdict == "different" and detail.startswith("column lr, row 1:")
 
 
 def test_other_replicas_of_the_same_law_are_noise(runs: pd.DataFrame) -> None:
@@ -114,31 +136,38 @@ def test_a_single_replica_tells_no_noise(runs: pd.DataFrame) -> None:
     assert compare_tables(first, second)[0] == NOISE
 
 
-def test_undefined_and_infinite_numbers(runs: pd.DataFrame) -> None:
-    first = runs.assign(recovered_at=np.inf)
-    assert compare_tables(first, first.copy()) == ("identical", "")
-    second = first.copy()
-    second.loc[5, "recovered_at"] = 64.0
-    verdict, detail = compare_tables(first, second)
-    assert verdict == "different" and "column recovered_at, row 6" in detail
-    undefined = runs.assign(recovered_at=np.nan)
-    assert compare_tables(undefined, undefined.copy())[0] == "identical"
-    assert compare_tables(first, undefined)[0] == "different"
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_the_share_without_a_number_is_compared(runs: pd.DataFrame, value: float) -> None:
+    """Of replicas that diverged, or reached something at no size."""
+    cell, each = runs["train_size"] == 7, np.arange(len(runs)) % 16 == 5
+    none = runs.assign(test_error=value)
+    assert compare_tables(none, none.copy())[0] == "identical"
+    assert compare_tables(none, runs)[0] == compare_tables(runs, none)[0] == "different"
+    # one of 16 is noise, in every cell; so is the only number of a cell; a whole cell is not
+    one = runs.assign(test_error=runs["test_error"].mask(each, value))
+    assert compare_tables(runs, one)[0] == compare_tables(one, runs)[0] == NOISE
+    lone = none.assign(test_error=none["test_error"].mask(each, 64.0))
+    assert compare_tables(lone, lone.assign(test_error=lone["test_error"] * 2))[0] == NOISE
+    second = runs.assign(test_error=runs["test_error"].mask(cell, value))
+    verdict, detail = compare_tables(runs, second)
+    assert verdict == "different" and f"column test_error, row {7 * 16 + 1}:" in detail
+    other = runs.assign(test_error=np.nan if np.isinf(value) else np.inf)
+    assert compare_tables(none, other)[0] == "different"
 
 
 def test_other_rows_names_and_text_are_different(runs: pd.DataFrame) -> None:
     assert compare_tables(runs, runs.iloc[:-1]) == ("different", "640 rows against 639")
     assert "columns differ" in compare_tables(runs, runs.drop(columns="bayes_loss"))[1]
     assert "columns differ" in compare_tables(runs, runs[runs.columns[::-1]])[1]
-    for column, value in (("architecture", "transformer"), ("status", "diverged")):
-        second = runs.copy()
-        second.loc[2, column] = value
-        verdict, detail = compare_tables(runs, second)
-        assert verdict == "different" and f"column {column}, row 3: " in detail
+    second = runs.copy()
+    second.loc[2, "architecture"] = "transformer"
+    verdict, detail = compare_tables(runs, second)
+    assert verdict == "different" and "column architecture, row 3: " in detail
     seeds = runs.assign(rule_seed=runs["rule_seed"] + 1)
     assert "column rule_seed, row 1" in compare_tables(runs, seeds)[1]
-    # why a replica stopped is a consequence of what is measured
-    assert compare_tables(runs, runs.assign(stop_reason="max_steps"))[0] == NOISE
+    # how a replica ended is a consequence of what is measured
+    for column, value in (("stop_reason", "max_steps"), ("status", "diverged")):
+        assert compare_tables(runs, runs.assign(**{column: value}))[0] == NOISE
 
 
 def test_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

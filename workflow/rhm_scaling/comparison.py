@@ -10,11 +10,14 @@ within replica noise
     The same rows: equal names, text and exact numbers (to a relative 1e-6, which is rounding).
     What is measured (`MEASURED`) may differ, as far as replicas differ among themselves:
 
-    - where a row has an interval (``low``, ``high``), the two intervals overlap;
+    - where rows have an interval (``low``, ``high``), the two intervals overlap. A row without one
+      is passed over: it sums up replicas that tell no noise, and ``runs.csv`` has them;
     - where rows are replicas or rule draws (they have a ``rule_seed``), the means of every cell,
       which is all of one point, differ by less than two combined standard errors. Chance exceeds
       that in 5 % of the cells; more are accepted until there are so many that chance would have
-      them once in a thousand comparisons. Nowhere may it be more than four;
+      them once in a thousand comparisons. Nowhere may it be more than four. The share of
+      replicas for which a number is undefined or infinite (a training that diverged, a size that
+      was not reached) is compared like a mean;
     - where neither is known, to a relative 1e-6.
 different
     Anything else. The first column and row are named; rows are counted from 1, without the header.
@@ -22,12 +25,13 @@ different
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_string_dtype as _is_text
 from scipy import special
 
 from .crossings import THRESHOLDS
@@ -42,6 +46,8 @@ MEASURED = frozenset(
         *("change", "predicted_smooth"),
         # they follow from the sizes that enter a fit, which follow from what is measured
         *("points", "window_low", "window_high", "predicted_same_fit", "predicted_smooth_fit"),
+        # replicas that did not diverge
+        *("replicas", "rule_draws", "diverged"),
         # of network sizes
         *("estimate", "cells", "fitted", "inside", "draws", "reached", "best_parameters"),
         *("best_excess", "fitted_parameters", "fitted_excess"),
@@ -52,10 +58,10 @@ MEASURED = frozenset(
         *("probe", "probe_low", "probe_high"),
     }
 )
-# text that says why something measured ended where it did
+# what says why something measured ended where it did
 _REASONS = frozenset(
     {
-        *("stop_reason", "window_reason", "converged", "edge"),
+        *("status", "stop_reason", "window_reason", "converged", "edge", "chosen"),
         *("verdict", "claim_verdict", "needed"),
     }
 )
@@ -112,27 +118,35 @@ def compare_tables(first: pd.DataFrame, second: pd.DataFrame) -> tuple[str, str]
         return "different", f"{len(first)} rows against {len(second)}"
     if all(_same(first[name], second[name]).all() for name in columns):
         return "identical", ""
+    measured = _measured(first, second)
     for column in columns:
-        if column in _REASONS or column in MEASURED:
+        if column in _REASONS or column in measured:
             continue
         if wrong := _first(~_close(first[column], second[column])):
             return "different", _at(first, second, column, wrong)
-    for column, noise in _noise(first, second):
+    for column, noise in _noise(first, second, measured):
         if wrong := _first(~noise):
             return "different", _at(first, second, column, wrong)
     return "within replica noise", _largest(first, second)
 
 
-def _noise(first: pd.DataFrame, second: pd.DataFrame) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def _measured(first: pd.DataFrame, second: pd.DataFrame) -> list[str]:
+    """Columns that have what is measured; where their values are text, they name something."""
+    # where a row sums up replicas, theirs is the best of the rates that were tried
+    tuned = {"lr"} if "rates_tried" in first and "rule_seed" not in first else set()
+    shared = [str(column) for column in first if column in MEASURED | tuned]
+    return [name for name in shared if not any(_is_text(table[name]) for table in (first, second))]
+
+
+def _noise(
+    first: pd.DataFrame, second: pd.DataFrame, measured: Iterable[str]
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """For every measured column, which rows agree within the noise."""
-    measured = [column for column in first if column in MEASURED]
     if {"low", "high"} <= set(first):
-        unknown = np.isnan(first[["low", "high"]].to_numpy(float)).any(axis=1)
-        unknown |= np.isnan(second[["low", "high"]].to_numpy(float)).any(axis=1)
-        overlap = (first["low"] <= second["high"]) & (second["low"] <= first["high"])
+        # written so that an unknown end, which is neither above nor below, agrees
+        apart = (first["low"] > second["high"]) | (second["low"] > first["high"])
         for column in measured:
-            close = _close(first[column], second[column])
-            yield column, np.where(unknown, close, overlap)
+            yield column, ~apart.to_numpy()
     elif "rule_seed" in first:
         cell = _cells(first)
         for column in measured:
@@ -153,12 +167,27 @@ def _cells(table: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def _cells_agree(first: pd.Series, second: pd.Series, cell: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which rows are in a cell whose means agree; all, if only the expected share does not."""
+    """Which rows are in a cell whose means agree, and the shares of what is not a finite number."""
     values = pd.DataFrame({"first": first.astype(float), "second": second.astype(float)})
-    # what is undefined or infinite in both agrees; in one only, it never does
     finite: NDArray[np.bool_] = np.isfinite(values.to_numpy()).all(axis=1)
-    matching = finite | _same(first, second)
-    groups = values[finite].groupby(cell[finite])
+    # the only one of several replicas with a number tells no noise
+    numbers = np.bincount(cell[finite], minlength=cell.max() + 1)
+    finite &= ((numbers > 1) | (np.bincount(cell) == 1))[cell]
+    agree = _means_agree(values[finite], cell[finite], cell)
+    for kind in (values.isna(), values == np.inf, values == -np.inf):
+        if kind.any(axis=None):
+            agree &= _means_agree(kind.astype(float), cell, cell)
+    return agree
+
+
+def _means_agree(
+    values: pd.DataFrame, own: NDArray[np.int64], cell: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which rows of `cell` are in one where the means agree of the values, whose cell is `own`.
+
+    All rows, if only the expected share of cells does not.
+    """
+    groups = values.groupby(own)
     error = np.sqrt((groups.var() / groups.count().clip(lower=1)).sum(axis=1, skipna=False))
     gap = (groups["first"].mean() - groups["second"].mean()).abs()
     # a single replica, or equal ones, tell no noise: only rounding is left
@@ -170,7 +199,7 @@ def _cells_agree(first: pd.Series, second: pd.Series, cell: NDArray[np.int64]) -
     # of the binomial distribution: that many or more
     chance = special.betainc(count, len(gap) - count + 1, _SHARE) if count else 1.0
     bad = (beyond if chance < _CHANCE else never)[lambda wrong: wrong].index
-    agree: NDArray[np.bool_] = matching & ~np.isin(cell, bad)
+    agree: NDArray[np.bool_] = ~np.isin(cell, bad)
     return agree
 
 

@@ -77,11 +77,19 @@ def test_intervals_that_overlap(name: str, column: str) -> None:
     first = table(name)
     row = first["high"].first_valid_index()
     width = first.loc[row, "high"] - first.loc[row, "low"]
-    for shift, verdict in ((0.5, NOISE), (1.5, "different")):
+    # once, chance parts two intervals; not by as much as half their width
+    for shift, verdict in ((0.5, NOISE), (1.3, NOISE), (1.7, "different")):
         second = first.copy()
         second.loc[row, [column, "low", "high"]] += shift * width
         assert compare_tables(first, second)[0] == verdict
         assert compare_tables(second, first)[0] == verdict
+
+
+def test_many_intervals_that_do_not_overlap() -> None:
+    first = table("curves")
+    shift = 1.3 * (first["high"] - first["low"])
+    second = first.assign(**{name: first[name] + shift for name in ("mean", "low", "high")})
+    assert compare_tables(first, second)[0] == "different"
 
 
 def test_exact_columns_have_no_noise() -> None:

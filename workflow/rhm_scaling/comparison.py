@@ -11,14 +11,18 @@ within replica noise
     What is measured (`MEASURED`) may differ, as far as replicas differ among themselves:
 
     - where rows have an interval (``low``, ``high``), the two intervals overlap. A row without one
-      is passed over: it sums up replicas that tell no noise, and ``runs.csv`` has them;
+      is passed over: it sums up replicas that tell no noise, and ``runs.csv`` has them. Chance
+      parts 2 % of them (they are estimated from few rule draws), but nowhere if both are half as
+      wide again;
     - where rows are replicas or rule draws (they have a ``rule_seed``), the means of every cell,
-      which is all of one point, differ by less than two combined standard errors. Chance exceeds
-      that in 5 % of the cells; more are accepted until there are so many that chance would have
-      them once in a thousand comparisons. Nowhere may it be more than four. The share of
-      replicas for which a number is undefined or infinite (a training that diverged, a size that
-      was not reached) is compared like a mean;
+      which is all of one point, differ no more than chance lets them in 95 % of the cells (Welch's
+      test), and nowhere more than in one cell of ten thousand. The share of replicas for which a
+      number is undefined or infinite (a training that diverged, a size that was not reached) is
+      compared like a mean;
     - where neither is known, to a relative 1e-6.
+
+    More intervals or cells than chance sets apart are accepted until there are so many that it
+    would have them once in a thousand comparisons.
 different
     Anything else. The first column and row are named; rows are counted from 1, without the header.
 """
@@ -66,9 +70,9 @@ _REASONS = frozenset(
     }
 )
 _ROUNDING = 1e-6
-_ERRORS, _SHARE = 2.0, 0.05  # combined standard errors, and the share of cells beyond them
-_CHANCE = 1e-3  # of so many cells beyond
-_NEVER = 4.0  # combined standard errors
+_SHARE, _NEVER = 0.05, 1e-4  # of cells, that chance sets so far apart
+_PARTED, _WIDER = 0.02, 1.5  # share of intervals that chance parts, and how wide it parts none
+_CHANCE = 1e-3  # of so many beyond
 
 
 def compare(first: Path, second: Path) -> pd.DataFrame:
@@ -143,10 +147,9 @@ def _noise(
 ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """For every measured column, which rows agree within the noise."""
     if {"low", "high"} <= set(first):
-        # written so that an unknown end, which is neither above nor below, agrees
-        apart = (first["low"] > second["high"]) | (second["low"] > first["high"])
+        bad = _bad(_apart(first, second), _apart(first, second, _WIDER), _PARTED)
         for column in measured:
-            yield column, ~apart.to_numpy()
+            yield column, ~bad
     elif "rule_seed" in first:
         cell = _cells(first)
         for column in measured:
@@ -154,6 +157,22 @@ def _noise(
     else:
         for column in measured:
             yield column, _close(first[column], second[column])
+
+
+def _apart(first: pd.DataFrame, second: pd.DataFrame, wider: float = 1.0) -> NDArray[np.bool_]:
+    """Which rows have intervals that do not overlap, both made wider; not where one is unknown."""
+    middle = (first["low"] + first["high"] - second["low"] - second["high"]) / 2
+    reach = (first["high"] - first["low"] + second["high"] - second["low"]) / 2
+    apart: NDArray[np.bool_] = (middle.abs() > wider * reach).to_numpy()
+    return apart
+
+
+def _bad(beyond: NDArray[np.bool_], never: NDArray[np.bool_], share: float) -> NDArray[np.bool_]:
+    """Which differ too much: what is beyond, if it is more than its share, else what never is."""
+    count = int(beyond.sum())
+    # of the binomial distribution: that many or more
+    chance = special.betainc(count, len(beyond) - count + 1, share) if count else 1.0
+    return beyond if chance < _CHANCE else never
 
 
 def _cells(table: pd.DataFrame) -> NDArray[np.int64]:
@@ -188,18 +207,16 @@ def _means_agree(
     All rows, if only the expected share of cells does not.
     """
     groups = values.groupby(own)
-    error = np.sqrt((groups.var() / groups.count().clip(lower=1)).sum(axis=1, skipna=False))
     gap = (groups["first"].mean() - groups["second"].mean()).abs()
+    errors = groups.var() / groups.count().clip(lower=1)
+    error = np.sqrt(errors.sum(axis=1, skipna=False))
+    freedom = error**4 / (errors**2 / (groups.count() - 1)).sum(axis=1)
+    chance = 2 * special.stdtr(freedom, -gap / error)
     # a single replica, or equal ones, tell no noise: only rounding is left
-    unknown = ~(error > 0)
-    scale = _ROUNDING * groups["first"].mean().abs() + 1e-12
-    beyond = (gap > _ERRORS * error).where(~unknown, gap > scale)
-    never = (gap > _NEVER * error).where(~unknown, gap > scale)
-    count = int(beyond.sum())
-    # of the binomial distribution: that many or more
-    chance = special.betainc(count, len(gap) - count + 1, _SHARE) if count else 1.0
-    bad = (beyond if chance < _CHANCE else never)[lambda wrong: wrong].index
-    agree: NDArray[np.bool_] = ~np.isin(cell, bad)
+    known = error > 0
+    apart = gap > _ROUNDING * groups["first"].mean().abs() + 1e-12
+    beyond, never = (np.where(known, chance < least, apart) for least in (_SHARE, _NEVER))
+    agree: NDArray[np.bool_] = ~np.isin(cell, gap.index[_bad(beyond, never, _SHARE)])
     return agree
 
 

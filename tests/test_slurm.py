@@ -84,7 +84,8 @@ class Run:
     def jobs(self, *states: str) -> list[Job]:
         """Jobs of this project that train, in these states."""
         train = re.compile("rule_make_batch_wildcards_soak_learn-")
-        mine = [job for job in self.cluster.jobs() if job.name and job.name in self.said]
+        said = self.said
+        mine = [job for job in self.cluster.jobs() if job.name and job.name in said]
         return [job for job in mine if train.match(job.comment) and job.state in states]
 
     def until(self, what: Callable[[], bool], seconds: float = 120) -> None:

@@ -12,8 +12,8 @@ within replica noise
 
     - where rows have an interval (``low``, ``high``), the two intervals overlap. A row without one
       is passed over: it sums up replicas that tell no noise, and ``runs.csv`` has them. Chance
-      parts 2 % of them (they are estimated from few rule draws), but nowhere if both are half as
-      wide again;
+      parts 2 % of the intervals, which are estimated from few rule draws, but none if they are
+      made half as wide again;
     - where rows are replicas or rule draws (they have a ``rule_seed``), the means of every cell,
       which is all of one point, differ no more than chance lets them in 95 % of the cells (Welch's
       test), and nowhere more than in one cell of ten thousand. The share of replicas for which a
@@ -35,7 +35,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_string_dtype as _is_text
 from scipy import special
 
 from .crossings import THRESHOLDS
@@ -139,7 +138,8 @@ def _measured(first: pd.DataFrame, second: pd.DataFrame) -> list[str]:
     # where a row sums up replicas, theirs is the best of the rates that were tried
     tuned = {"lr"} if "rates_tried" in first and "rule_seed" not in first else set()
     shared = [str(column) for column in first if column in MEASURED | tuned]
-    return [name for name in shared if not any(_is_text(table[name]) for table in (first, second))]
+    is_text = pd.api.types.is_string_dtype
+    return [name for name in shared if not (is_text(first[name]) or is_text(second[name]))]
 
 
 def _noise(
@@ -178,7 +178,7 @@ def _bad(beyond: NDArray[np.bool_], never: NDArray[np.bool_], share: float) -> N
 def _cells(table: pd.DataFrame) -> NDArray[np.int64]:
     """The number of each replica's cell."""
     # exact numbers belong to a replica's own data, not to the name of its cell
-    own = {*REPLICA_KEY, *MEASURED, *_REASONS, "bayes_loss", "overlap", "predicted", "status"}
+    own = {*REPLICA_KEY, *MEASURED, *_REASONS, "bayes_loss", "overlap", "predicted"}
     own |= {"height", *THRESHOLDS}
     names = [column for column in table if column not in own]
     number: NDArray[np.int64] = np.asarray(table.groupby(names, dropna=False).ngroup(), np.int64)
@@ -192,21 +192,16 @@ def _cells_agree(first: pd.Series, second: pd.Series, cell: NDArray[np.int64]) -
     # the only one of several replicas with a number tells no noise
     numbers = np.bincount(cell[finite], minlength=cell.max() + 1)
     finite &= ((numbers > 1) | (np.bincount(cell) == 1))[cell]
-    agree = _means_agree(values[finite], cell[finite], cell)
+    bad = [_bad_cells(values[finite], cell[finite])]
     for kind in (values.isna(), values == np.inf, values == -np.inf):
-        if kind.any(axis=None):
-            agree &= _means_agree(kind.astype(float), cell, cell)
+        bad.append(_bad_cells(kind.astype(float), cell))
+    agree: NDArray[np.bool_] = ~np.isin(cell, np.concatenate(bad))
     return agree
 
 
-def _means_agree(
-    values: pd.DataFrame, own: NDArray[np.int64], cell: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Which rows of `cell` are in one where the means agree of the values, whose cell is `own`.
-
-    All rows, if only the expected share of cells does not.
-    """
-    groups = values.groupby(own)
+def _bad_cells(values: pd.DataFrame, cell: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Cells in which the means of both columns differ; none, if only the expected share does."""
+    groups = values.groupby(cell)
     gap = (groups["first"].mean() - groups["second"].mean()).abs()
     errors = groups.var() / groups.count().clip(lower=1)
     error = np.sqrt(errors.sum(axis=1, skipna=False))
@@ -216,8 +211,7 @@ def _means_agree(
     known = error > 0
     apart = gap > _ROUNDING * groups["first"].mean().abs() + 1e-12
     beyond, never = (np.where(known, chance < least, apart) for least in (_SHARE, _NEVER))
-    agree: NDArray[np.bool_] = ~np.isin(cell, gap.index[_bad(beyond, never, _SHARE)])
-    return agree
+    return gap.index.to_numpy(np.int64)[_bad(beyond, never, _SHARE)]
 
 
 def _same(first: pd.Series, second: pd.Series) -> NDArray[np.bool_]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from .grammar import Grammar, Parameters
 from .provenance import identity
+from .texts import short
 
 _MOST = 2**16  # symbols of a level, tokens of a sentence
 _MOST_NUMBERS = 2**25  # in the rules of a level, which is as long as its longest list
@@ -77,10 +78,12 @@ def user_grammar(text: str) -> Grammar:
 
 def _parsed(text: str) -> dict[str, Any]:
     def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        if len(set(keys)) < len(keys):
-            raise ValueError(f"a key is given twice among {', '.join(keys)}")
-        return dict(pairs)
+        found: dict[str, Any] = {}
+        for key, inner in pairs:
+            if key in found:
+                raise ValueError(f"{short(key)}: is given twice; remove one")
+            found[key] = inner
+        return found
 
     try:
         value = json.loads(text, object_pairs_hook=distinct)
@@ -88,7 +91,7 @@ def _parsed(text: str) -> dict[str, Any]:
         raise ValueError("nested too deeply") from error
     known = {"parameters", "v", "rules", "probabilities", "root"}
     if not isinstance(value, dict) or (unknown := sorted(set(value) - known)):
-        what = f"{unknown[0]}: unknown key" if isinstance(value, dict) else "not an object"
+        what = f"{short(unknown[0])}: unknown key" if isinstance(value, dict) else "not an object"
         raise ValueError(f"{what}; the keys are v, rules, probabilities and root")
     return value
 
@@ -101,7 +104,7 @@ def _grammar(value: dict[str, Any]) -> Grammar:
     if not isinstance(tables, dict) or not tables:
         raise ValueError('rules: must hold the levels "1", "2", ...')
     if list(tables) != [str(level) for level in range(1, len(tables) + 1)]:
-        raise ValueError(f'rules: levels must be "1", "2", ... in order, not {list(tables)}')
+        raise ValueError(f'rules: levels must be "1", "2", ... in order, not {short(list(tables))}')
     if 2 ** min(len(tables), _MOST) > _MOST:  # before anything is as long as a level
         raise ValueError(f"rules: sentences of at least 2**{len(tables)} tokens; take fewer levels")
     rules, probabilities = _read_rules(v, tables, value.get("probabilities", {}))

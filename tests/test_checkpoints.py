@@ -248,7 +248,8 @@ def test_a_job_goes_on_on_another_node_and_removes_its_checkpoints_from_both_dis
     assert (status, errors) == (0, [])
     lines = log.read_text(encoding="utf-8")
     first, second = (line for line in lines.splitlines() if "goes on at step" in line)
-    assert str(node) in first
+    step = int(first.split()[-1])
+    assert (str(node) in first) == (step % 10 != 0)  # every tenth goes beside the product
     assert "disturbed" in second
     assert not any(other.iterdir())
     assert sorted(path.name for path in folder.iterdir()) == sorted(

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
-from rhm_scaling.claim_figures import Tables, claim
+from rhm_scaling.claim_figures import claim
+from rhm_scaling.claim_panels import Tables
 from rhm_scaling.fields import CLAIM_TASKS, ClaimName
 from rhm_scaling.grammar import Parameters
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rhm_scaling.claim_figures import Tables, claim
+from rhm_scaling.claim_figures import claim
+from rhm_scaling.claim_panels import Tables
 from rhm_scaling.claims import CLAIMS
 from rhm_scaling.claims_page import Decided, claims_table, number, page
 from rhm_scaling.fields import CLAIM_TASKS, ClaimName

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..claim_figures import Tables, claim, invariance
+from ..claim_figures import claim, invariance
+from ..claim_panels import Tables
 from ..figures import learning_curves, local_exponents, recoveries, save, style
 from ..grammar import Parameters
 from ..provenance import write_text

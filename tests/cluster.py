@@ -118,7 +118,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def wipe_out(find: Callable[[], Iterable[psutil.Process]]) -> None:
-    """Kill processes and their descendants as one.
+    """Kill processes and their descendants as one; return when they are dead.
 
     All are halted before the first is killed: none sees another one end or starts a new one.
     """
@@ -137,6 +137,16 @@ def wipe_out(find: Callable[[], Iterable[psutil.Process]]) -> None:
     for process in halted:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
+    if not poll(lambda: all(map(dead, halted)), seconds=10):
+        raise ClusterError("killed processes go on")
+
+
+def dead(process: psutil.Process) -> bool:
+    """Whether a process has ended, though its parent may not know."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def poll(ready: Callable[[], bool], seconds: float) -> bool:

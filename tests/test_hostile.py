@@ -379,7 +379,7 @@ HUGE = {"v": 3, "rules": {"1": [[[0, 1]]]}, "root": [10**400]}
         (json.dumps(HOLLOW), "experiments.e.train_sizes: the thresholds of so large a grammar"),
         (json.dumps(DEEP), "experiments.e.train_sizes: the thresholds of so large a grammar"),
         (json.dumps(HUGE), "grammars.mine.file: mine.json: "),
-        ('{"a\\nb": 1, "a\\nb": 2}', "grammars.mine.file: mine.json: 'a"),
+        ('{"a\\nb": 1, "a\\nb": 2}', "grammars.mine.file: mine.json: 'a\\nb': is given twice"),
         ('{"\\u001b[2J": 1}', "grammars.mine.file: mine.json: "),
         ("[" * 100_000, "grammars.mine.file: mine.json: nested too deeply"),
         ('{"v": 1e999}', "grammars.mine.file: mine.json: v: "),

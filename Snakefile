@@ -73,7 +73,7 @@ rule datasets:
 
 rule theory:
     input:
-        stages("theory_table", "theory_figures"),
+        stages("tabulate_theory", "draw_theory"),
 
 
 rule models:
@@ -84,17 +84,17 @@ rule models:
 
 rule curves:
     input:
-        stages("curves"),
+        stages("aggregate_curves"),
 
 
 rule fits:
     input:
-        stages("fits"),
+        stages("fit_curves"),
 
 
 rule figures:
     input:
-        stages("theory_figures", "figures"),
+        stages("draw_theory", "draw_figures"),
 
 
 if MACHINE.batched:

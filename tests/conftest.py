@@ -18,11 +18,11 @@ import pandas as pd
 import pytest
 import torch
 
-from rhm_scaling.cells import Plan
-from rhm_scaling.grammar import Grammar, Parameters
-from rhm_scaling.grammar_files import user_grammar
-from rhm_scaling.products import Product
-from rhm_scaling.reading import load_study
+from rhm_scaling.grammar.json_file import user_grammar
+from rhm_scaling.grammar.model import Grammar, Parameters
+from rhm_scaling.study.artifacts import Product
+from rhm_scaling.study.plan import Plan
+from rhm_scaling.study.reading import load_study
 
 ROOT = Path(__file__).parents[1]
 TINY = "config/studies/tiny.yaml"

@@ -5,8 +5,8 @@ starts. Writes the products below ``results/store/`` and, once all are made, a r
 runs such a job, this is all that is read of the workflow.
 """
 
-from rhm_scaling.batches import Batch
-from rhm_scaling.settings import Cluster
+from rhm_scaling.run.batches import Batch
+from rhm_scaling.run.machine import Cluster
 
 # on this machine, there are no other limits than Snakemake's own
 CLUSTER = MACHINE.cluster or Cluster(memory_mb=10**9, minutes=10**9)

@@ -6,8 +6,8 @@ Reads the study's YAML file and the records in ``results/``. Writes ``study.json
 
 from pathlib import Path
 
-from rhm_scaling.planning import machine_or_exit, plan_or_exit
-from rhm_scaling.takeover import settle, take_over
+from rhm_scaling.run.planning import machine_or_exit, plan_or_exit
+from rhm_scaling.run.locks import settle, take_over
 
 MACHINE = machine_or_exit(config)
 # where a cluster runs a batch, the batch's description says all

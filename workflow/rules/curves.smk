@@ -11,19 +11,19 @@ Reads the theory of every rule draw, and the blocks. Writes ``theory.csv``, ``pr
 
 rule tabulate_theory:
     input:
-        stage_sources("theory_table"),
+        stage_sources("tabulate_theory"),
     output:
         table("theory"),
         FOLDER / "predictions.csv",
-        record=STAGES["theory_table"].record,
+        record=STAGES["tabulate_theory"].record,
     log:
-        STAGES["theory_table"].log,
+        STAGES["tabulate_theory"].log,
     priority: FIRST
     conda:
         "../../envs/environment.yaml"
     params:
-        file=STAGES["theory_table"].file,
-        identity=STAGES["theory_table"].identity,
+        file=STAGES["tabulate_theory"].file,
+        identity=STAGES["tabulate_theory"].identity,
     message:
         "Tabulating the theory"
     shell:
@@ -33,17 +33,17 @@ rule tabulate_theory:
 
 rule gather_runs:
     input:
-        stage_sources("runs"),
+        stage_sources("gather_runs"),
     output:
         table("runs"),
-        record=STAGES["runs"].record,
+        record=STAGES["gather_runs"].record,
     log:
-        STAGES["runs"].log,
+        STAGES["gather_runs"].log,
     conda:
         "../../envs/environment.yaml"
     params:
-        file=STAGES["runs"].file,
-        identity=STAGES["runs"].identity,
+        file=STAGES["gather_runs"].file,
+        identity=STAGES["gather_runs"].identity,
     message:
         "Gathering the rows of all replicas"
     shell:
@@ -53,17 +53,17 @@ rule gather_runs:
 
 rule aggregate_curves:
     input:
-        stage_sources("curves"),
+        stage_sources("aggregate_curves"),
     output:
         table("curves"),
-        record=STAGES["curves"].record,
+        record=STAGES["aggregate_curves"].record,
     log:
-        STAGES["curves"].log,
+        STAGES["aggregate_curves"].log,
     conda:
         "../../envs/environment.yaml"
     params:
-        file=STAGES["curves"].file,
-        identity=STAGES["curves"].identity,
+        file=STAGES["aggregate_curves"].file,
+        identity=STAGES["aggregate_curves"].identity,
     message:
         "Averaging learning curves"
     shell:
@@ -73,18 +73,18 @@ rule aggregate_curves:
 
 rule fit_curves:
     input:
-        stage_sources("fits"),
+        stage_sources("fit_curves"),
     output:
         table("fits"),
         FOLDER / "local_exponents.csv",
-        record=STAGES["fits"].record,
+        record=STAGES["fit_curves"].record,
     log:
-        STAGES["fits"].log,
+        STAGES["fit_curves"].log,
     conda:
         "../../envs/environment.yaml"
     params:
-        file=STAGES["fits"].file,
-        identity=STAGES["fits"].identity,
+        file=STAGES["fit_curves"].file,
+        identity=STAGES["fit_curves"].identity,
     message:
         "Fitting exponents"
     shell:
@@ -94,18 +94,18 @@ rule fit_curves:
 
 rule find_crossings:
     input:
-        stage_sources("crossings"),
+        stage_sources("find_crossings"),
     output:
         FOLDER / "crossings.csv",
         table("thresholds"),
-        record=STAGES["crossings"].record,
+        record=STAGES["find_crossings"].record,
     log:
-        STAGES["crossings"].log,
+        STAGES["find_crossings"].log,
     conda:
         "../../envs/environment.yaml"
     params:
-        file=STAGES["crossings"].file,
-        identity=STAGES["crossings"].identity,
+        file=STAGES["find_crossings"].file,
+        identity=STAGES["find_crossings"].identity,
     message:
         "Finding the sizes at which levels are learnt"
     shell:
@@ -115,18 +115,18 @@ rule find_crossings:
 
 rule measure_representations:
     input:
-        stage_sources("representations"),
+        stage_sources("measure_representations"),
     output:
         FOLDER / "representations.csv",
         table("invariance"),
-        record=STAGES["representations"].record,
+        record=STAGES["measure_representations"].record,
     log:
-        STAGES["representations"].log,
+        STAGES["measure_representations"].log,
     conda:
         "../../envs/environment.yaml"
     params:
-        file=STAGES["representations"].file,
-        identity=STAGES["representations"].identity,
+        file=STAGES["measure_representations"].file,
+        identity=STAGES["measure_representations"].identity,
     message:
         "Measuring what hidden layers distinguish"
     shell:
@@ -136,18 +136,18 @@ rule measure_representations:
 
 rule foretell_verdict:
     input:
-        stage_sources("power"),
+        stage_sources("foretell_verdict"),
     output:
         table("power"),
-        record=STAGES["power"].record,
+        record=STAGES["foretell_verdict"].record,
     log:
-        STAGES["power"].log,
+        STAGES["foretell_verdict"].log,
     priority: FIRST
     conda:
         "../../envs/environment.yaml"
     params:
-        file=STAGES["power"].file,
-        identity=STAGES["power"].identity,
+        file=STAGES["foretell_verdict"].file,
+        identity=STAGES["foretell_verdict"].identity,
     message:
         "Finding how likely the study is to decide its claim"
     shell:
@@ -157,17 +157,17 @@ rule foretell_verdict:
 
 rule decide_claim:
     input:
-        stage_sources("claims"),
+        stage_sources("decide_claim"),
     output:
         table("claims"),
-        record=STAGES["claims"].record,
+        record=STAGES["decide_claim"].record,
     log:
-        STAGES["claims"].log,
+        STAGES["decide_claim"].log,
     conda:
         "../../envs/environment.yaml"
     params:
-        file=STAGES["claims"].file,
-        identity=STAGES["claims"].identity,
+        file=STAGES["decide_claim"].file,
+        identity=STAGES["decide_claim"].identity,
     message:
         "Deciding the claim"
     shell:
@@ -177,17 +177,17 @@ rule decide_claim:
 
 rule write_guide:
     input:
-        stage_sources("guide"),
+        stage_sources("write_guide"),
     output:
         FOLDER / "guide.md",
-        record=STAGES["guide"].record,
+        record=STAGES["write_guide"].record,
     log:
-        STAGES["guide"].log,
+        STAGES["write_guide"].log,
     conda:
         "../../envs/environment.yaml"
     params:
-        file=STAGES["guide"].file,
-        identity=STAGES["guide"].identity,
+        file=STAGES["write_guide"].file,
+        identity=STAGES["write_guide"].identity,
     message:
         "Writing the study's guide"
     shell:
@@ -197,18 +197,18 @@ rule write_guide:
 
 rule gather_recovery:
     input:
-        stage_sources("recovery"),
+        stage_sources("gather_recovery"),
     output:
         FOLDER / "recovery.csv",
         table("recovered_at"),
-        record=STAGES["recovery"].record,
+        record=STAGES["gather_recovery"].record,
     log:
-        STAGES["recovery"].log,
+        STAGES["gather_recovery"].log,
     conda:
         "../../envs/environment.yaml"
     params:
-        file=STAGES["recovery"].file,
-        identity=STAGES["recovery"].identity,
+        file=STAGES["gather_recovery"].file,
+        identity=STAGES["gather_recovery"].identity,
     message:
         "Gathering what was recovered by counting"
     shell:
@@ -218,20 +218,20 @@ rule gather_recovery:
 
 rule compare_rates:
     input:
-        stage_sources("rates"),
+        stage_sources("compare_rates"),
     output:
         FOLDER / "rates.csv",
         table("best_rates"),
         FOLDER / "rate_scaling.csv",
         FOLDER / "coordinates.csv",
-        record=STAGES["rates"].record,
+        record=STAGES["compare_rates"].record,
     log:
-        STAGES["rates"].log,
+        STAGES["compare_rates"].log,
     conda:
         "../../envs/environment.yaml"
     params:
-        file=STAGES["rates"].file,
-        identity=STAGES["rates"].identity,
+        file=STAGES["compare_rates"].file,
+        identity=STAGES["compare_rates"].identity,
     message:
         "Comparing learning rates"
     shell:
@@ -241,21 +241,21 @@ rule compare_rates:
 
 rule compare_sizes:
     input:
-        stage_sources("scaling"),
+        stage_sources("compare_sizes"),
     output:
         table("sizes"),
         table("scaling"),
         FOLDER / "compute.csv",
         table("frontier"),
         table("levels"),
-        record=STAGES["scaling"].record,
+        record=STAGES["compare_sizes"].record,
     log:
-        STAGES["scaling"].log,
+        STAGES["compare_sizes"].log,
     conda:
         "../../envs/environment.yaml"
     params:
-        file=STAGES["scaling"].file,
-        identity=STAGES["scaling"].identity,
+        file=STAGES["compare_sizes"].file,
+        identity=STAGES["compare_sizes"].identity,
     message:
         "Comparing network sizes"
     shell:

@@ -6,18 +6,18 @@ Reads the study's tables. Writes ``results/<study>/figures/``.
 
 rule draw_theory:
     input:
-        stage_sources("theory_figures"),
+        stage_sources("draw_theory"),
     output:
-        figures("theory_figures"),
-        record=STAGES["theory_figures"].record,
+        figures("draw_theory"),
+        record=STAGES["draw_theory"].record,
     log:
-        STAGES["theory_figures"].log,
+        STAGES["draw_theory"].log,
     priority: FIRST
     conda:
         "../../envs/environment.yaml"
     params:
-        file=STAGES["theory_figures"].file,
-        identity=STAGES["theory_figures"].identity,
+        file=STAGES["draw_theory"].file,
+        identity=STAGES["draw_theory"].identity,
     message:
         "Drawing the theory"
     shell:
@@ -27,17 +27,17 @@ rule draw_theory:
 
 rule draw_figures:
     input:
-        stage_sources("figures"),
+        stage_sources("draw_figures"),
     output:
-        figures("figures"),
-        record=STAGES["figures"].record,
+        figures("draw_figures"),
+        record=STAGES["draw_figures"].record,
     log:
-        STAGES["figures"].log,
+        STAGES["draw_figures"].log,
     conda:
         "../../envs/environment.yaml"
     params:
-        file=STAGES["figures"].file,
-        identity=STAGES["figures"].identity,
+        file=STAGES["draw_figures"].file,
+        identity=STAGES["draw_figures"].identity,
     message:
         "Drawing the figures"
     shell:

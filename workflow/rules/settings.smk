@@ -6,8 +6,8 @@ from pathlib import Path
 # the library beside this file, installed or not
 sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 
-from rhm_scaling.lifeline import outlive_the_run
-from rhm_scaling.planning import jobs_use_this_library, read_settings_or_exit
+from rhm_scaling.run.lifeline import outlive_the_run
+from rhm_scaling.run.planning import jobs_use_this_library, read_settings_or_exit
 
 read_settings_or_exit(Path(workflow.basedir))
 jobs_use_this_library()

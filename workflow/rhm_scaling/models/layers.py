@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..grammar import Parameters
-from ..tasks import Task, outputs
+from ..grammar.model import Parameters
+from ..grammar.tasks import Task, outputs
 
 OptimizerKind = Literal["sgd", "adam"]
 

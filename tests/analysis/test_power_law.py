@@ -1,0 +1,201 @@
+"""Fits on synthetic curves whose exponents are known: recovery, windows, coverage."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rhm_scaling.analysis import curves, power_law
+
+SIZES = np.array([256, 512, 1024, 2048, 4096], dtype=float)
+
+
+def synthetic(
+    generator: np.random.Generator,
+    exponent: float,
+    draws: int,
+    per_draw: int = 1,
+    spread: float = 0.3,
+    noise: float = 0.1,
+) -> pd.DataFrame:
+    """Replicas of a power law: each rule draw has its own height, slope and points scatter."""
+    rows, index = [], []
+    for rule in range(draws):
+        height = np.exp(spread * generator.standard_normal())
+        slope = exponent + 0.1 * generator.standard_normal()
+        for init in range(per_draw):
+            scatter = np.exp(noise * generator.standard_normal(len(SIZES)))
+            rows.append(height * (SIZES / 1024) ** -slope * scatter)
+            index.append((rule, 0, init))
+    names = ["rule_seed", "sample_seed", "init_seed"]
+    return pd.DataFrame(rows, index=pd.MultiIndex.from_tuples(index, names=names), columns=SIZES)
+
+
+@pytest.mark.parametrize("exponent", [0.2, 0.67, 1.5, 3.0])
+def test_an_exact_power_law_is_recovered(exponent: float) -> None:
+    fit = power_law.fit_power_law(SIZES, 7 * SIZES**-exponent)
+    assert fit.exponent == pytest.approx(exponent, abs=1e-6)
+    assert fit.amplitude == pytest.approx(7, rel=1e-5)
+    assert fit.converged
+
+
+def test_one_outlier_hardly_moves_the_fit() -> None:
+    values = SIZES**-1.0
+    values[1] *= 4
+    robust = power_law.fit_power_law(SIZES, values).exponent
+    least_squares = -np.polyfit(np.log(SIZES), np.log(values), 1)[0]
+    assert abs(robust - 1) < 0.3 * abs(least_squares - 1)
+
+
+def test_too_few_points_are_no_fit() -> None:
+    for values in ([1, 0.5, 0, 0, 0], [np.nan, np.nan, 1, 0.5, np.nan]):
+        fit = power_law.fit_power_law(SIZES, np.array(values, dtype=float))
+        assert np.isnan(fit.exponent)
+        assert not fit.converged
+
+
+@pytest.mark.parametrize(("draws", "per_draw"), [(4, 1), (6, 2)])
+def test_coverage_of_the_interval(draws: int, per_draw: int) -> None:
+    generator = np.random.default_rng(0)
+    trials, hits = 80, 0
+    for trial in range(trials):
+        replicas = synthetic(generator, 1.0, draws, per_draw)
+        _, low, high = power_law.fit_with_interval(SIZES, replicas, seed=trial)
+        hits += low <= 1.0 <= high
+    # nominal 95 %: 76 of 80; three standard deviations below is 70
+    assert hits >= 70
+
+
+def test_the_interval_narrows_with_more_rule_draws() -> None:
+    generator, widths = np.random.default_rng(1), {3: 0.0, 12: 0.0}
+    for trial in range(10):
+        for draws in widths:
+            replicas = synthetic(generator, 1.0, draws)
+            _, low, high = power_law.fit_with_interval(SIZES, replicas, seed=trial)
+            widths[draws] += (high - low) / 10
+    assert widths[12] < widths[3] / 2
+
+
+def test_a_single_replica_has_no_interval() -> None:
+    replicas = synthetic(np.random.default_rng(1), 1.0, 1)
+    fit, low, high = power_law.fit_with_interval(SIZES, replicas, seed=0)
+    assert np.isfinite(fit.exponent)
+    assert np.isnan(low)
+    assert np.isnan(high)
+
+
+def test_one_rule_draw_resamples_its_replicas() -> None:
+    replicas = synthetic(np.random.default_rng(1), 1.0, 1, per_draw=5)
+    fit, low, high = power_law.fit_with_interval(SIZES, replicas, seed=0)
+    assert low < fit.exponent < high
+
+
+def test_a_diverged_replica_leaves_the_rest_of_the_curve() -> None:
+    replicas = synthetic(np.random.default_rng(2), 1.0, 4)
+    full = power_law.fit_with_interval(SIZES, replicas, seed=0)[0].exponent
+    replicas.iloc[0, 2] = np.nan
+    fit, low, high = power_law.fit_with_interval(SIZES, replicas, seed=0)
+    assert fit.exponent == pytest.approx(full, abs=0.1)
+    assert low < fit.exponent < high
+
+
+def table(mean: list[float], exhausted: float = np.inf, resolution: float = 0.0) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "train_size": SIZES,
+            "mean": mean,
+            "chance": 1.0,
+            "resolution": resolution,
+            "exhausted": exhausted,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("curve", "inside", "reason"),
+    [
+        (
+            table([0.4, 0.3, 0.2, 0.1, 0.05]),
+            [1, 1, 1, 1, 1],
+            "256 (first size) to 4096 (last size)",
+        ),
+        (table([0.9, 0.6, 0.4, 0.2, 0.1]), [0, 0, 1, 1, 1], "1024 (below half of chance)"),
+        (table([0.4, 0.2, 0.1, 0.05, 0.02], exhausted=2000), [1, 1, 1, 0, 0], "rules exhausted"),
+        (
+            table([0.4, 0.2, 0.1, 0.01, 0.03], resolution=0.02),
+            [1, 1, 1, 0, 0],
+            "test set too small",
+        ),
+        (table([0.9, 0.9, 0.9, 0.9, 0.9]), [0, 0, 0, 0, 0], "no size lies below half of chance"),
+        (table([np.nan, 0.3, 0.2, 0.1, 0.05]), [0, 1, 1, 1, 1], "from 512"),
+    ],
+)
+def test_windows_and_their_reasons(curve: pd.DataFrame, inside: list[int], reason: str) -> None:
+    window = power_law.fitting_window(curve)
+    np.testing.assert_array_equal(window.inside, np.array(inside, dtype=bool))
+    assert reason in window.reason
+
+
+def test_local_exponents_of_a_power_law() -> None:
+    replicas = synthetic(np.random.default_rng(3), 1.0, 6, noise=0.02)
+    local = power_law.local_exponents(SIZES, replicas, seed=0)
+    assert len(local) == len(SIZES) - 1
+    np.testing.assert_allclose(local["train_size"], np.sqrt(SIZES[:-1] * SIZES[1:]))
+    assert ((local["low"] < 1.0) & (local["high"] > 1.0)).all()
+
+
+def runs(values: list[float], status: str = "ok") -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "train_size": 100,
+            "lr": 0.1,
+            "rates_tried": 1,
+            "rule_seed": range(len(values)),
+            "sample_seed": 0,
+            "init_seed": 0,
+            "status": status,
+            "test_error": values,
+            "test_loss": values,
+            "bayes_loss": 0.0,
+            "overlap": 0.5,
+        }
+    )
+
+
+def test_a_curve_counts_diverged_replicas_and_does_not_average_them() -> None:
+    table = pd.concat([runs([0.2, 0.4]), runs([99.0], "diverged").assign(rule_seed=2)])
+    row = curves.learning_curve(table, "test_error").iloc[0]
+    assert row["mean"] == pytest.approx(0.3)
+    assert row["replicas"] == 2
+    assert row["diverged"] == 1
+    row = curves.learning_curve(runs([9.0, 9.0], "diverged"), "test_error").iloc[0]
+    assert np.isnan(row["mean"])
+    assert row["diverged"] == 2
+
+
+def test_the_interval_of_a_mean_covers_it() -> None:
+    generator = np.random.default_rng(5)
+    hits = 0
+    for _ in range(400):
+        mean, low, high = curves.mean_and_interval(generator.gamma(20, 1 / 20, size=5))
+        assert low < mean < high
+        hits += low <= 1.0 <= high
+    assert 360 <= hits <= 395
+    assert np.isnan(curves.mean_and_interval(np.array([0.3]))[1])
+    assert curves.mean_and_interval(np.zeros(3))[0] == 0
+
+
+def test_replicas_of_one_draw_are_not_independent_of_it() -> None:
+    table = runs([0.2, 0.2, 0.2, 0.4])
+    table["rule_seed"] = [0, 0, 0, 1]
+    np.testing.assert_allclose(curves.cluster_means(table, "test_error"), [0.2, 0.4])
+    table["rule_seed"] = 0
+    np.testing.assert_allclose(curves.cluster_means(table, "test_error"), table["test_error"])
+
+
+def test_where_a_growing_curve_crosses_a_height() -> None:
+    sizes = np.array([10.0, 100.0, 1000.0])
+    assert curves.crossing(sizes, np.array([0.0, 0.25, 0.75]), 0.5) == pytest.approx(10**2.5)
+    assert curves.crossing(sizes, np.array([0.0, 0.5, 0.4]), 0.5) == pytest.approx(100)
+    assert curves.crossing(sizes, np.array([0.0, 0.1, 0.2]), 0.5) == np.inf
+    assert np.isnan(curves.crossing(sizes, np.array([0.6, 0.8, 0.9]), 0.5))
+    assert curves.crossing(sizes, np.array([np.nan, 0.1, np.nan]), 0.5) == np.inf

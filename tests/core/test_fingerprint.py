@@ -1,0 +1,269 @@
+"""Fingerprints follow the meaning of the code that really makes a product."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rhm_scaling.core import fingerprint as fingerprints
+from rhm_scaling.study.architectures import kinds
+
+Edit = Callable[[str, str, str], None]
+PACKAGE = fingerprints.PACKAGE
+
+
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the package, of which the fingerprints are taken."""
+    folder = tmp_path / PACKAGE.name
+    shutil.copytree(PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(fingerprints, "PACKAGE", folder)
+    clear()
+    yield folder
+    clear()
+
+
+@pytest.fixture
+def edit(copy: Path) -> Edit:
+    """Replace text in one of the modules of the copy."""
+
+    def change(module: str, old: str, new: str) -> None:
+        path = copy / f"{module}.py"
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        clear()
+
+    return change
+
+
+def clear() -> None:
+    for function in ("fingerprint", "_read", "_statement", "_effects"):
+        getattr(fingerprints, function).cache_clear()
+
+
+STEPS = [
+    *("draw_grammar", "sample_sentences", "predict_exactly", "solve_grammar"),
+    *("gather_runs", "aggregate_curves", "fit_curves", "compare_sizes", "draw_figures"),
+]
+
+
+def prints() -> dict[str, str]:
+    found = {step: fingerprints.fingerprint(f"steps.{step}:make") for step in STEPS}
+    for kind in kinds():
+        found[kind] = fingerprints.fingerprint("steps.train_block:make", f"models.{kind}:Network")
+    return found
+
+
+@pytest.fixture(scope="module")
+def before() -> dict[str, str]:
+    """Fingerprints of the package as it is."""
+    return prints()
+
+
+def changed(before: dict[str, str]) -> set[str]:
+    return {name for name, value in prints().items() if value != before[name]}
+
+
+MODELS = set(kinds())
+SAMPLED = {"sample_sentences", "solve_grammar", *MODELS}
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "expected"),
+    [
+        ("grammar/model", "# Above this many", "# Over this many", set()),
+        (
+            "grammar/sampling",
+            '"""The first `size` sentences, a chunk at a time."""',
+            '"""Some."""',
+            set(),
+        ),
+        ("models/cnn", "def layers(self, ", "def layers( self, ", set()),
+        ("models/cnn", ".relu_()", ".tanh_()", {"cnn"}),
+        ("models/transformer", "self.up, self.down)", "self.up, -self.down)", {"transformer"}),
+        ("models/lcn", ".relu_()", ".tanh_()", {"lcn"}),
+        ("models/layers", "tril(-1)", "tril(-2)", {"attention", "transformer"}),
+        ("training/loop", "_FIRST_EVALUATION = 8", "_FIRST_EVALUATION = 16", MODELS),
+        ("training/checkpoints", "_SHARED = 10", "_SHARED = 20", MODELS),
+        ("plots/curves", "Agg", "agg", {"draw_figures"}),
+        ("analysis/size_scaling", "_MOST_STEPS = 24", "_MOST_STEPS = 25", {"compare_sizes"}),
+        ("analysis/power_law", "HUBER = 0.1", "HUBER = 0.2", {"fit_curves", "compare_sizes"}),
+        ("grammar/sampling", "CHUNK = 4096", "CHUNK = 8192", SAMPLED),
+        # what a step can never call
+        ("grammar/json_file", "def to_json(", "_UNUSED = 1\n\n\ndef to_json(", set()),
+        ("study/artifacts", "2**10", "2**11", set()),
+        ("study/schema", "= 2048", "= 4096", set()),
+        ("cli/jobs", "default=1", "default=2", set()),
+        # what an error says
+        ("core/errors", "A mistake or a fault", "A fault or a mistake", set()),
+        ("steps/train_block", "not even one network fits", "no network fits", set()),
+        ("steps/files", "delete it and run again", "remove it, then run again", set()),
+    ],
+)
+def test_what_an_edit_touches(
+    before: dict[str, str], edit: Edit, module: str, old: str, new: str, expected: set[str]
+) -> None:
+    edit(module, old, new)
+    assert changed(before) == expected
+
+
+def operators(module: str) -> list[int]:
+    """Places of the arithmetic in the functions of a module that a step can reach."""
+    reached = fingerprints._closure(
+        {
+            ("steps.train_block", place)
+            for place in fingerprints._read("steps.train_block").defined["make"]
+        }
+    )
+    known = fingerprints._read(module)
+    nodes = [
+        node
+        for name, place in reached
+        if name == module
+        for node in ast.walk(known.statements[place])
+    ]
+    said = {id(part) for node in nodes if isinstance(node, ast.Raise) for part in ast.walk(node)}
+    return [
+        node.lineno
+        for node in nodes
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and id(node) not in said
+    ]
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["training/loop", "training/optimizers", "training/batches", "models/layers", "grammar/model"],
+)
+def test_every_product_that_a_training_computes_counts(copy: Path, module: str) -> None:
+    """Wherever a training multiplies, a sum instead is another training."""
+    lines = operators(module.replace("/", "."))
+    assert lines
+    path = copy / f"{module}.py"
+    text = path.read_text(encoding="utf-8")
+    before = fingerprints.fingerprint("steps.train_block:make")
+    for number in set(lines):
+        rows = text.split("\n")
+        if rows[number - 1].count(" * ") != 1:
+            continue
+        rows[number - 1] = rows[number - 1].replace(" * ", " + ")
+        path.write_text("\n".join(rows), encoding="utf-8")
+        clear()
+        assert fingerprints.fingerprint("steps.train_block:make") != before, rows[number - 1]
+
+
+def renamed(folder: Path, old: str, new: str) -> None:
+    """Move a module, and follow it in every import of the package."""
+    source = folder.joinpath(*old.split(".")).with_suffix(".py")
+    target = folder.joinpath(*new.split(".")).with_suffix(".py")
+    target.parent.mkdir(exist_ok=True)
+    (target.parent / "__init__.py").touch()
+    source.rename(target)
+    stem, leaf = old.rsplit(".", 1)
+    name = new.rpartition(".")[2]
+    for path in folder.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if name == leaf:
+            text = re.sub(rf"from (\.|\.\.{stem}\.){leaf} import", f"from ..{new} import", text)
+        else:
+            text = re.sub(rf"\b{leaf}\b", name, text)
+        path.write_text(text, encoding="utf-8")
+    clear()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("training.optimizers", "learning.optimizers"),  # another package
+        ("training.cuda_graph", "training.recorded"),  # a private helper's module
+        ("theory.predicted_curves", "theory.foreseen"),
+        ("core.texts", "core.words"),
+    ],
+)
+def test_a_moved_or_renamed_module_keeps_every_identity(
+    before: dict[str, str], copy: Path, old: str, new: str
+) -> None:
+    renamed(copy, old, new)
+    assert not copy.joinpath(*old.split(".")).with_suffix(".py").exists()
+    assert changed(before) == set()
+
+
+def test_a_function_that_moves_keeps_every_identity(
+    before: dict[str, str], edit: Edit, copy: Path
+) -> None:
+    path = copy / "core" / "files.py"
+    text = path.read_text(encoding="utf-8")
+    start = text.index("def write_text(")
+    end = text.index("def write_if_changed(")
+    (copy / "core" / "written.py").write_text(
+        f"from pathlib import Path\n\nfrom .files import write_aside\n\n\n{text[start:end]}",
+        encoding="utf-8",
+    )
+    edit("core/files", text[start:end], "")
+    edit("core/files", '"""Files that', '"""Some.\n"""\n"""Files that')
+    for module in copy.rglob("*.py"):
+        known = module.read_text(encoding="utf-8")
+        known = known.replace("core.files import write_text", "core.written import write_text")
+        module.write_text(known, encoding="utf-8")
+    clear()
+    same = {"draw_grammar", "gather_runs", "aggregate_curves"}
+    assert not changed(before) & same
+
+
+def test_two_functions_of_one_name_and_one_text_are_told_apart(copy: Path) -> None:
+    folder = copy / "pairs"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "one.py").write_text("def inner(x):\n    return x + 1\n", encoding="utf-8")
+    (folder / "two.py").write_text("def inner(x):\n    return x + 2\n", encoding="utf-8")
+    for name in ("one", "two"):
+        text = f"from .{name} import inner\n\n\ndef outer(x):\n    return inner(x)\n"
+        (folder / f"by_{name}.py").write_text(text, encoding="utf-8")
+    found = {}
+    for first, second in (("one", "two"), ("two", "one")):
+        text = (
+            f"from .by_{first} import outer\nfrom .by_{second} import outer as other\n\n\n"
+            "def make(x):\n    return outer(x) - other(x)\n"
+        )
+        (folder / "top.py").write_text(text, encoding="utf-8")
+        clear()
+        found[first] = fingerprints.fingerprint("pairs.top:make")
+    assert found["one"] != found["two"]
+
+
+def test_another_library_under_the_same_name_counts(before: dict[str, str], edit: Edit) -> None:
+    edit("training/counting", "import numpy as np", "import cupy as np")
+    assert changed(before) == set()  # of no step above
+    one = fingerprints.fingerprint("steps.count_block:make")
+    edit("training/counting", "import cupy as np", "import numpy as np")
+    assert fingerprints.fingerprint("steps.count_block:make") != one
+
+
+def test_changing_back_gives_the_same_fingerprint(before: dict[str, str], edit: Edit) -> None:
+    edit("models/cnn", ".relu_()", ".tanh_()")
+    edit("models/cnn", ".tanh_()", ".relu_()")
+    assert changed(before) == set()
+
+
+def test_a_helper_imported_inside_a_function_counts(copy: Path) -> None:
+    (copy / "helper.py").write_text("def helper():\n    return 1\n", encoding="utf-8")
+    (copy / "caller.py").write_text(
+        "def make():\n    from . import helper\n\n    return helper.helper()\n", encoding="utf-8"
+    )
+    clear()
+    before = fingerprints.fingerprint("caller:make")
+    (copy / "helper.py").write_text("def helper():\n    return 2\n", encoding="utf-8")
+    clear()
+    assert fingerprints.fingerprint("caller:make") != before
+
+
+def test_an_unknown_definition_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"no definition 'steps\.nothing:make'"):
+        fingerprints.fingerprint("steps.nothing:make")
+    with pytest.raises(ValueError, match=r"no definition 'steps\.fit_curves:nothing'"):
+        fingerprints.fingerprint("steps.fit_curves:nothing")

@@ -1,0 +1,167 @@
+"""Outputs and gradients of each architecture against plain PyTorch, one replica at a time."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rhm_scaling.models import build
+from rhm_scaling.models.layers import Pack, Shape
+from rhm_scaling.study.architectures import kinds
+
+SHAPE = {"v": 5, "s": 3, "L": 2, "width": 8, "depth": 2, "heads": 2}
+CASES = [
+    ("cnn", "classification"),
+    ("cnn", "last_token"),
+    ("lcn", "classification"),
+    ("lcn", "last_token"),
+    ("fcn", "classification"),
+    ("fcn", "last_token"),
+    *((kind, task) for kind in ("transformer", "attention") for task in
+      ("classification", "last_token", "autoregressive")),
+]  # fmt: skip
+
+
+def plain_cnn(weights: dict[str, Tensor], tokens: Tensor, shape: Shape) -> Tensor:
+    x = functional.one_hot(tokens, shape.v + 1)[..., : shape.v].float().transpose(1, 2)
+    for level in range(shape.L):
+        weight = weights[f"filters.{level}"]
+        convolution = nn.Conv1d(x.shape[1], shape.width, shape.s, stride=shape.s, bias=False)
+        # patch-major input: position varies slowest in the pack's matrix
+        kernel = weight.view(shape.s, x.shape[1], shape.width).permute(2, 1, 0)
+        x = functional.conv1d(x, kernel, stride=convolution.stride)
+        x = functional.relu(x / weight.shape[0] ** 0.5)
+    return x[..., 0] @ weights["readout"] / shape.width
+
+
+def plain_local(weights: dict[str, Tensor], tokens: Tensor, shape: Shape) -> Tensor:
+    x = functional.one_hot(tokens, shape.v + 1)[..., : shape.v].float()
+    for level in range(shape.L):
+        filters = weights[f"filters.{level}"]
+        patches = [x[:, i : i + shape.s].flatten(1) for i in range(0, x.shape[1], shape.s)]
+        assert len(patches) == len(filters)
+        mixed = [patch @ own for patch, own in zip(patches, filters, strict=True)]
+        x = functional.relu(torch.stack(mixed, dim=1) / filters.shape[1] ** 0.5)
+    return x[:, 0] @ weights["readout"] / shape.width
+
+
+def plain_dense(weights: dict[str, Tensor], tokens: Tensor, shape: Shape) -> Tensor:
+    x = functional.one_hot(tokens, shape.v + 1)[..., : shape.v].float().flatten(1)
+    for layer in range(shape.depth):
+        weight = weights[f"filters.{layer}"]
+        x = functional.relu(functional.linear(x, weight.T) / weight.shape[0] ** 0.5)
+    return x @ weights["readout"] / shape.width
+
+
+def plain_attention(weights: dict[str, Tensor], name: str, x: Tensor, shape: Shape) -> Tensor:
+    module = nn.MultiheadAttention(shape.width, shape.heads, bias=False, batch_first=True)
+    inputs = torch.cat([weights[f"{name}.{part}"].T for part in ("query", "key_value")])
+    causal = None
+    if shape.task == "autoregressive":
+        causal = nn.Transformer.generate_square_subsequent_mask(x.shape[1])
+    parameters = {"in_proj_weight": inputs, "out_proj.weight": weights[f"{name}.out"].T}
+    arguments = (x, x, x)
+    options = {"attn_mask": causal, "need_weights": False}
+    found: Tensor = torch.func.functional_call(module, parameters, arguments, options)[0]
+    return found
+
+
+def plain_stack(weights: dict[str, Tensor], tokens: Tensor, shape: Shape, mlp: bool) -> Tensor:
+    def norm(x: Tensor, name: str) -> Tensor:
+        return functional.layer_norm(x, (shape.width,), weights[f"{name}.gain"])
+
+    table = torch.cat([weights["embedding.token"], torch.zeros(1, shape.width)])
+    x = functional.embedding(tokens, table) + weights["embedding.position"]
+    for index in range(shape.depth):
+        block = f"blocks.{index}"
+        normed = norm(x, f"{block}.attention_norm" if mlp else f"{block}.norm")
+        x = x + plain_attention(weights, f"{block}.attention", normed, shape)
+        if mlp:
+            hidden = functional.relu(norm(x, f"{block}.mlp_norm") @ weights[f"{block}.up"])
+            x = x + hidden @ weights[f"{block}.down"]
+    logits = norm(x, "norm") @ weights["readout"]
+    return logits if shape.task == "autoregressive" else logits[:, -1]
+
+
+MEAN_FIELD = {"cnn": plain_cnn, "lcn": plain_local, "fcn": plain_dense}
+
+
+def plain(kind: str, weights: dict[str, Tensor], tokens: Tensor, shape: Shape) -> Tensor:
+    if kind in MEAN_FIELD:
+        return MEAN_FIELD[kind](weights, tokens, shape)
+    return plain_stack(weights, tokens, shape, mlp=kind == "transformer")
+
+
+def pack(kind: str, task: str, seeds: tuple[int, ...] = (1, 2, 3)) -> Pack:
+    outputs = 4 if task == "classification" else SHAPE["v"]
+    return build(kind, Shape(outputs=outputs, task=task, **SHAPE), seeds)
+
+
+@pytest.mark.parametrize(("kind", "task"), CASES)
+def test_outputs_and_gradients_against_plain_pytorch(kind: str, task: str) -> None:
+    network = pack(kind, task)
+    with torch.no_grad():  # move gains from their neutral start
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape))
+    tokens = torch.randint(0, SHAPE["v"] + 1, (3, 7, 9))  # the mask included
+    logits = network(tokens)
+    weighting = torch.randn(logits.shape)
+    (logits * weighting).sum().backward()
+    for replica in range(3):
+        weights = {
+            name: parameter.detach()[replica].clone().requires_grad_()
+            for name, parameter in network.named_parameters()
+        }
+        expected = plain(kind, weights, tokens[replica], network.shape)
+        torch.testing.assert_close(logits[replica], expected, atol=1e-5, rtol=1e-4)
+        (expected * weighting[replica]).sum().backward()
+        for name, parameter in network.named_parameters():
+            found = parameter.grad[replica]
+            torch.testing.assert_close(found, weights[name].grad, atol=1e-4, rtol=1e-3, msg=name)
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_initial_weights_depend_on_the_own_seed_alone(kind: str) -> None:
+    together, alone = pack(kind, "last_token", (5, 6, 7)), pack(kind, "last_token", (6,))
+    for (name, many), (_, one) in zip(
+        together.named_parameters(), alone.named_parameters(), strict=True
+    ):
+        assert torch.equal(many[1], one[0]), name
+    random = [p for p in together.parameters() if p[0].unique().numel() > 1]
+    assert random
+    assert all(not torch.equal(p[0], p[1]) for p in random)
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_keep_drops_the_others(kind: str) -> None:
+    network = pack(kind, "last_token")
+    tokens = torch.randint(0, SHAPE["v"], (3, 4, 9))
+    before = network(tokens)
+    network.keep(torch.tensor([2, 0]))
+    assert torch.equal(network(tokens[[2, 0]]), before[[2, 0]])
+
+
+@pytest.mark.parametrize("kind", ["transformer", "attention"])
+def test_autoregressive_attention_does_not_see_the_future(kind: str) -> None:
+    network = pack(kind, "autoregressive")
+    tokens = torch.randint(0, SHAPE["v"], (3, 4, 9))
+    changed = tokens.clone()
+    changed[..., 5:] = (changed[..., 5:] + 1) % SHAPE["v"]
+    found, other = network(tokens), network(changed)
+    torch.testing.assert_close(found[:, :, :5], other[:, :, :5])
+    assert not torch.allclose(found[:, :, 5], other[:, :, 5])
+
+
+def test_equal_filters_at_all_positions_make_a_convolution() -> None:
+    local, shared = pack("lcn", "last_token"), pack("cnn", "last_token")
+    with torch.no_grad():
+        local.readout.copy_(shared.readout)
+        for own, common in zip(local.filters, shared.filters, strict=True):
+            own.copy_(common[:, None].expand_as(own))
+    tokens = torch.randint(0, SHAPE["v"] + 1, (3, 7, 9))
+    torch.testing.assert_close(local(tokens), shared(tokens))
+
+
+def test_parameter_count() -> None:
+    network = pack("cnn", "last_token")
+    assert network.parameter_count == 3 * 5 * 8 + 3 * 8 * 8 + 8 * 5

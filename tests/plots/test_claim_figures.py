@@ -1,0 +1,127 @@
+"""The figure of each claim, from tables with gaps: no estimate, no crossing, other tasks beside."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+
+from rhm_scaling.claims.names import CLAIM_TASKS, ClaimName
+from rhm_scaling.grammar.model import Parameters
+from rhm_scaling.plots.claim_panels import Tables
+from rhm_scaling.plots.claims import claim
+
+GRAMMARS = {
+    "plain": Parameters.make(v=8, s=2, L=3, m=2),
+    "zipf": Parameters.make(v=8, s=2, L=3, m=2, zipf={1: 1.0}),
+}
+SIZES = np.geomspace(64, 4096, 7)
+NOTHING = pd.DataFrame()
+
+
+def key(grammar: str, task: str) -> dict[str, object]:
+    shape = {"architecture": "cnn", "width": 64, "depth": 3}
+    return {"grammar": grammar, "task": task, **shape, "low": np.nan, "high": np.nan}
+
+
+def curve(grammar: str, task: str, mean: object) -> pd.DataFrame:
+    columns = {"train_size": SIZES, "mean": mean, "chance": 2.0, "lookup": np.nan}
+    columns["measure"] = "test_error" if task == "classification" else "test_excess"
+    return pd.DataFrame({**key(grammar, task), **columns})
+
+
+def criterion(**given: object) -> pd.DataFrame:
+    row = {"criterion": "growth", "verdict": "undetermined", "region_low": -0.5, "region_high": 0.5}
+    missing = dict.fromkeys(("estimate", "low", "high"), np.nan)
+    return pd.DataFrame([{**row, **missing, "prediction": 0.0, "rival": 1.0, **given}])
+
+
+def tables(task: str, at: tuple[float, ...] = (200.0, np.nan, np.inf), **other: object) -> Tables:
+    curves = pd.concat([curve(name, task, 2 * SIZES**-0.3) for name in GRAMMARS])
+    steps = pd.DataFrame(
+        [
+            {
+                **key(name, task),
+                "level": level + 1,
+                "crossed_at": crossed,
+                "threshold": 30.0 * 4**level,
+                "threshold_cnn": 30.0 * 2**level,
+                "threshold_transformer": 30.0 * 4**level,
+            }
+            for name in GRAMMARS
+            for level, crossed in enumerate(at)
+        ]
+    )
+    entropies = [
+        {"grammar": name, "task": task, "quantity": "entropy", "level": level, "value": value}
+        for name in GRAMMARS
+        for level, value in enumerate((2.0, 1.2, 0.6, 0.2))
+    ]
+    fitted = {"exponent": np.nan, "predicted_same_fit": np.nan, "predicted_smooth_fit": np.nan}
+    given = {
+        "curves": curves,
+        "fits": pd.DataFrame([{**key(name, task), **fitted} for name in GRAMMARS]),
+        "crossings": steps.assign(rule_seed=0),
+        "thresholds": steps,
+        "theory": pd.DataFrame(entropies),
+        "invariance": NOTHING,
+    }
+    return Tables(**{**given, **other}, grammars=GRAMMARS)  # type: ignore[arg-type]
+
+
+def xs(axis: Axes, marker: str) -> list[float]:
+    lines = [line for line in axis.lines if line.get_marker() == marker]
+    return [float(np.asarray(line.get_xdata()).flat[0]) for line in lines]
+
+
+@pytest.mark.parametrize("name", CLAIM_TASKS)
+def test_gaps_are_drawn_as_gaps(name: ClaimName) -> None:
+    figure = claim(name, criterion(), tables(CLAIM_TASKS[name]))
+    assert "no estimate: undetermined" in [text.get_text() for text in figure.axes[-1].texts]
+    plt.close(figure)
+
+
+def test_other_tasks_beside_are_left_out() -> None:
+    mine = tables("last_token")
+    other = mine.curves.assign(task="classification", grammar="elsewhere")
+    figure = claim("B1", criterion(), tables("last_token", curves=pd.concat([mine.curves, other])))
+    assert not any("elsewhere" in label for label in figure.axes[0].get_legend_handles_labels()[1])
+    plt.close(figure)
+
+
+def test_invariance_without_a_threshold_is_left_out() -> None:
+    mine = tables("last_token")
+    layers = pd.concat([mine.curves.assign(layer=2, level=level) for level in (1, 2)])
+    known = mine.thresholds[mine.thresholds["level"] <= 2]
+    figure = claim("B4", criterion(), tables("last_token", invariance=layers, thresholds=known))
+    _, labels = figure.axes[0].get_legend_handles_labels()
+    assert "level 1" in labels and "level 2" not in labels
+    plt.close(figure)
+
+
+def test_a_learners_growth_starts_at_level_two() -> None:
+    axis = claim("B2", criterion(), tables("last_token", (200.0, 500.0, 900.0))).axes[0]
+    for line, factor in ((":", 2.0), ("--", 4.0)):
+        drawn = [each for each in axis.lines if each.get_linestyle() == line]
+        y = np.asarray(drawn[0].get_ydata(), dtype=float)
+        assert y[0] == 500.0 and y[1] / y[0] == pytest.approx(factor)
+    plt.close()
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_region_with_one_edge_shows_all_that_is_told_at_one_scale(sign: float) -> None:
+    edges = {"region_low": 0.0, "region_high": np.inf}
+    if sign < 0:
+        edges = {"region_low": -np.inf, "region_high": 0.0}
+    told = {"estimate": 0.13 * sign, "prediction": 0.44 * sign, "rival": 0.2 * sign}
+    axis = claim("A4", criterion(**edges, **told), tables("last_token")).axes[-1]
+    found = [xs(axis, marker)[0] for marker in ("o", "|", "x")]
+    assert np.divide(found, found[0]) == pytest.approx([1.0, 0.44 / 0.13, 0.2 / 0.13])
+    plt.close()
+
+
+def test_an_interval_that_leaves_the_row_says_so() -> None:
+    wide = criterion(estimate=0.1, low=-9.0, high=0.3)
+    axis = claim("B2", wide, tables("last_token")).axes[-1]
+    assert xs(axis, "<") == [-3.0] and not xs(axis, ">")
+    plt.close()

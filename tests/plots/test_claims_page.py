@@ -1,0 +1,176 @@
+"""The page of verdicts, the guides and the figures, from tables whose content is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from rhm_scaling.claims.names import CLAIM_TASKS, ClaimName
+from rhm_scaling.claims.registry import CLAIMS
+from rhm_scaling.claims.verdicts import AGREES, DISAGREES, UNDETERMINED
+from rhm_scaling.grammar.model import Parameters
+from rhm_scaling.plots.claim_panels import Tables
+from rhm_scaling.plots.claims import claim
+from rhm_scaling.plots.claims_page import Decided, claims_table, number, page
+from rhm_scaling.plots.guides import guide
+
+GRAMMARS = {
+    "plain": Parameters.make(v=8, s=2, L=3, m=4),
+    "zipf": Parameters.make(v=8, s=2, L=3, m=4, zipf={1: 1.0}),
+}
+KEY = {"architecture": "cnn", "width": 64, "depth": 3}
+
+
+def criterion(name: ClaimName, **changes: Any) -> dict[str, Any]:
+    return {
+        "claim": name,
+        "claim_verdict": AGREES,
+        "criterion": "the <slope>",
+        "rule": "slope of a & b",
+        "asymptotic": 1.0,
+        "prediction": 0.9,
+        "rival": 0.0,
+        "region_low": 0.45,
+        "region_high": 1.45,
+        "estimate": 0.87,
+        "low": 0.7,
+        "high": 1.04,
+        "rule_draws": 6,
+        "replicas": 6,
+        "verdict": AGREES,
+        "decisive": True,
+        "sound": True,
+        "needed": np.nan,
+        **changes,
+    }
+
+
+POWER = pd.DataFrame(
+    [
+        {
+            "criterion": "the <slope>",
+            "assumed": assumed,
+            "studies": 20,
+            "half_width": 0.11,
+            **shares,
+        }
+        for assumed, shares in (
+            ("claim", {AGREES: 0.95, DISAGREES: 0.0}),
+            ("rival", {AGREES: 0.0, DISAGREES: 0.85}),
+        )
+    ]
+)
+
+
+def decided(name: ClaimName, **changes: Any) -> Decided:
+    table = pd.DataFrame([criterion(name, **changes)])
+    return Decided(f"study-{name}", f"config/studies/{name}.yaml", name, table, POWER)
+
+
+def test_page_shows_every_verdict_with_its_numbers(tmp_path: Path) -> None:
+    studies = [decided(name) for name in CLAIMS]
+    studies[2] = decided("A3", claim_verdict=DISAGREES, verdict=DISAGREES, estimate=-3.25)
+    studies[4] = Decided("b1", "config/studies/b1.yaml", "B1", None, None)
+    html = page(studies, tmp_path, "Claims <all>")
+    assert html.count("<section") == len(CLAIMS) == 9
+    assert "Claims &lt;all&gt;" in html
+    assert "the &lt;slope&gt;" in html
+    assert "<slope>" not in html
+    assert "7 agrees, 1 disagrees, 1 not run" in html
+    assert "−3.25 [0.70, 1.04]" in html
+    assert "±0.11, 95% / 85%" in html
+    assert "make run STUDY=config/studies/b1.yaml" in html
+
+
+def test_page_holds_its_figures(tmp_path: Path) -> None:
+    figures = tmp_path / "study-A1" / "figures"
+    figures.mkdir(parents=True)
+    (figures / "claim-A1.png").write_bytes(b"\x89PNG")
+    html = page([decided("A1"), decided("A2")], tmp_path, "Claims")
+    assert html.count("data:image/png;base64,iVBORw==") == 1
+    assert html.count("No figure.") == 1
+
+
+def test_terminal_table_has_a_row_a_criterion() -> None:
+    table = claims_table([decided("A1"), Decided("b1", "b1.yaml", "B1", None, None)])
+    assert table["verdict"].tolist() == [AGREES, "not run"]
+    assert table.loc[0, "measured"] == "0.87 [0.70, 1.04]"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1.234, "1.23"), (-0.5, "−0.50"), (np.inf, "∞"), (np.nan, "–")]
+)
+def test_numbers_for_readers(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def curves(name: ClaimName) -> pd.DataFrame:
+    rows = []
+    for grammar in GRAMMARS:
+        for size in (64, 256, 1024, 4096):
+            key = {"grammar": grammar, "task": CLAIM_TASKS[name], **KEY}
+            told = {"train_size": size, "mean": 40 / size, "chance": 0.8, "lookup": 0.7}
+            told |= {"low": 30 / size, "high": np.nan, "measure": "test_error"}
+            rows.append({**key, **told, "rule_draws": 6, "diverged": 0})
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_guide_takes_its_numbers_from_the_tables(name: ClaimName) -> None:
+    def told(**changes: Any) -> str:
+        table = pd.DataFrame([criterion(name, **changes)])
+        return guide(name, "study", GRAMMARS, curves(name), table, POWER)
+
+    text = told()
+    assert text.startswith(f"# {name}: agrees\n")
+    assert "0.87 [0.70, 1.04]" in text
+    assert "Zipf 1 at level 1" in text
+    assert "64 to 4096 sentences, 6 rule draws" in text
+    assert "0.87" not in told(estimate=0.12)
+    assert "lies below its region" in told(verdict=DISAGREES, estimate=0.1, low=0.0, high=0.2)
+    assert "could not be estimated" in told(estimate=np.nan, low=np.nan, high=np.nan)
+    assert "needs about 12 rule draws" in told(verdict=UNDETERMINED, needed="about 12 rule draws")
+    assert "not decisive" in told(decisive=False)
+
+
+def tables(name: ClaimName) -> Tables:
+    keys = curves(name).drop_duplicates(["grammar"])[["grammar", "task", *KEY]]
+    fits = keys.assign(exponent=0.5, low=0.4, high=np.nan, predicted_same_fit=0.6)
+    fits["predicted_smooth_fit"] = np.nan
+    levels = pd.DataFrame({"level": [1, 2, 3], "crossed_at": [30.0, 120.0, np.inf]})
+    levels = levels.assign(low=20.0, high=200.0, threshold=[10.0, 40.0, 200.0])
+    levels = levels.assign(threshold_cnn=levels["threshold"], threshold_transformer=9.0)
+    crossed = keys.merge(levels, how="cross")
+    steps = pd.DataFrame({"level": [0, 1, 2, 3], "value": [2.0, 1.0, 0.4, 0.2]})
+    theory = keys[["grammar"]].merge(steps, how="cross").assign(quantity="entropy")
+    layers = pd.DataFrame({"layer": [0, 1], "level": [1, 1], "train_size": [64, 64]})
+    layers = keys.merge(layers.assign(mean=[0.9, 0.3]), how="cross")
+    return Tables(curves(name), fits, crossed, crossed, theory, layers, GRAMMARS)
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_every_claim_has_a_figure(name: ClaimName) -> None:
+    rows = [
+        criterion(name),
+        criterion(name, estimate=np.nan, low=np.nan, high=np.nan, verdict=UNDETERMINED),
+        criterion(name, region_high=np.inf, prediction=np.nan, low=np.nan, high=np.nan),
+    ]
+    figure = claim(name, pd.DataFrame(rows), tables(name))
+    figure.canvas.draw()
+    last = [text.get_text() for text in figure.axes[-1].texts]
+    assert "0.87 [0.70, 1.04]: agrees" in last
+    assert "no estimate: undetermined" in last
+    plt.close(figure)
+
+
+def test_growth_is_drawn_from_the_second_level() -> None:
+    figure = claim("B2", pd.DataFrame([criterion("B2")]), tables("B2"))
+    lines = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
+    drawn = [line.get_ydata() for line in lines if len(line.get_ydata())]
+    assert drawn
+    plt.close(figure)

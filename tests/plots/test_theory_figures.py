@@ -1,0 +1,42 @@
+"""Figures of the theory of grammars at the edge: one level, one class, no correlation, a file."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from conftest import GRAMMARS
+from rhm_scaling.grammar.model import Grammar, Parameters
+from rhm_scaling.plots.curves import save
+from rhm_scaling.plots.theory import theory_figure
+from rhm_scaling.steps import survey_grammars, tabulate_theory
+from rhm_scaling.theory.solve import QUANTITIES, solve
+
+EDGES = {
+    "one level": Grammar.draw(Parameters.make(v=6, s=2, L=1, m=3), 0),
+    "one class": Grammar.draw(Parameters.make(v=6, n=1, s=2, L=2, m=2), 0),
+    "no correlation": Grammar.draw(Parameters.make(v=4, s=2, L=3, m=4), 0),
+    "ordinary": GRAMMARS["zipf"],
+    "file": GRAMMARS["ambiguous"],
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("task", ["classification", "last_token", "autoregressive"])
+@pytest.mark.parametrize("name", EDGES)
+def test_every_theory_can_be_drawn(name: str, task: str, tmp_path: Path) -> None:
+    grammar = EDGES[name]
+    parameters = grammar.parameters
+    solution = solve(grammar, task)
+    closed = pd.DataFrame(tabulate_theory._closed_forms(parameters, task), columns=QUANTITIES)
+    own = solution.quantities.assign(rule_seed=0)
+    quantities = pd.concat([part.astype(object) for part in (own, closed) if len(part)])
+    quantities["value"] = quantities["value"].astype(float)
+    many = None
+    if parameters.file is None and task != "autoregressive":
+        specification = {"grammar": parameters.specification(), "task": task}
+        survey_grammars.make(specification, {}, {"product": tmp_path / "survey.csv"})
+        many = pd.read_csv(tmp_path / "survey.csv")
+    curves = solution.curves.assign(rule_seed=0)
+    save(theory_figure(task, quantities, curves, many, name), tmp_path, "theory")
+    assert (tmp_path / "figures" / "theory.png").stat().st_size > 5000

@@ -1,0 +1,158 @@
+"""Damaged files: never read as good, named by `make verify`, made again the same."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import TINY, Project, call, making
+from rhm_scaling.core.errors import UserError
+from rhm_scaling.publish.loading import load_network, load_runs
+from rhm_scaling.run import clean
+from rhm_scaling.study.artifacts import KINDS, Product
+from rhm_scaling.study.plan import Plan
+
+
+def flip(path: Path) -> None:
+    """Change one bit in the middle of a file, and nothing else."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@contextlib.contextmanager
+def damaged(path: Path, damage: Callable[[Path], None]) -> Iterator[None]:
+    whole = path.read_bytes()
+    damage(path)
+    try:
+        yield
+    finally:
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("kind", ["grammars", "sentences", "exact"])
+@pytest.mark.parametrize("damage", [flip, lambda path: path.write_bytes(b"")])
+def test_a_damaged_input_is_never_read_as_good(
+    project: Project, plan: Plan, kind: str, damage: Callable[[Path], None]
+) -> None:
+    readers = [known for products in plan.products.values() for known in products.values()]
+    reader = next(p for p in readers if any(i.kind == kind for i in p.inputs.values()))
+    read = next(known for known in reader.inputs.values() if known.kind == kind)
+    path = project.folder / read.files["product"]
+    with damaged(path, damage):
+        status, _, errors = call(project, *making(reader))
+    assert status == 1
+    assert len(errors) == 1
+    assert errors[0].startswith(f"rhm_scaling: {read.files['product']}: damaged (")
+    assert errors[0].endswith(f"delete {read.files['record']} and run again")
+    assert not (project.folder / "by-hand").exists() or not any(
+        (project.folder / "by-hand").glob("*record.json")
+    )
+
+
+@pytest.mark.parametrize("kind", ["models", "counts", "theory", "survey", "coordinates"])
+def test_a_damaged_table_of_the_store_does_not_reach_the_tables(
+    project: Project, plan: Plan, kind: str
+) -> None:
+    product = next(iter(plan.products[kind].values()))
+    role = "runs" if "runs" in product.files else next(iter(product.files))
+    stage = {
+        **{"models": "gather_runs", "counts": "gather_runs", "theory": "tabulate_theory"},
+        **{"survey": "draw_theory", "coordinates": "compare_rates"},
+    }[kind]
+    share = project.folder / "results" / "tiny" / "stages" / f"{stage}.json"
+    record = json.loads(share.with_name(f"{stage}.record.json").read_text(encoding="utf-8"))
+    path = share.relative_to(project.folder)
+    with damaged(project.folder / product.files[role], flip):
+        arguments = ["stage", str(path), record["identity"], "--outputs", "by-hand/record.json"]
+        status, _, errors = call(project, *arguments)
+    assert status == 1
+    assert errors == [
+        f"rhm_scaling: {product.files[role]}: damaged (its SHA-256 is not the recorded one); "
+        f"delete {product.files['record']} and run again"
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_verify_names_every_damaged_file_and_a_truncated_one_is_made_again(
+    project: Project, plan: Plan, kind: str
+) -> None:
+    product = next(iter(plan.products[kind].values()))
+    paths = [project.folder / path for path in product.files.values()]
+    with contextlib.ExitStack() as stack:
+        for path in paths:
+            stack.enter_context(damaged(path, flip))
+        found = [file for _, file, _ in clean.damaged(project.folder)]
+        # a damaged record cannot vouch for its files
+        assert found == [project.folder / product.files["record"]]
+    *files, _ = paths
+    with contextlib.ExitStack() as stack:
+        for path in files:
+            stack.enter_context(damaged(path, flip))
+        assert {file for _, file, _ in clean.damaged(project.folder)} == set(files)
+        status, lines, errors = call(project, "verify")
+        assert status == 1
+        assert [line.split(": ")[0] for line in lines] == [
+            str(path.relative_to(project.folder)) for path in sorted(files)
+        ]
+        assert errors == [
+            f"rhm_scaling: {len(files)} damaged files; make verify REMOVE=1, then make run"
+        ]
+    with damaged(files[0], lambda path: os.truncate(path, 10)):
+        target = product.files["record"]
+        assert sum(project.planned(target).values()) == 1
+    assert list(clean.damaged(project.folder)) == []
+
+
+def test_damaged_products_are_removed_on_request_and_made_again_the_same(
+    project: Project, block: Product
+) -> None:
+    weights = project.folder / block.files["weights"]
+    table = project.folder / "results" / "tiny" / "fits.csv"
+    before = weights.read_bytes(), table.read_bytes()
+    flip(weights)
+    flip(table)
+    cell = {"task": "last_token", "architecture": "transformer", "train_size": 16}
+    with pytest.raises(UserError, match="damaged"):
+        load_network("tiny", project.folder, rule_seed=0, **cell)
+    status, lines, _ = call(project, "verify", "--remove")
+    assert status == 0
+    assert lines[-1].endswith("2 damaged files removed")
+    assert not weights.exists()
+    jobs = project.planned()
+    assert jobs == {"train_block": 1, "fit_curves": 1, "all": 1}
+    project.snakemake("--config", f"study={TINY}")
+    assert (weights.read_bytes(), table.read_bytes()) == before
+
+
+def test_damaged_tables_are_not_loaded(project: Project) -> None:
+    with (
+        damaged(project.folder / "results" / "tiny" / "runs.csv", flip),
+        pytest.raises(UserError, match=r"runs\.csv: damaged \(its SHA-256"),
+    ):
+        load_runs("tiny", project.folder)
+
+
+def test_a_product_without_a_record_is_not_finished(project: Project, block: Product) -> None:
+    record = project.folder / block.files["record"]
+    kept = record.read_bytes()
+    record.unlink()
+    try:
+        assert project.planned() == {"train_block": 1, "all": 1}
+    finally:
+        record.write_bytes(kept)
+
+
+def test_another_product_of_the_same_name_is_refused(project: Project, block: Product) -> None:
+    record = project.folder / block.files["record"]
+    store = project.folder / "results" / "store"
+    other = next(path for path in store.rglob("*record.json") if path != record).read_bytes()
+    with damaged(record, lambda path: path.write_bytes(other)):
+        done = project.snakemake("-n", "--config", f"study={TINY}", check=False)
+    assert done.returncode == 1
+    assert f"{block.files['record']}: describes another product" in done.stdout + done.stderr

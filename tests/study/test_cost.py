@@ -1,0 +1,119 @@
+"""Counted operations equal PyTorch's count; threads, memory and parts follow from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from rhm_scaling.core.errors import UserError
+from rhm_scaling.grammar.model import Parameters
+from rhm_scaling.grammar.tasks import TASKS
+from rhm_scaling.models import build
+from rhm_scaling.models.layers import Shape
+from rhm_scaling.study.architectures import kinds
+from rhm_scaling.study.cost import BlockCost, Rates, threads, work
+from rhm_scaling.training.datasets import example_losses
+
+ATTENTION = ("transformer", "attention")
+GRAMMARS = [Parameters.make(v=6, n=4, s=2, L=3, m=2), Parameters.make(v=5, n=3, s=3, L=2, m=3)]
+CASES = [
+    (grammar, kind, task, depth)
+    for grammar in GRAMMARS
+    for kind in kinds()
+    for task in TASKS
+    for depth in (1, 2, 3)
+    if kind in ATTENTION or task != "autoregressive"
+    if kind not in ("cnn", "lcn") or depth == grammar.L
+]
+
+
+@pytest.mark.parametrize(("parameters", "kind", "task", "depth"), CASES)
+def test_operations_and_parameters_equal_pytorchs_count(
+    parameters: Parameters, kind: str, task: str, depth: int
+) -> None:
+    architecture = {"kind": kind, "width": 8, "depth": depth, "heads": 1 + (kind in ATTENTION)}
+    network = build(kind, Shape.of(parameters, task, architecture), [1, 2])
+    tokens = torch.randint(0, parameters.v, (2, 7, parameters.d))
+    with FlopCounterMode(display=False) as forward:
+        logits = network(tokens)
+    targets = torch.zeros(logits.shape[:-1], dtype=torch.long)
+    with FlopCounterMode(display=False) as backward:
+        example_losses(logits, targets).sum().backward()
+    counted = work(parameters, task, architecture)
+    assert 2 * 7 * counted.forward == forward.get_total_flops()
+    assert 2 * 7 * counted.training == forward.get_total_flops() + backward.get_total_flops()
+    assert counted.parameters == network.parameter_count
+    outside = ("embedding.", "filters.0", "readout")
+    body = [p[0] for name, p in network.named_parameters() if not name.startswith(outside)]
+    assert counted.body_parameters == sum(p.numel() for p in body)
+
+
+def specification(**changes: object) -> dict:
+    return {
+        "grammar": GRAMMARS[0].specification(),
+        "task": "last_token",
+        "train_size": 4096,
+        "replicas": [[0, 0, 0], [1, 0, 0], [2, 0, 0]],
+        "learning_rates": [0.1, 0.2],
+        "architecture": {"kind": "cnn", "width": 64, "depth": 3, "heads": 1},
+        "settings": {
+            **{"optimizer": "sgd", "momentum": 0.9, "batch_size": 128, "max_steps": 20000},
+            **{"min_steps": 500, "patience": 2.5, "evaluations_per_octave": 4},
+        },
+        **changes,
+    }
+
+
+def test_cost_grows_with_everything() -> None:
+    rates = Rates()
+    base = BlockCost.of(specification(), 1024, 8192)
+    assert base.replicas == 6
+    wide = {"architecture": {"kind": "cnn", "width": 128, "depth": 3, "heads": 1}}
+    for change in ({"train_size": 8192}, {"learning_rates": [0.1, 0.2, 0.3]}, wide):
+        more = BlockCost.of(specification(**change), 1024, 8192)
+        assert more.seconds(rates) > base.seconds(rates)
+        assert more.memory() > base.memory()
+        assert more.operations() > base.operations()
+    assert base.most_steps == 20000 > base.steps
+    assert base.operations(base.most_steps) > base.operations()
+
+
+def test_online_trainings_go_on_to_the_cap_and_store_no_training_set() -> None:
+    endless = BlockCost.of(specification(train_size="online"), 1024, 8192)
+    finite = BlockCost.of(specification(train_size=1_000_000), 1024, 8192)
+    assert endless.steps == endless.most_steps == 20000
+    assert endless.memory() < finite.memory()
+    longer = BlockCost.of(specification(train_size="online"), 4096, 8192)
+    assert longer.memory() > endless.memory()
+
+
+def test_a_block_is_cut_to_what_fits() -> None:
+    block = BlockCost.of(specification(), 1024, 8192)
+    assert block.fitting(block.memory()) == 6
+    assert block.fitting(block.memory(4)) == 4
+    assert block.fitting(block.memory(1) - 1) == 0
+
+
+def test_all_cores_work() -> None:
+    many = {str(i): 10.0 for i in range(40)}
+    assert set(threads(many, 2).values()) == {1}
+    assert threads({"alone": 10.0}, 8) == {"alone": 8}
+    assert threads({"long": 90.0, **dict.fromkeys("abcdefgh", 1.0)}, 4)["long"] == 4
+    few = threads({"a": 60.0, "b": 30.0, "c": 10.0}, 10)
+    assert few == {"a": 6, "b": 3, "c": 1}
+    assert threads({}, 4) == {}
+
+
+def test_rates_are_read_back_and_damage_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "machine.json"
+    assert Rates.read(path) == Rates()
+    found = Rates(1e-11, 2e-9, 3e-6, 1.0)
+    path.write_text(found.json())
+    assert Rates.read(path) == found
+    for text in ("{", '{"speed": 1}', "[]"):
+        path.write_text(text)
+        with pytest.raises(UserError, match=r"machine\.json: damaged .*delete it"):
+            Rates.read(path)

@@ -1,0 +1,263 @@
+"""Identities: what made a product decides its address, and nothing else does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rhm_scaling.core.errors import UserError
+from rhm_scaling.core.files import write_text
+from rhm_scaling.run.records import write_record
+from rhm_scaling.run.status import Standing
+from rhm_scaling.study.artifacts import capacity
+from rhm_scaling.study.plan import Plan
+from rhm_scaling.study.reading import parse_study
+from rhm_scaling.study.tables import stages
+
+STUDY = {
+    "name": "base",
+    "grammars": {"g": {"v": 4, "s": 2, "L": 2, "m": 2}},
+    "architectures": {
+        "cnn": {"kind": "cnn", "width": 16},
+        "tf": {"kind": "transformer", "width": 8},
+    },
+    "experiments": {
+        "e": {
+            "task": "last_token",
+            "grammars": ["g"],
+            "architectures": ["cnn", "tf"],
+            "train_sizes": [8, 16],
+            "replicas": {"rule_draws": 2},
+        }
+    },
+    "block": {"rule_draws": 2},
+}
+
+
+def plan(change: dict[str, object] | None = None, study: dict | None = None) -> Plan:
+    value = yaml.safe_load(yaml.safe_dump(study or STUDY))
+    for path, new in (change or {}).items():
+        *parents, last = path.split(".")
+        inner = value
+        for key in parents:
+            inner = inner.setdefault(key, {})
+        inner[last] = new
+    return Plan(parse_study(yaml.safe_dump(value), "s.yaml"))
+
+
+def names(plan: Plan, kind: str = "models") -> set[str]:
+    return set(plan.products[kind])
+
+
+BASE = plan()
+
+
+def test_order_names_and_headings_do_not_enter() -> None:
+    backwards = {
+        key: dict(reversed(value.items())) if isinstance(value, dict) else value
+        for key, value in reversed(STUDY.items())
+    }
+    assert names(plan(study=backwards)) == names(BASE)
+    headings = {"name": "other", "title": "New", "experiments.e.title": "Newer"}
+    assert names(plan(headings)) == names(BASE)
+    assert names(plan({"experiments.e.train_sizes": [16, 8]})) == names(BASE)
+    renamed = plan({"grammars": {"h": STUDY["grammars"]["g"]}, "experiments.e.grammars": ["h"]})
+    assert names(renamed) == names(BASE)
+    assert names(plan({"grammars.g.n": 4, "grammars.g.m": {1: 2, 2: 2}})) == names(BASE)
+
+
+ALL = {
+    "grammars.g.v": 5,
+    "grammars.g.n": 3,
+    "grammars.g.s": 3,
+    "grammars.g.L": 3,
+    "grammars.g.m": 3,
+    "grammars.g.zipf": {1: 1.0},
+    "experiments.e.task": "classification",
+    "experiments.e.validation_size": 100,
+    "experiments.e.test_size": 100,
+}
+CNN_ONLY = {
+    "architectures.cnn.width": 17,
+    "architectures.cnn.optimizer": {"kind": "sgd", "lr": 0.4},
+    "architectures.cnn.training": {"patience": 4.0},
+} | {
+    f"architectures.cnn.{part}.{key}": value
+    for part, values in {
+        "optimizer": {"momentum": 0.8, "warmup_steps": 3},
+        "training": {
+            "batch_size": 64,
+            "max_steps": 10,
+            "min_steps": 10,
+            "train_loss": 0.1,
+            "evaluations_per_octave": 2,
+        },
+    }.items()
+    for key, value in values.items()
+}
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_every_field_of_the_data_changes_every_block(path: str) -> None:
+    assert not names(plan({path: ALL[path]})) & names(BASE)
+
+
+@pytest.mark.parametrize("path", CNN_ONLY)
+def test_every_field_of_an_architecture_changes_its_blocks_alone(path: str) -> None:
+    change = {path: CNN_ONLY[path]}
+    if "optimizer." in path:
+        change["architectures.cnn.optimizer.kind"] = "sgd"
+    changed = names(plan(change))
+    cnn = {name for name in names(BASE) if "/cnn-" in name}
+    assert names(BASE) - changed == cnn
+    assert len(changed - names(BASE)) == len(cnn)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("heads", 4), ("depth", 3), ("width", 16), ("optimizer", {"kind": "sgd"})]
+)
+def test_every_field_of_a_transformer_changes_its_blocks_alone(key: str, value: object) -> None:
+    changed = names(plan({f"architectures.tf.{key}": value}))
+    assert names(BASE) - changed == {name for name in names(BASE) if "/transformer-" in name}
+
+
+def test_growing_makes_only_new_blocks() -> None:
+    more = plan({"experiments.e.train_sizes": [8, 16, 32]})
+    assert names(BASE) < names(more)
+    assert len(names(more) - names(BASE)) == 2
+    for axis in ("rule_draws", "samples", "initialisations"):
+        grown = plan({f"experiments.e.replicas.{axis}": 4 if axis == "rule_draws" else 2})
+        assert names(BASE) < names(grown)
+        assert len(names(grown)) == 2 * len(names(BASE))
+    assert names(BASE, "sentences") == names(more, "sentences")  # prefixes of the same files
+
+
+def test_a_training_set_is_a_prefix_of_a_file_that_does_not_depend_on_other_sizes() -> None:
+    assert [capacity(size) for size in (1, 1024, 1025, 10**7)] == [1024, 1024, 4096, 2**24]
+
+
+def test_learning_rates_are_one_more_axis_of_the_pack() -> None:
+    change = "architectures.cnn.optimizer"
+    one, same = (plan({change: {"kind": "sgd", "lr": lr}}) for lr in (0.2, [0.2]))
+    assert names(one) == names(same)
+    swept = {"kind": "sgd", "lr": [0.4, 0.1, 0.2, 0.8]}
+    found = plan({change: swept})
+    assert [b.specification["learning_rates"] for c, b in found.blocks if c in found.sweeping] == [
+        [0.1, 0.2, 0.4, 0.8]
+    ] * 2
+    tiles = plan({change: swept, "block.learning_rates": 2})
+    more = plan({change: {**swept, "lr": [*swept["lr"], 1.6]}, "block.learning_rates": 2})
+    assert names(tiles) < names(more)
+    assert len(names(more) - names(tiles)) == 2
+    assert not tiles.coordinates  # one width
+    swept_widths = {change: swept, "architectures.cnn.width": [8, 16]}
+    several = plan(swept_widths)
+    ((curve, check),) = several.coordinates
+    assert curve.architecture == "cnn"
+    assert check.specification["widths"] == [8, 16]
+    large = {**swept_widths, "architectures.cnn.training.batch_size": 2000}
+    ((_, check),) = plan(large).coordinates
+    assert check.inputs["sentences"].specification["size"] >= 2000
+
+
+def test_replicas_are_covered_once() -> None:
+    replicas = {"rule_draws": 5, "samples": 2, "initialisations": 3}
+    block = {"rule_draws": 2, "samples": 1, "initialisations": 2}
+    found = plan({"experiments.e.replicas": replicas, "block": block})
+    seen: dict[tuple, int] = {}
+    for curve, product in found.blocks:
+        for replica in product.specification["replicas"]:
+            key = (curve, product.specification["train_size"], *replica)
+            seen[key] = seen.get(key, 0) + 1
+    assert set(seen.values()) == {1}
+    assert len(seen) == 2 * 2 * 30
+
+
+def test_two_names_of_one_grammar_share_products_and_both_have_their_theory() -> None:
+    both = {"g": STUDY["grammars"]["g"], "twin": STUDY["grammars"]["g"]}
+    found = plan({"grammars": both, "experiments.e.grammars": ["g", "twin"]})
+    assert names(found) == names(BASE)
+    listed = [product["grammar"] for product in stages(found)["tabulate_theory"].share["products"]]
+    assert sorted(listed) == ["g", "g", "twin", "twin"]
+
+
+def test_sizes_chosen_by_theory_are_resolved_for_each_grammar() -> None:
+    grammars = {"g": {"v": 8, "s": 2, "L": 3, "m": 2}, "h": {"v": 8, "s": 2, "L": 3, "m": 3}}
+    change = {"grammars": grammars, "experiments.e.grammars": ["g", "h"]}
+    found = plan({**change, "experiments.e.train_sizes": "auto"})
+    grids = {row["grammar"]: row for row in found.resolved()["train_sizes"]}
+    for name, row in grids.items():
+        assert row["sizes"][0] < row["first_threshold"] < row["last_threshold"]
+        used = {b.specification["train_size"] for c, b in found.blocks if c.grammar == name}
+        assert used == set(row["sizes"])
+    assert grids["g"]["ends"] == "language_fraction"  # v m^7 = 1024 sentences
+    assert grids["h"]["sizes"][-1] > grids["g"]["sizes"][-1]
+    # a list of the same sizes makes the same blocks
+    alone = {**change, "experiments.e.grammars": ["g"]}
+    auto = plan({**alone, "experiments.e.train_sizes": "auto"})
+    listed = plan({**alone, "experiments.e.train_sizes": list(grids["g"]["sizes"])})
+    assert names(auto) == names(listed)
+
+
+def test_sizes_that_theory_cannot_choose_are_a_line() -> None:
+    with pytest.raises(
+        UserError, match=r"^experiments\.e\.train_sizes: grammar 'g': .*give a list"
+    ):
+        plan({"grammars.g.m": 4, "experiments.e.train_sizes": "auto"})
+
+
+def test_learners_that_count_are_blocks_of_their_own() -> None:
+    counting = {"kind": "counting", "sharing": False}
+    found = plan({"architectures.c": counting, "experiments.e.architectures": ["cnn", "c"]})
+    assert len(names(found, "counts")) == 2
+    assert names(found) < names(BASE)
+    shared = plan({"architectures.c": {"kind": "counting"}, "experiments.e.architectures": ["c"]})
+    assert not names(shared, "counts") & names(found, "counts")
+    more = {"architectures.c": counting, "experiments.e.architectures": ["c"]}
+    initialised = plan({**more, "experiments.e.replicas.initialisations": 3})
+    assert names(initialised, "counts") == names(found, "counts")  # nothing is initialised
+
+
+def test_what_stands_in_the_store_is_made(tmp_path: Path) -> None:
+    assert Standing(BASE, root=tmp_path).made == set()
+    product = next(iter(BASE.products["models"].values()))
+    files = {role: tmp_path / path for role, path in product.files.items()}
+    record = files.pop("record")
+    for path in files.values():
+        write_text(path, path.name)
+    write_record(record, product.specification, [*files.values()], {})
+    made = {("models", product.name)}
+    assert Standing(BASE, root=tmp_path).made == made
+    assert Standing(plan({"name": "other"}), root=tmp_path).made == made
+    # another size, then gone, which is right only for what is not kept
+    write_text(files["weights"], "longer than before")
+    assert Standing(BASE, root=tmp_path).made == set()
+    assert {*product.files.values()} <= {*Standing(BASE, root=tmp_path).outdated()}
+    files["weights"].unlink()
+    assert Standing(BASE, root=tmp_path).made == set()
+    assert Standing(BASE, ["weights.safetensors"], tmp_path).made == made
+    # another product of this name
+    other = {**product.specification, "train_size": 17}
+    write_record(record, other, [files["runs"]], {})
+    with pytest.raises(UserError, match=r"record\.json: describes another product"):
+        Standing(BASE, root=tmp_path)
+    write_text(record, "{")
+    assert Standing(BASE, root=tmp_path).made == set()
+
+
+def test_every_stage_depends_on_what_it_reads() -> None:
+    """A change anywhere above changes the identity of everything below, and nothing else."""
+    before = {name: stage.identity for name, stage in stages(BASE).items()}
+
+    def changed(change: dict[str, object]) -> set[str]:
+        found = {name: stage for name, stage in stages(plan(change)).items() if stage.outputs}
+        return {name for name, stage in found.items() if stage.identity != before[name]}
+
+    tables = {"gather_runs", "aggregate_curves", "fit_curves", "find_crossings", "draw_figures"}
+    assert changed({"architectures.cnn.width": 8}) == tables
+    assert changed({"experiments.e.title": "Other"}) == {"draw_figures"}
+    theory = {"tabulate_theory", "draw_theory"}
+    assert changed({"grammars.g.m": 3}) == tables | theory
+    assert changed({"name": "other"}) == tables | theory

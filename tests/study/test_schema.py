@@ -1,0 +1,241 @@
+"""Studies: every mistake is one line that names the key, before any job."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from conftest import AMBIGUOUS, GRAMMARS
+from rhm_scaling.core.errors import UserError
+from rhm_scaling.study import reference
+from rhm_scaling.study.reading import load_study, parse_study
+
+ROOT = Path(__file__).parents[2]
+STUDIES = sorted((ROOT / "config" / "studies").glob("*.yaml"))
+GOOD = """
+name: good
+grammars:
+  g: {v: 4, s: 2, L: 2, m: 2}
+  z: {v: 8, n: 4, s: 2, L: 2, m: {1: 4, 2: 2}, zipf: {1: 1.0}}
+architectures:
+  cnn: {kind: cnn, width: 16}
+  big: {kind: transformer, width: [8, 16], heads: 2, optimizer: {kind: adam, lr: 1e-3}}
+experiments:
+  last: {task: last_token, grammars: [g], architectures: [cnn, big], train_sizes: [8, 16]}
+"""
+
+
+def problem(old: str, new: str) -> str:
+    assert old in GOOD
+    with pytest.raises(UserError) as caught:
+        parse_study(GOOD.replace(old, new, 1), "s.yaml")
+    return str(caught.value)
+
+
+def test_a_good_study() -> None:
+    study = parse_study(GOOD, "s.yaml")
+    assert study.architectures["big"].width == [8, 16]
+    assert study.architectures["cnn"].width == [16]
+    assert study.architectures["big"].optimizer.lr == [1e-3]
+    assert study.grammars["z"].parameters().zipf == (1.0, None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("v: 4", "v: four", "grammars.g.v: input should be a valid integer, not 'four'"),
+        ("v: 4", "v: 4.0", "grammars.g.v: "),
+        ("v: 4", "v: true", "grammars.g.v: "),
+        ("v: 4, ", "", "grammars.g.v: is missing; add it"),
+        ("v: 4", "v: 1", "grammars.g.v: input should be greater than or equal to 2, not 1"),
+        ("m: 2}", "m: 5}", "grammars.g.m: level 1 needs v*m = 4*5 = 20 distinct tuples, but v**s"),
+        ("m: 2}", "m: 5}", "take m at most 4"),
+        ("n: 4", "n: 40", "grammars.z.m: level 2 needs n*m = 40*2"),
+        ("2: 2}", "3: 2}", "grammars.z.m: needs one number for each of the levels 1..2"),
+        ("zipf: {1: 1.0}", "zipf: {1: 0}", "grammars.z.zipf.1: "),
+        ("zipf: {1: 1.0}", "zipf: {3: 1.0}", "grammars.z.zipf: levels go from 1 to 2"),
+        ("L: 2, m: 2}", "L: 40, m: 2}", "grammars.g.L: "),
+        ("s: 2, L: 2, m: 2}", f"s: 1{20 * '0'}, L: 1{20 * '0'}, m: 2}}", "grammars.g.L: "),
+        ("width: 16", "widht: 16", "architectures.cnn.widht: unknown key; did you mean 'width'?"),
+        ("width: 16", "width: 0", "architectures.cnn.width.0: "),
+        ("width: 16", "width: []", "architectures.cnn.width: "),
+        ("width: 16", "width: [4, 4]", "architectures.cnn.width: holds a value twice"),
+        ("heads: 2", "heads: 3", "architectures.big.heads: 3 does not divide the width 8"),
+        ("kind: cnn", "kind: rnn", "architectures.cnn: needs kind: 'cnn', 'lcn'"),
+        ("lr: 1e-3", "lr: 0", "architectures.big.optimizer.lr.0: "),
+        ("lr: 1e-3", "lr: .nan", "architectures.big.optimizer.lr.0: "),
+        ("lr: 1e-3", "lr: [0.1, 0.1]", "architectures.big.optimizer.lr: "),
+        ("train_sizes: [8, 16]", "train_sizes: [8, 0]", "experiments.last.train_sizes.1: "),
+        ("train_sizes: [8, 16]", "train_sizes: []", "experiments.last.train_sizes: "),
+        ("train_sizes: [8, 16]", "train_sizes: often", "experiments.last.train_sizes: "),
+        (
+            "train_sizes: [8, 16]",
+            "train_sizes: {larges: 9}",
+            "experiments.last.train_sizes.larges: unknown key; did you mean 'largest'?",
+        ),
+        (
+            "train_sizes: [8, 16]",
+            "train_sizes: {language_fraction: 2}",
+            "experiments.last.train_sizes.language_fraction: ",
+        ),
+        ("{v: 4, s: 2, L: 2, m: 2}", "{file: no.json}", "grammars.g.file: no.json: cannot be read"),
+        ("{v: 4, s: 2, L: 2, m: 2}", "{file: no.json, v: 4}", "grammars.g.v: unknown key"),
+        ("kind: cnn, width: 16", "kind: counting, width: 16", "architectures.cnn.width: unknown"),
+        (
+            "kind: cnn, width: 16",
+            "kind: counting, sharing: maybe",
+            "architectures.cnn.sharing: input should be a valid boolean, not 'maybe'",
+        ),
+        (
+            "width: 16",
+            "width: {smallest: 8, largest: 4}",
+            "architectures.cnn.width.largest: is less than smallest; swap the two",
+        ),
+        (
+            "width: 16",
+            "width: {smallest: 4, lagest: 8}",
+            "architectures.cnn.width.lagest: unknown key; did you mean 'largest'?",
+        ),
+        (
+            "width: 16",
+            "width: {smallest: 4, largest: 5, multiple_of: 8}",
+            "architectures.cnn.width.multiple_of: no multiple of it is so small",
+        ),
+        (
+            "width: [8, 16], heads: 2",
+            "width: {smallest: 8, largest: 16, points_per_octave: 2}, heads: 2",
+            "architectures.big.heads: 2 does not divide the width 11; take a width",
+        ),
+        ("heads: 2", "heads: 2, depth: {smallest: 0, largest: 3}", "big.depth.smallest: "),
+        (
+            "width: 16",
+            "width: 16, depth: [2, 3]",
+            "architectures.cnn.depth: depth 3 does not fit a grammar with L = 2 ('g', in "
+            "experiments.last); leave depth out",
+        ),
+        ("heads: 2", "heads: 2, base_width: 0", "architectures.big.base_width: "),
+        (
+            ", train_sizes: [8, 16]",
+            "",
+            "experiments.last.train_sizes: is missing; give sizes, or set online: true",
+        ),
+        ("train_sizes: [8, 16]", "train_sizes: [8, 8]", "experiments.last.train_sizes: holds"),
+        (
+            "grammars: [g]",
+            "grammars: [q]",
+            "experiments.last.grammars: no 'q' defined; known: g, z",
+        ),
+        ("task: last_token", "task: guess", "experiments.last.task: "),
+        (
+            "task: last_token",
+            "task: autoregressive",
+            "experiments.last.architectures: 'cnn' cannot do the task autoregressive; it can do",
+        ),
+        ("name: good", "name: ../up", "name: use letters, digits"),
+        ("name: good", "name: store", "name: results/store/ has another use"),
+        ("name: good", "name: good\nname: twice", "'name': is given twice (line 3); remove one"),
+        ("name: good", "name: !!python/name:os.system", "not valid YAML"),
+        ("name: good", "name: [", "not valid YAML"),
+        ("experiments:", "experiments: {}\nextra:", "extra: unknown key"),
+    ],
+)
+def test_each_mistake_names_its_key(old: str, new: str, line: str) -> None:
+    lines = problem(old, new).splitlines()
+    assert all(text.startswith("s.yaml: ") for text in lines)
+    assert any(line in text for text in lines), lines
+    assert len(lines) <= 2
+
+
+def test_a_grammar_from_a_file_lies_beside_the_study(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text(AMBIGUOUS, encoding="utf-8")
+    text = GOOD.replace("{v: 4, s: 2, L: 2, m: 2}", "{file: mine.json}")
+    (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"rule_draws: grammar 'g' comes from a file and is one"):
+        load_study(tmp_path / "s.yaml")
+    text = text.replace("train_sizes:", "replicas: {rule_draws: 1}, train_sizes:")
+    (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
+    study = load_study(tmp_path / "s.yaml")
+    assert study.grammars["g"].parameters() == GRAMMARS["ambiguous"].parameters
+    (tmp_path / "mine.json").write_text(AMBIGUOUS.replace("0.5, 0.2", "0.5, 0.1"), encoding="utf-8")
+    with pytest.raises(UserError, match=r"grammars\.g\.file: .*root: probabilities sum to 0.9"):
+        load_study(tmp_path / "s.yaml")
+
+
+def test_who_counts_does_not_learn_online() -> None:
+    text = GOOD.replace("{kind: cnn, width: 16}", "{kind: counting}")
+    text = text.replace("train_sizes: [8, 16]", "online: true")
+    with pytest.raises(
+        UserError, match=r"experiments\.last\.online: 'cnn' counts in a training set"
+    ):
+        parse_study(text, "s.yaml")
+
+
+def test_sizes_in_ranges() -> None:
+    ranges = "width: {smallest: 6, largest: 50, points_per_octave: 2, multiple_of: 4}"
+    study = parse_study(
+        GOOD.replace("width: [8, 16]", f"{ranges}, depth: {{smallest: 1, largest: 3}}"), "s.yaml"
+    )
+    big = study.architectures["big"]
+    assert big.widths == [8, 12, 16, 24, 32, 48]
+    assert big.depths == [1, 2, 3]
+    assert len(big.shapes(L=2)) == 18
+    assert study.architectures["cnn"].shapes(L=2) == [(16, 2)]
+
+
+def test_auto_stands_for_the_defaults() -> None:
+    sizes = [
+        parse_study(GOOD.replace("[8, 16]}", f"{given}}}"), "s.yaml")
+        .experiments["last"]
+        .train_sizes
+        for given in ("auto", "{}", "{points_per_octave: 1}")
+    ]
+    assert sizes[0] == sizes[1] == sizes[2]
+    assert sizes[0].largest == 65536
+
+
+def test_the_same_curve_twice_is_refused() -> None:
+    again = GOOD + GOOD.splitlines()[-1].replace("last:", "more:") + "\n"
+    with pytest.raises(UserError, match=r"experiments\.more: .* already in experiments\.last"):
+        parse_study(again, "s.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words", "\x00", "a: &a [*a]"])
+def test_what_is_no_study(text: str) -> None:
+    with pytest.raises(UserError, match=r"^s\.yaml: "):
+        parse_study(text, "s.yaml")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.yaml: cannot be read"):
+        load_study(tmp_path / "none.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"name: \xe9\n")
+    with pytest.raises(UserError, match=r"latin\.yaml: is not UTF-8"):
+        load_study(tmp_path / "latin.yaml")
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_shipped_studies_are_valid_for_models_and_editors(path: Path) -> None:
+    study = load_study(path)
+    assert study.name == path.stem
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("# yaml-language-server: $schema=../schema.json\n")
+    schema = json.loads((ROOT / "config" / "schema.json").read_text(encoding="utf-8"))
+    # JSON knows no integer keys: compare what an editor sees
+    as_json = json.loads(json.dumps(yaml.safe_load(text.replace("3e-3", "0.003"))))
+    jsonschema.validate(as_json, schema)
+    as_json["grammars"]["broken"] = {"v": "four"}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(as_json, schema)
+
+
+def test_generated_files_are_up_to_date() -> None:
+    for path, text in reference.generated(ROOT / "config").items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name}: run make docs"
+
+
+def test_every_key_is_explained() -> None:
+    for model in reference.SECTIONS:
+        for key, field in model.model_fields.items():
+            assert field.description, f"{model.__name__}.{key}"

@@ -1,0 +1,176 @@
+"""A block trained in parts, for want of memory, is the block; jobs get threads and memory."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from conftest import TINY, Project
+from rhm_scaling.core.errors import UserError
+from rhm_scaling.run.planning import Machine, WorkflowPlan
+from rhm_scaling.run.spent import spent
+from rhm_scaling.steps import train_block
+from rhm_scaling.steps.files import write_rows
+from rhm_scaling.study.artifacts import Product
+from rhm_scaling.study.plan import Plan
+from rhm_scaling.study.reading import load_study
+
+TIMING = ["seconds", "pack"]
+
+
+@pytest.fixture
+def swept(project: Project) -> Product:
+    """A block of four: two rule draws at two learning rates."""
+    plan = Plan(load_study(project.folder / TINY))
+    return next(block for curve, block in plan.blocks if curve.architecture == "swept")
+
+
+@pytest.fixture
+def again(project: Project, swept: Product, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes the block once more, beside the stored one; its files by role, and the log."""
+    monkeypatch.chdir(project.folder)
+
+    def make(pack: int | None = None) -> tuple[dict[str, Path], list[str]]:
+        lines: list[str] = []
+        outputs = {
+            role: tmp_path / Path(path).name
+            for role, path in swept.files.items()
+            if role != "record"
+        }
+        inputs = {role: Path(path) for role, path in swept.sources.items()}
+        specification = json.loads(swept.json)
+        train_block.make(specification, inputs, outputs, pack=pack, log=lines.append)
+        return outputs, lines
+
+    return make
+
+
+def assert_equals_the_stored(project: Project, swept: Product, made: dict[str, Path]) -> None:
+    stored = {role: project.folder / path for role, path in swept.files.items()}
+    for role in ("runs", "history"):
+        one, other = (pd.read_csv(files[role]) for files in (stored, made))
+        columns = [column for column in one.columns if column not in TIMING]
+        pd.testing.assert_frame_equal(one[columns], other[columns], check_exact=True)
+    one, other = (load_file(files["weights"]) for files in (stored, made))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_parts_make_the_same_block(project: Project, swept: Product, again: Any) -> None:
+    made, lines = again(pack=3)
+    assert_equals_the_stored(project, swept, made)
+    assert list(pd.read_csv(made["runs"])["pack"]) == [3, 3, 3, 1]
+    assert lines[0].endswith("4 replicas do not fit into the memory given; 3 at a time")
+
+
+def test_a_block_that_outgrows_the_memory_is_halved_under_way(
+    project: Project, swept: Product, again: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = train_block.train
+
+    def hungry(network: Any, *rest: Any) -> Any:
+        if len(next(network.parameters())) > 1:
+            torch.empty(2**50)  # more than any machine has: PyTorch's own error
+        return real(network, *rest)
+
+    monkeypatch.setattr(train_block, "train", hungry)
+    made, lines = again()
+    assert_equals_the_stored(project, swept, made)
+    assert list(pd.read_csv(made["runs"])["pack"]) == [1, 1, 1, 1]
+    assert lines[0].endswith("4 replicas do not fit into memory; 2 at a time")
+
+
+def test_not_even_one_network_fits(again: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=r"not even one network fits .* set memory_mb"):
+        again(pack=0)
+    monkeypatch.setattr(train_block, "train", lambda *_: torch.empty(2**50))
+    with pytest.raises(MemoryError):  # which the command line tells in a line
+        again(pack=1)
+
+
+def test_another_error_is_not_taken_for_want_of_memory(
+    again: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_block, "train", lambda *_: torch.ones(2) @ torch.ones(3))
+    with pytest.raises(RuntimeError, match=r"size|dot"):
+        again()
+
+
+def test_rows_are_written_as_pandas_would(tmp_path: Path) -> None:
+    rows = [{"a": 1, "b": 0.1 + 0.2, "c": "x,y"}, {"a": 2, "b": math.nan, "c": ""}]
+    write_rows(tmp_path / "rows.csv", rows)
+    assert (tmp_path / "rows.csv").read_text() == pd.DataFrame(rows).to_csv(index=False)
+
+
+def planned(project: Project, cores: int = 2, **settings: Any) -> WorkflowPlan:
+    machine = Machine(study=str(project.folder / TINY), **settings)
+    return WorkflowPlan(machine, project.folder, cores)
+
+
+def test_jobs_are_given_threads_and_memory(project: Project) -> None:
+    jobs = planned(project).jobs
+    assert {job.threads for job in jobs.values()} == {1}
+    assert all(job.memory > 300 and job.pack >= 2 and job.seconds > 0 for job in jobs.values())
+    assert max(job.threads for job in planned(project, cores=64).jobs.values()) > 1
+    assert {job.threads for job in planned(project, threads=3).jobs.values()} == {3}
+
+
+def test_little_memory_means_parts_and_fewer_neighbours(project: Project) -> None:
+    roomy = planned(project).jobs
+    tight = planned(project, memory_mb=700).jobs
+    # a process alone takes more than half: no two at a time
+    assert {job.threads for job in tight.values()} == {2}
+    assert all(job.memory <= 0.9 * 700 for job in tight.values())
+    assert roomy.keys() == tight.keys()
+
+
+@pytest.mark.parametrize("batch_minutes", [0, 1])
+def test_a_network_without_room_is_refused_before_any_job(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_minutes: int
+) -> None:
+    given = {"memory_mb": 100, "batch_minutes": batch_minutes}
+    line = (
+        r"^\S*tiny\.yaml: architectures: kind \w+, width \d+: one network needs 4\d\d MiB, more "
+        r".*memory_mb in"
+    )
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=line):
+        planned(project, **given)
+    monkeypatch.chdir(project.folder)  # where all of it is finished
+    planned(project, **given)
+
+
+def test_what_is_finished_does_not_change_the_jobs(project: Project, tmp_path: Path) -> None:
+    alone = WorkflowPlan(Machine(study=str(project.folder / TINY)), tmp_path, 2)
+    assert alone.jobs == planned(project).jobs
+
+
+def test_the_long_trainings_come_first(project: Project) -> None:
+    log = sorted((project.folder / ".snakemake" / "log").iterdir())[0].read_text()
+    started = [line for line in log.splitlines() if line.startswith("Job ") and "Training" in line]
+    jobs = planned(project).jobs
+    seconds = [jobs[line.split("block ")[1]].seconds for line in started]
+    assert len(seconds) == len(jobs)
+    # a few may start early, beside the last samplings
+    pairs = list(itertools.combinations(seconds, 2))
+    assert np.mean([first >= later for first, later in pairs]) > 0.8
+
+
+def test_how_the_time_was_spent(project: Project) -> None:
+    plan = Plan(load_study(project.folder / TINY))
+    table = spent(plan, project.folder, cores=2).set_index("work")
+    assert table.loc["training", "jobs"] == len(plan.products["models"])
+    parts = table.drop("elapsed x cores")
+    assert (parts["core-seconds"] >= 0).all()
+    assert parts["share"].sum() < 1
+    assert table.loc["training", "core-seconds"] > project.table("runs")["seconds"].sum() / 2
+    with pytest.raises(UserError, match="run it first"):
+        spent(plan, project.folder / "none", cores=2)

@@ -1,0 +1,184 @@
+"""The training loop: replicas are independent, stop by stated rules, and none disappears."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from rhm_scaling.grammar.model import Grammar, Parameters
+from rhm_scaling.grammar.sampling import Stream
+from rhm_scaling.models import build
+from rhm_scaling.models.layers import Shape
+from rhm_scaling.study.architectures import kinds
+from rhm_scaling.theory.inference import exact_predictor
+from rhm_scaling.training.batches import Epochs
+from rhm_scaling.training.checkpoints import Checkpoint
+from rhm_scaling.training.datasets import Examples, evaluate
+from rhm_scaling.training.loop import Outcome, Settings, evaluation_steps, train
+
+PARAMETERS = Parameters.make(v=6, s=2, L=3, m=2)
+MEAN_FIELD = ("cnn", "lcn", "fcn")
+SETTINGS = Settings(
+    optimizer="sgd",
+    momentum=0.9,
+    warmup_steps=10,
+    batch_size=32,
+    max_steps=120,
+    min_steps=20,
+    patience=2.0,
+    train_loss=0.001,
+    evaluations_per_octave=2,
+)
+
+
+def examples(task: str, replicas: list[int], stream: str, size: int) -> Examples:
+    data = [Stream(Grammar.draw(PARAMETERS, rule), rule, 0, stream).take(size) for rule in replicas]
+    return Examples.make(task, data, range(len(replicas)), PARAMETERS.v)
+
+
+def shape(task: str, width: int = 12) -> Shape:
+    return Shape(6, 2, 3, 6, task, width=width, depth=2, heads=2)
+
+
+def run(
+    kind: str,
+    task: str,
+    replicas: list[int],
+    settings: Settings,
+    width: int = 12,
+    rates: list[float] | float = 0.2,
+    checkpoint: Checkpoint | None = None,
+) -> Outcome:
+    seeds = [1000 + replica for replica in replicas]
+    network = build(kind, shape(task, width), seeds)
+    if isinstance(rates, float):
+        rates = [rates] * len(replicas)
+    feed = Epochs(examples(task, replicas, "train", 100), seeds, settings.batch_size)
+    held_out = examples(task, replicas, "validation", 150)
+    return train(network, feed, held_out, rates, settings, checkpoint=checkpoint)
+
+
+def assert_same(one: Outcome, i: int, other: Outcome, j: int) -> None:
+    for name, tensor in one.weights.items():
+        assert torch.equal(tensor[i], other.weights[name][j]), name
+    for key in ("best_step", "steps", "validation_loss", "stop_reason"):
+        assert getattr(one, key)[i] == getattr(other, key)[j], key
+    histories = [
+        [row for replica, row in outcome.history if replica == index]
+        for outcome, index in ((one, i), (other, j))
+    ]
+    np.testing.assert_equal(*histories)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("width", [12, 14])  # with and without a remainder in vector registers
+def test_a_replica_equals_itself_alone_bitwise(kind: str, optimizer: str, width: int) -> None:
+    rates = {"sgd": [0.2, 0.1, 0.2, 0.3], "adam": [0.01, 0.02, 0.01, 0.005]}[optimizer]
+    if kind in MEAN_FIELD and optimizer == "adam":
+        rates = [10 * rate for rate in rates]
+    settings = replace(SETTINGS, optimizer=optimizer)
+    if kind in MEAN_FIELD:
+        settings = replace(settings, max_steps=400, patience=4.0, train_loss=0.1)
+    pack = run(kind, "last_token", [0, 1, 2, 3], settings, width, rates)
+    assert len(set(pack.steps)) > 1  # some stop early, the pack is compacted
+    for replica in range(4):
+        alone = run(kind, "last_token", [replica], settings, width, rates[replica])
+        assert_same(pack, replica, alone, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "task"), [("cnn", "classification"), ("transformer", "autoregressive")]
+)
+def test_other_tasks_too(kind: str, task: str) -> None:
+    settings = SETTINGS if kind == "cnn" else replace(SETTINGS, optimizer="adam")
+    pack = run(kind, task, [0, 1, 2], settings, rates=0.01)
+    for replica in range(3):
+        assert_same(pack, replica, run(kind, task, [replica], settings, rates=0.01), 0)
+
+
+def test_the_same_seeds_give_the_same_outcome() -> None:
+    one, other = (run("cnn", "last_token", [0, 1], SETTINGS) for _ in range(2))
+    for replica in range(2):
+        assert_same(one, replica, other, replica)
+
+
+def test_a_diverging_replica_is_marked_and_does_not_touch_the_others() -> None:
+    seeds = [1000, 1001, 1002]
+    network = build("cnn", shape("last_token"), seeds)
+    with torch.no_grad():
+        network.readout[1] = math.inf
+    feed = Epochs(examples("last_token", [0, 1, 2], "train", 100), seeds, SETTINGS.batch_size)
+    held_out = examples("last_token", [0, 1, 2], "validation", 150)
+    outcome = train(network, feed, held_out, [0.2] * 3, SETTINGS)
+    healthy = run("cnn", "last_token", [0, 1, 2], SETTINGS)
+    assert outcome.stop_reason[1] == "diverged"
+    assert math.isnan(outcome.validation_loss[1])
+    assert [row["step"] for replica, row in outcome.history if replica == 1] == [0]
+    for replica in (0, 2):
+        assert_same(outcome, replica, healthy, replica)
+
+
+def test_a_high_rate_diverges_within_the_run() -> None:
+    outcome = run("cnn", "last_token", [0], replace(SETTINGS, warmup_steps=1), rates=1e6)
+    assert outcome.stop_reason == ["diverged"]
+    assert outcome.steps[0] < SETTINGS.max_steps
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"train_loss": 10.0}, "train_loss"),
+        ({"max_steps": 8, "min_steps": 100}, "max_steps"),
+        ({"min_steps": 20}, "patience"),
+    ],
+)
+def test_each_stopping_rule(change: dict, reason: str) -> None:
+    settings = replace(SETTINGS, train_loss=0.0)
+    rate = 1e-9 if reason == "patience" else 0.2
+    outcome = run("cnn", "last_token", [0], replace(settings, **change), rates=rate)
+    assert outcome.stop_reason == [reason]
+
+
+def test_the_best_step_is_the_least_validation_loss() -> None:
+    outcome = run("cnn", "last_token", [0, 1], SETTINGS)
+    for replica in range(2):
+        rows = [row for other, row in outcome.history if other == replica]
+        best = min(rows, key=lambda row: row["validation_loss"])
+        assert outcome.best_step[replica] == best["step"]
+        assert outcome.validation_loss[replica] == best["validation_loss"]
+        network = build("cnn", shape("last_token"), [0])
+        network.load_state_dict({k: w[[replica]] for k, w in outcome.weights.items()})
+        again = evaluate(network, examples("last_token", [replica], "validation", 150))
+        assert again["loss"][0] == best["validation_loss"]
+
+
+def test_evaluation_steps_are_logarithmic_and_end_at_the_cap() -> None:
+    steps = evaluation_steps(replace(SETTINGS, max_steps=1000, evaluations_per_octave=4))
+    assert steps[0] == 0
+    assert steps[-1] == 1000
+    assert steps == sorted(set(steps))
+    late = [step for step in steps if step >= 64][:-1]
+    ratios = np.divide(late[1:], late[:-1])
+    np.testing.assert_allclose(ratios, 2**0.25, rtol=0.02)
+
+
+def test_evaluate_measures_the_divergence_from_the_exact_posterior() -> None:
+    grammar = Grammar.draw(PARAMETERS, 0)
+    data = Stream(grammar, 0, 0, "test").take(3000)
+    exact = exact_predictor("last_token", grammar, data)
+    network = build("cnn", shape("last_token"), [1])
+    test = Examples.make("last_token", [data], [0], PARAMETERS.v, [exact])
+    found = evaluate(network, test)
+    with torch.no_grad():
+        logs = network(test.inputs)[0].double().log_softmax(-1).numpy()
+    posterior = exact["posterior"]
+    safe = np.where(posterior > 0, posterior, 1)
+    divergence = (posterior * (np.log(safe) - logs)).sum(axis=1).mean()
+    assert found["excess"][0] == pytest.approx(divergence)
+    loss = -logs[np.arange(3000), data["tokens"][:, -1]].mean()
+    assert found["loss"][0] == pytest.approx(loss, rel=1e-5)
+    error = (logs.argmax(axis=1) != data["tokens"][:, -1]).mean()
+    assert found["error"][0] == pytest.approx(error)

@@ -1,0 +1,281 @@
+"""Faults: each ends in one clear line or mends itself, and nothing finished is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import soak
+from safetensors.torch import load_file
+
+from conftest import TINY, Project, call, command, environment, labels_only, making
+from rhm_scaling.study.artifacts import Product
+from rhm_scaling.study.plan import Plan
+from rhm_scaling.training.checkpoints import Checkpoint
+
+HEAVY = {"train_block", "count_block", "sample_sentences", "predict_exactly", "draw_grammar"}
+
+
+def test_killed_at_random_moments_the_tables_are_those_of_an_undisturbed_run(
+    tmp_path: Path,
+) -> None:
+    lines: list[str] = []
+    resumed, differences = soak.soak(tmp_path, kills=3, seed=2, say=lines.append)
+    assert not differences
+    assert resumed, lines  # one of the kills hit a training that had a checkpoint
+
+
+def test_sources_edited_under_way_stop_the_jobs(project: Project, block: Product) -> None:
+    planned = dataclasses.replace(block, specification={**block.specification, "code": "0" * 12})
+    status, _, errors = call(project, *making(planned))
+    assert status == 1
+    assert len(errors) == 1
+    assert "changed after this run was planned; start the run again" in errors[0]
+    share = "results/tiny/stages/fit_curves.json"
+    record = json.loads((project.folder / "results/tiny/stages/fit_curves.record.json").read_text())
+    outputs = ["--outputs", "by-hand/fits.csv", "by-hand/record.json"]
+    with project.source("analysis/power_law", "HUBER = 0.1", "HUBER = 0.2"):
+        status, _, errors = call(project, "stage", share, record["identity"], *outputs)
+    assert status == 1
+    assert "the source of steps.fit_curves changed after this run was planned" in errors[0]
+    status, _, errors = call(project, "stage", share, "0" * 12, *outputs)
+    assert status == 1
+    assert "the study changed after this run was planned" in errors[0]
+    assert len(errors) == 1
+
+
+def test_jobs_end_with_the_run_that_started_them(project: Project, plan: Plan) -> None:
+    long = next(block for curve, block in plan.blocks if curve.architecture == "attention")
+    settings = {**long.specification["settings"], "max_steps": 10**6, "min_steps": 10**6}
+    endless = dataclasses.replace(long, specification={**long.specification, "settings": settings})
+    run = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    job = subprocess.Popen(
+        command(project, *making(endless, "endless")),
+        cwd=project.folder,
+        env=environment(project, RHM_SCALING_RUN=str(run.pid)),
+    )
+    try:
+        time.sleep(3)
+        assert job.poll() is None
+        run.kill()
+        run.wait()
+        assert job.wait(timeout=20) == 1
+    finally:
+        job.kill()
+
+
+def test_a_stopped_training_says_so_and_keeps_its_state(project: Project, plan: Plan) -> None:
+    long = next(block for curve, block in plan.blocks if curve.architecture == "attention")
+    settings = {**long.specification["settings"], "max_steps": 10**6, "min_steps": 10**6}
+    endless = dataclasses.replace(long, specification={**long.specification, "settings": settings})
+    log = project.folder / "stopped.log"
+    job = subprocess.Popen(
+        command(project, *making(endless, "stopped"), "--log", str(log)),
+        cwd=project.folder,
+        env=environment(project),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for _ in range(600):
+        if log.is_file() and "step 8," in log.read_text(encoding="utf-8"):
+            break
+        time.sleep(0.1)
+    job.send_signal(signal.SIGTERM)
+    _, errors = job.communicate(timeout=30)
+    assert job.returncode == 1
+    lines = [line for line in errors.splitlines() if "rhm_scaling" in line]
+    assert lines == ["rhm_scaling: stopped by a signal; run again to go on from here"]
+    (path,) = (project.folder / "stopped").glob("checkpoint-*")
+    what = {"members": [], "threads": 1, "device": "cpu"}
+    said: list[str] = []
+    assert Checkpoint(path, what, 1.0, said.append).load() is None
+    assert said[0].endswith("of another training; not taken up")  # sound, then
+
+
+def test_a_worker_out_of_memory_is_a_line(project: Project, block: Product) -> None:
+    architecture = {**block.specification["architecture"], "width": 20000}
+    specification = {**block.specification, "architecture": architecture}
+    huge = dataclasses.replace(block, specification=specification)
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (5 * 2**30, 5 * 2**30))
+
+    status, _, errors = call(project, *making(huge, "huge"), prepare=limit)
+    assert status == 1
+    assert errors[-1] == (
+        "rhm_scaling: out of memory; use smaller blocks (block: in the study) or sizes"
+    )
+    assert not any("Traceback" in line for line in errors)
+
+
+def test_a_killed_worker_is_named_and_the_others_go_on(project: Project) -> None:
+    study = labels_only(project, "killed", ("width: 16\n", "width: 17\n"))
+    run = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/laptop"),
+            *("--cores", "2", "--config", f"study={study}"),
+        ],
+        cwd=project.folder,
+        env=environment(project, PYTHONPATH=""),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    killed = None
+    for _ in range(600):
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                ours = (entry / "cwd").readlink() == project.folder
+                if ours and words[1:4] == [b"-m", b"rhm_scaling", b"make"] and b"cnn" in words[4]:
+                    os.kill(int(entry.name), signal.SIGKILL)
+                    killed = next(w for w in words if b"results/logs/models/" in w).decode()
+                    break
+        if killed:
+            break
+        time.sleep(0.1)
+    output, _ = run.communicate()
+    assert killed is not None
+    assert run.returncode == 1
+    assert f"{killed}: ended without a word: killed, perhaps for its memory" in output
+    jobs = project.planned(study=study)
+    assert jobs["train_block"] == 1  # keep-going: only the killed one is left
+    project.snakemake("--config", f"study={study}")
+
+
+def test_the_lock_of_a_killed_run_needs_no_hand_but_that_of_a_live_one_holds(
+    project: Project,
+) -> None:
+    memory = project.folder / ".snakemake"
+    study = project.edited("locked", ("name: tiny", "name: locked"))
+    target = "results/locked/theory.csv"
+
+    def lock() -> None:
+        (memory / "locks").mkdir(exist_ok=True)
+        (memory / "locks" / "0.output.lock").write_text(f"{target}\n", encoding="utf-8")
+
+    lock()
+    with (memory / "alive").open("a") as alive:
+        fcntl.flock(alive, fcntl.LOCK_SH)
+        held = project.snakemake(target, "--config", f"study={study}", check=False)
+    assert held.returncode == 1
+    assert "cannot be locked" in held.stdout + held.stderr
+    lock()
+    freed = project.snakemake(target, "--config", f"study={study}")
+    assert "a run was killed here; going on where it was" in freed.stdout + freed.stderr
+    assert (project.folder / target).is_file()
+
+
+def test_a_clock_that_was_set_back(project: Project, block: Product) -> None:
+    future = time.time() + 10 * 86400
+    for path in (project.folder / "results").rglob("*"):
+        os.utime(path, (future, future))
+    weights = project.folder / block.files["weights"]
+    kept = load_file(weights)
+    shutil.rmtree(weights.parent)
+    with project.source("analysis/power_law", "HUBER = 0.1", "HUBER = 0.2"):
+        assert project.planned() == {
+            **{"train_block": 1, "fit_curves": 1, "draw_figures": 1, "all": 1}
+        }
+    project.snakemake("--config", f"study={TINY}")
+    again = load_file(weights)
+    assert all((kept[name] == again[name]).all() for name in kept)
+    assert project.planned() == {}
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, *options: str) -> Iterator[Callable[[str], None]]:
+    """A file system in memory at a folder, and a way to change its options."""
+    mount = ["mount", "-t", "tmpfs", *options, "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("file systems can be mounted by root only")
+
+    def change(option: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{option}", str(folder)], check=True)
+
+    try:
+        yield change
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def heavy(jobs: dict[str, int]) -> int:
+    return sum(count for rule, count in jobs.items() if rule in HEAVY)
+
+
+def test_a_full_disk_ends_in_a_line_and_the_rest_is_made_later(
+    project: Project, tmp_path: Path
+) -> None:
+    with mounted(tmp_path, "-o", "size=40M"):
+        small = project.copy(tmp_path, results=False)
+        used = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+        full = small.snakemake("--config", "study=config/studies/laptop.yaml", check=False)
+        assert full.returncode == 1
+        assert "results: " in full.stderr + full.stdout
+        assert "MiB free on this disk, about" in full.stderr + full.stdout
+        # it fills while jobs run
+        study = labels_only(small, "labels")
+        begun = small.planned(study=study)
+        ballast = tmp_path / "ballast"
+        ballast.write_bytes(bytes(22 * 2**20 - used))  # the rest is what a run asks for
+        run = subprocess.Popen(
+            [sys.executable, "-m", "snakemake", "--cores", "2", "--config", f"study={study}"],
+            cwd=tmp_path,
+            env=environment(small, PYTHONPATH=""),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        while run.poll() is None and not any(tmp_path.glob("results/store/models/**/runs.csv")):
+            time.sleep(0.05)
+        more = tmp_path / "more"
+        with contextlib.suppress(OSError), more.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(2**12))
+        output, _ = run.communicate()
+        assert run.returncode != 0
+        assert "No space left on device" in output
+        more.unlink()
+        ballast.unlink()
+        left = small.planned(study=study)
+        assert 0 < heavy(left) < heavy(begun)
+        small.snakemake("--config", f"study={study}")
+        again = pd.read_csv(tmp_path / "results" / "labels" / "runs.csv")
+        before = project.table("runs").query("grammar == 'zipf'").reset_index(drop=True)
+        ignored = ["study", "seconds"]
+        again, before = (table.drop(columns=ignored) for table in (again, before))
+        pd.testing.assert_frame_equal(again, before, check_exact=True, check_dtype=False)
+
+
+def test_read_only_results_are_a_line(project: Project, tmp_path: Path) -> None:
+    with mounted(tmp_path) as change:
+        copy = project.copy(tmp_path)
+        study = copy.edited("other", ("name: tiny", "name: other"))
+        results = tmp_path / "results"
+        subprocess.run(["mount", "--bind", results, results], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", results], check=True)
+        done = copy.snakemake("--config", f"study={study}", check=False)
+        subprocess.run(["umount", results], check=True)
+        assert done.returncode == 1
+        text = done.stdout + done.stderr
+        assert "results/other: Read-only file system; mend that and run again" in text
+        assert "Traceback" not in text
+        change("ro")
+        done = copy.snakemake("--config", f"study={study}", check=False)
+        change("rw")
+        assert done.returncode == 1
+        assert ".snakemake: cannot be written; copy the project" in done.stdout + done.stderr
+        assert "Traceback" not in done.stdout + done.stderr

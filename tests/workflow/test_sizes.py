@@ -1,0 +1,184 @@
+"""A study of network sizes through the whole pipeline: finite sets, fresh sentences, both tasks."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from test_documents import documented
+from torch.utils.flop_counter import FlopCounterMode
+
+from conftest import ROOT, Project, call
+from rhm_scaling.publish.loading import load_history, load_network
+from rhm_scaling.study.plan import Plan
+from rhm_scaling.study.reading import load_study
+from rhm_scaling.training.datasets import example_losses
+
+STUDY = """
+name: sized
+grammars:
+  small: {v: 6, s: 2, L: 2, m: 3}
+architectures:
+  cnn:
+    kind: cnn
+    width: {smallest: 4, largest: 16}
+    training: &short {max_steps: 96, min_steps: 96, evaluations_per_octave: 2}
+  transformer:
+    kind: transformer
+    width: [4, 8, 16]
+    depth: 1
+    base_width: 8
+    training: *short
+experiments:
+  both:
+    title: Network size
+    task: last_token
+    grammars: [small]
+    architectures: [cnn, transformer]
+    train_sizes: [64, 256]
+    online: true
+    validation_size: 256
+    test_size: 256
+    replicas: {rule_draws: 2}
+  endless:
+    task: classification
+    grammars: [small]
+    architectures: [cnn]
+    online: true
+    validation_size: 256
+    test_size: 256
+    replicas: {rule_draws: 2}
+block: {rule_draws: 2}
+"""
+PATH = "config/studies/sized.yaml"
+BATCHES = ("--config", f"study={PATH}", "batch_minutes=1")
+
+
+@pytest.fixture(scope="module")
+def sized(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    made = Project(ROOT).copy(tmp_path_factory.mktemp("sized"), results=False)
+    (made.folder / PATH).write_text(STUDY, encoding="utf-8")
+    made.snakemake(*BATCHES)
+    return made
+
+
+def table(sized: Project, name: str) -> pd.DataFrame:
+    return pd.read_csv(sized.folder / "results" / "sized" / f"{name}.csv")
+
+
+def test_all_tables_and_figures_are_there(sized: Project) -> None:
+    for name in ("runs", "sizes", "scaling", "compute", "frontier", "levels"):
+        assert list(table(sized, name).columns) == documented(f"{name}.csv"), name
+    runs = table(sized, "runs")
+    assert len(runs) == 2 * (2 * 3 * 3 + 3)
+    sizes = table(sized, "sizes")
+    assert len(sizes) == len(runs) / 2
+    assert set(sizes.loc[sizes["task"] == "last_token", "train_size"]) == {64, 256, np.inf}
+    assert set(table(sized, "levels")["level"]) == {1, 2}
+    figures = sized.folder / "results" / "sized" / "figures"
+    for name in ("scaling-both", "scaling-endless", "learning_curves-both"):
+        assert (figures / f"{name}.png").stat().st_size > 20_000
+        assert (figures / f"{name}.pdf").is_file()
+    # nothing to draw against the size of what has no end
+    assert not (figures / "learning_curves-endless.png").exists()
+    assert set(table(sized, "curves")["train_size"]) == {64, 256}
+
+
+def test_it_ends_with_the_exponents_and_then_has_nothing_to_do(sized: Project) -> None:
+    status, lines, errors = call(sized, "show", PATH)
+    assert (status, errors) == (0, [])
+    assert any("fitted over" in line for line in lines)
+    assert "Nothing to be done" in sized.snakemake(*BATCHES, "-n").stdout
+
+
+def test_fresh_sentences_are_never_stored(sized: Project) -> None:
+    runs = table(sized, "runs")
+    online = runs[np.isinf(runs["train_size"])]
+    assert online["overlap"].isna().all()
+    assert (online["steps"] == 96).all()
+    files = [path.name for path in sized.folder.glob("results/store/sentences/*/*-train-*.npy")]
+    assert len(files) == 2  # of the finite sets
+    assert all("-train-1024-" in name for name in files)
+
+
+def test_accounts_equal_pytorchs_count(sized: Project) -> None:
+    runs = table(sized, "runs").query("task == 'last_token' and rule_seed == 0")
+    for _, row in runs[np.isinf(runs["train_size"])].iterrows():
+        what = {"architecture": row["architecture"], "width": row["width"], "rule_seed": 0}
+        network = load_network(
+            "sized", sized.folder, task="last_token", train_size=math.inf, **what
+        )
+        tokens = torch.randint(0, 6, (1, 128, 4))
+        with FlopCounterMode(display=False) as counter:
+            logits = network.train()(tokens)
+            example_losses(logits, torch.zeros(1, 128, dtype=torch.long)).sum().backward()
+        assert row["operations"] == counter.get_total_flops()
+        assert row["parameters"] == network.parameter_count
+        outside = ("embedding.", "filters.0", "readout")
+        body = [p for name, p in network.named_parameters() if not name.startswith(outside)]
+        assert row["body_parameters"] == sum(p.numel() for p in body)
+
+
+def test_histories_are_loss_against_compute(sized: Project) -> None:
+    history = load_history("sized", sized.folder, architecture="cnn", task="last_token")
+    assert (history["step"].max(), history["rule_seed"].nunique()) == (96, 2)
+    steps = history["operations"] / history["step"].where(history["step"] > 0)
+    runs = table(sized, "runs").groupby(["architecture", "width"])["operations"].first()
+    for width, group in steps.groupby(history["width"]):
+        assert set(group.dropna()) == {runs["cnn", width]}
+    online = np.isinf(history["train_size"])
+    # the exact floor of the validation set is known where a history is a curve
+    assert history.loc[online, "validation_excess"].notna().all()
+    assert history.loc[~online, "validation_excess"].isna().all()
+    # a divergence from the exact posterior: never negative, and near the loss above the limit
+    assert (history.loc[online, "validation_excess"] > 0).all()
+    last = history[online & (history["step"] == 96)].groupby("width")["validation_excess"].mean()
+    compute = table(sized, "compute").query("task == 'last_token' and architecture == 'cnn'")
+    at_end = compute[compute["step"] == 96].set_index("width")
+    np.testing.assert_allclose(at_end["mean"], last)
+    assert (at_end["sentences"] == 96 * 128).all()
+
+
+def test_another_width_trains_its_own_cells_alone(sized: Project) -> None:
+    wider = "config/studies/wider.yaml"
+    text = STUDY.replace("width: [4, 8, 16]", "width: [4, 8, 16, 32]")
+    (sized.folder / wider).write_text(text, encoding="utf-8")
+    jobs = sized.planned(study=wider)
+    assert jobs.pop("train_block") == 3
+    assert set(jobs) == {
+        *("gather_runs", "aggregate_curves", "fit_curves", "find_crossings", "compare_sizes"),
+        *("draw_figures", "all"),
+    }
+    plan = Plan(load_study(sized.folder / wider))
+    data = [
+        {role: product.name for role, product in block.inputs.items()}
+        for curve, block in plan.blocks
+        if curve.architecture == "transformer" and block.specification["train_size"] == 64
+    ]
+    assert len(data) == 4
+    assert all(one == data[0] for one in data)  # all sizes share their sentences
+
+
+def test_online_trainings_repeat_bitwise_whatever_the_pack(sized: Project) -> None:
+    plan = Plan(load_study(sized.folder / PATH))
+    block = next(
+        block
+        for curve, block in plan.blocks
+        if curve.architecture == "transformer" and block.specification["train_size"] == "online"
+    )
+    outputs = {role: f"again/{path.rsplit('/', 1)[1]}" for role, path in block.files.items()}
+    made = [f"{role}={path}" for role, path in outputs.items()]
+    inputs = [f"{role}={path}" for role, path in block.sources.items()]
+    status, _, errors = call(
+        sized, "make", block.json, "--pack", "1", "--outputs", *made, "--inputs", *inputs
+    )
+    assert (status, errors) == (0, [])
+    for role in ("weights", "history"):
+        one, other = (sized.folder / files[role] for files in (block.files, outputs))
+        assert one.read_bytes() == other.read_bytes()
+    record = json.loads((sized.folder / outputs["record"]).read_text(encoding="utf-8"))
+    assert record["specification"]["train_size"] == "online"

@@ -1,0 +1,109 @@
+"""Exact inference: sentences a second and memory, against a plain loop."""
+
+from __future__ import annotations
+
+import tracemalloc
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rhm_scaling.grammar.model import Grammar, Parameters
+from rhm_scaling.grammar.sampling import Stream
+from rhm_scaling.theory.inference import last_token_posteriors, root_posterior, token_posteriors
+
+from . import rate
+
+GRAMMARS = {
+    "v=32 m=8 s=2 L=4": Parameters.make(v=32, m=8, s=2, L=4),
+    "the same, Zipf a=1 at every level": Parameters.make(
+        v=32, m=8, s=2, L=4, zipf=dict.fromkeys(range(1, 5), 1.0)
+    ),
+}
+_LOOP = 200  # sentences of the plain loop
+_WHOLE = 2**14
+_PROCESSES = 2
+
+
+def plain_last_token(grammar: Grammar, tokens: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Posteriors of the last token for every context, ``(L+1, N, v)``, one sentence at a time.
+
+    The same algorithm as a researcher would write it down, a node and a sentence at a time.
+    """
+    parameters = grammar.parameters
+    s, L = parameters.s, parameters.L
+    found = np.zeros((L + 1, len(tokens), parameters.v))
+    for row, sentence in enumerate(tokens):
+        messages = np.eye(parameters.v)[sentence]
+        messages[-1] = 1.0
+        branch = []  # by level: the rules' weights given the last node's first s-1 children
+        for level in range(1, L + 1):
+            rules, weights = grammar.rules_of(level), grammar.probabilities_of(level)
+            nodes = []
+            for start in range(0, len(messages), s):
+                likelihood = weights.copy()
+                for child in range(s):
+                    if child == s - 1 and start + s == len(messages):
+                        branch.append(likelihood.copy())
+                    likelihood *= messages[start + child][rules[..., child]]
+                nodes.append(likelihood.sum(axis=1))
+            messages = np.array(nodes)
+        for context in range(L + 1):
+            belief: NDArray[Any] = grammar.last_marginal(context)
+            for level in range(context, 0, -1):
+                joint = belief[:, None] * branch[level - 1]
+                belief = np.bincount(
+                    grammar.rules_of(level)[..., -1].ravel(), joint.ravel(), parameters.v
+                )
+            found[context, row] = belief / belief.sum()
+    return found
+
+
+def _share(label: str) -> None:
+    """What each of two processes does."""
+    grammar = Grammar.draw(GRAMMARS[label], 0)
+    last_token_posteriors(grammar, Stream(grammar, 0, 0, "theory").take(_WHOLE)["tokens"])
+
+
+def _peak(grammar: Grammar, tokens: NDArray[np.integer]) -> float:
+    """Megabytes needed beside the result."""
+    tracemalloc.start()
+    result = last_token_posteriors(grammar, tokens)
+    peak = tracemalloc.get_traced_memory()[1] - result.nbytes
+    tracemalloc.stop()
+    return float(peak / 2**20)
+
+
+def measure() -> pd.DataFrame:
+    """A row a grammar and work: sentences a second, and how many times the plain loop's."""
+    rows: list[dict[str, Any]] = []
+    for label, parameters in GRAMMARS.items():
+        grammar = Grammar.draw(parameters, 0)
+        tokens = Stream(grammar, 0, 0, "theory").take(_WHOLE)["tokens"]
+        some = tokens[:_LOOP]
+        plain, ours = plain_last_token(grammar, some), last_token_posteriors(grammar, some)
+        if not np.allclose(plain, ours, atol=1e-10):
+            raise AssertionError("the two ways disagree")
+        loop = rate(lambda: plain_last_token(grammar, some), _LOOP)  # noqa: B023
+        rates = {"plain loop, last token, all contexts": loop}
+        for name, function in (
+            ("last token, all contexts", last_token_posteriors),
+            ("root", root_posterior),
+            ("every token, left to right", token_posteriors),
+        ):
+            rates[name] = rate(lambda: function(grammar, tokens), _WHOLE)  # noqa: B023
+        with ProcessPoolExecutor(_PROCESSES) as pool:
+            list(pool.map(_share, [label] * _PROCESSES))  # start the processes first
+            work = lambda: list(pool.map(_share, [label] * _PROCESSES))  # noqa: B023, E731
+            name = f"last token, all contexts, {_PROCESSES} processes"
+            rates[name] = rate(work, _PROCESSES * _WHOLE)
+        rows += [
+            {"grammar": label, "work": name, "sentences/s": round(speed), "ratio": speed / loop}
+            for name, speed in rates.items()
+        ]
+        for size in (_WHOLE // 4, _WHOLE):
+            name = f"memory beside the result, {size} sentences"
+            rows.append({"grammar": label, "work": name, "MiB": _peak(grammar, tokens[:size])})
+    return pd.DataFrame(rows)

@@ -1,0 +1,129 @@
+"""What theory says of a study's curves: ``theory.csv`` read by draw, and columns beside a curve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..grammar.model import Parameters
+from ..grammar.tasks import Task
+from ..theory.complexities import Learner
+from ..theory.predicted_curves import predicted_error, predicted_excess
+from .curves import middles
+
+Array = NDArray[np.float64]
+
+_MISTAKES = 10  # an error estimated from fewer test mistakes is not resolved
+
+
+class Known:
+    """What theory says of one grammar and task: rows of ``theory.csv``, read by rule draw once.
+
+    Attributes
+    ----------
+    rows
+        The rows.
+    """
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self.rows = rows
+        self._thresholds: dict[Learner | None, dict[int, Array]] = {}
+
+    @classmethod
+    def of(cls, theory: pd.DataFrame, key: Mapping[str, Any]) -> Known:
+        """What theory says of a curve's grammar and task."""
+        mine = (theory["grammar"] == key["grammar"]) & (theory["task"] == key["task"])
+        return cls(pd.DataFrame(theory[mine]))
+
+    def by_draw(self, index: str, **where: Any) -> dict[int, Array]:
+        """Values of one quantity by rule draw, in the order of an index."""
+        return _by_draw(self.rows, index, **where)
+
+    @cached_property
+    def entropies(self) -> dict[int, Array]:
+        """``H_0 .. H_L`` of the last token by rule draw."""
+        return self.by_draw("level", quantity="entropy")
+
+    def thresholds(self, learner: Learner | None) -> dict[int, Array]:
+        """``P_1 .. P_L`` of a learner by rule draw, from the grammar's own correlations.
+
+        Classification has one threshold, whoever learns; other tasks none for a learner without.
+        """
+        if learner not in self._thresholds:
+            mine = self.rows[self.rows["learner"].isna() | (self.rows["learner"] == learner)]
+            self._thresholds[learner] = _by_draw(
+                mine, "level", quantity="threshold", method="correlations"
+            )
+        return self._thresholds[learner]
+
+    @cached_property
+    def rule_thresholds(self) -> dict[int, Array]:
+        """Classification: ``P_k`` of the rules of level 1 by rule draw."""
+        return self.by_draw("index", quantity="sample_complexity", method="correlations")
+
+    @cached_property
+    def errors_by_rank(self) -> dict[int, Array]:
+        """Bayes errors with ``0 .. m_1`` rules of level 1 known, by rule draw."""
+        return self.by_draw("index", quantity="error_by_rank")
+
+    def heights(self, task: Task) -> dict[int, Array]:
+        """What a curve crosses, by rule draw: the middle below every level, or half of chance."""
+        if task == "classification":
+            return {rule: errors[:1] / 2 for rule, errors in self.errors_by_rank.items()}
+        if task == "last_token":
+            return {rule: middles(levels) for rule, levels in self.entropies.items()}
+        return {}
+
+
+def _by_draw(rows: pd.DataFrame, index: str, **where: Any) -> dict[int, Array]:
+    for column, value in where.items():
+        rows = rows[rows[column] == value]
+    rows = rows.dropna(subset=["rule_seed"]).astype({"rule_seed": int}).sort_values(index)
+    groups = rows.groupby("rule_seed")["value"]
+    return {int(str(rule)): group.to_numpy(dtype=float) for rule, group in groups}
+
+
+def expected(
+    parameters: Parameters,
+    task: Task,
+    learner: Learner | None,
+    known: Known,
+    sizes: Array,
+    test_size: int,
+) -> dict[str, Any]:
+    """Columns predicted (mean over rule draws), chance, resolution and exhausted.
+
+    Nothing is predicted for a learner that has no thresholds (None), nor for the autoregressive
+    task.
+    """
+    nothing = np.full(len(sizes), np.nan)
+    if task == "classification":
+        complexities, errors = known.rule_thresholds, known.errors_by_rank
+        curves = [predicted_error(complexities[r], errors[r], sizes) for r in errors]
+        uniform = parameters.zipf[0] is None and parameters.file is None
+        return {
+            "predicted": nothing if learner is None else np.mean(curves, axis=0),
+            "chance": np.mean([e[0] for e in errors.values()]),
+            "resolution": _MISTAKES / test_size,
+            "exhausted": np.inf if uniform else np.mean([p[-1] for p in complexities.values()]),
+        }
+    if task == "last_token":
+        levels = known.entropies
+        corners = known.thresholds(learner)
+        curves = [predicted_excess(corners[r], levels[r], sizes) for r in corners]
+        chance = np.mean([h[0] - h[-1] for h in levels.values()])
+    else:
+        curves = []
+        rates = known.rows[known.rows["quantity"] == "entropy_rate"].dropna(subset=["rule_seed"])
+        chance = np.log(parameters.v) - rates["value"].mean()
+    return {
+        "predicted": np.mean(curves, axis=0) if curves else nothing,
+        "chance": chance,
+        "resolution": 0.0,
+        "exhausted": np.inf,
+    }

@@ -1,0 +1,13 @@
+"""The claims by name, and the task that each is about."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..grammar.tasks import Task
+
+ClaimName = Literal["A1", "A2", "A3", "A4", "B1", "B2", "B3", "B4", "B5"]
+CLAIM_TASKS: dict[ClaimName, Task] = {
+    **dict.fromkeys(("A1", "A2", "A3"), "classification"),
+    **dict.fromkeys(("A4", "B1", "B2", "B3", "B4", "B5"), "last_token"),
+}

@@ -1,0 +1,1 @@
+"""What everything stands on, without science: hashing, fingerprints, errors, files, text."""

@@ -1,0 +1,345 @@
+"""What counts as the code that made a result.
+
+The unit is the definition: a function, a class or a constant of a module. A product's fingerprint
+covers the definitions that its step can reach, wherever they stand; comments, docstrings, what an
+exception says, imports and the names of modules do not enter. So a reworded error, a moved module
+or an edit to a function that the step never calls keeps an identity, and a changed operator in
+anything that it can call changes it.
+"""
+
+from __future__ import annotations
+
+import ast
+import symtable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .hashing import identity
+
+PACKAGE = Path(__file__).parents[1]
+
+Definition = tuple[str, int]  # a module's dotted name, and the place of a statement in it
+
+
+@dataclass
+class _Module:
+    """The statements of a module, and what its names stand for.
+
+    Attributes
+    ----------
+    statements
+        Those of its body that are not imports.
+    defined
+        By name, the places of the statements that bind it.
+    imported
+        By name, the module of this package and the name in it that it was imported from; the name
+        is empty where it is a whole module.
+    foreign
+        By name, what it was imported from outside this package.
+    folder
+        The parts of the name of the package that it stands in.
+    """
+
+    folder: list[str]
+    statements: list[ast.stmt] = field(default_factory=list)
+    defined: dict[str, list[int]] = field(default_factory=dict)
+    imported: dict[str, tuple[str, str]] = field(default_factory=dict)
+    foreign: dict[str, str] = field(default_factory=dict)
+
+
+@cache
+def fingerprint(*roots: str) -> str:
+    """What the code does that stands behind some definitions.
+
+    Parameters
+    ----------
+    roots
+        Definitions as ``module:name``, modules as seen from this package. What is loaded by name at
+        run time (the architectures) has to be among them.
+
+    Raises
+    ------
+    ValueError
+        If there is no such definition.
+    """
+    found: set[Definition] = set()
+    for root in roots:
+        module, _, name = root.partition(":")
+        places = _read(module).defined.get(name, []) if _source(module) else []
+        if not places:
+            raise ValueError(f"no definition {root!r} in {PACKAGE.name}")
+        found |= {(module, place) for place in places}
+    return identity(sorted(_coloured(_closure(found)).values()))
+
+
+def _closure(roots: Iterable[Definition]) -> set[Definition]:
+    """Definitions that can be reached, and what else runs when their modules are imported."""
+    pending, found, modules = list(roots), set[Definition](), set[str]()
+    while pending:
+        definition = pending.pop()
+        if definition in found:
+            continue
+        found.add(definition)
+        pending += [one for _, reached in _statement(*definition)[1] for one in reached]
+        module, _ = definition
+        if module not in modules:
+            modules.add(module)
+            pending += _effects(module)
+    return found
+
+
+@cache
+def _effects(module: str) -> list[Definition]:
+    """Statements of a module that bind no name, and run when it is imported."""
+    known = _read(module)
+    bound = {place for places in known.defined.values() for place in places}
+    return [(module, place) for place in range(len(known.statements)) if place not in bound]
+
+
+def _coloured(closure: set[Definition]) -> dict[Definition, str]:
+    """A hash of each definition that also tells what its names stand for, and theirs in turn.
+
+    Hashes are refined by those of what they refer to until no more definitions are told apart, so
+    that two functions of one name and one text differ if what they call does.
+    """
+    colours = {definition: _statement(*definition)[0] for definition in closure}
+    while True:
+        refined = {
+            definition: identity(
+                [
+                    colours[definition],
+                    [
+                        [name, sorted(colours[one] for one in reached)]
+                        for name, reached in _statement(*definition)[1]
+                    ],
+                ]
+            )
+            for definition in closure
+        }
+        settled = len(set(refined.values())) == len(set(colours.values()))
+        colours = refined
+        if settled:
+            return colours
+
+
+def _source(module: str) -> Path | None:
+    """The file of a module of this package."""
+    path = PACKAGE.joinpath(*module.split(".")) if module else PACKAGE
+    if module and path.with_suffix(".py").is_file():
+        return path.with_suffix(".py")
+    return path / "__init__.py" if (path / "__init__.py").is_file() else None
+
+
+@cache
+def _read(module: str) -> _Module:
+    path = _source(module)
+    if path is None:
+        raise ValueError(f"no module {module!r} in {PACKAGE.name}")
+    parts = module.split(".") if module else []
+    folder = parts if path.name == "__init__.py" else parts[:-1]
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    known = _Module(folder)
+    for statement in _without_docstring(tree.body):
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            inside, outside = _imports(statement, folder)
+            known.imported |= inside
+            known.foreign |= outside
+            continue
+        place = len(known.statements)
+        known.statements.append(statement)
+        for name in _bound(statement):
+            known.defined.setdefault(name, []).append(place)
+        if not isinstance(statement, _SCOPES):  # imports under a condition
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    inside, outside = _imports(node, folder)
+                    known.imported |= inside
+                    known.foreign |= outside
+    return known
+
+
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def _imports(
+    statement: ast.Import | ast.ImportFrom, folder: list[str]
+) -> tuple[dict[str, tuple[str, str]], dict[str, str]]:
+    """What names stand for after an import: in this package, and outside it."""
+    inside: dict[str, tuple[str, str]] = {}
+    outside: dict[str, str] = {}
+    for alias in statement.names:
+        bound = alias.asname or alias.name
+        if isinstance(statement, ast.Import):
+            first, *rest = alias.name.split(".")
+            if first == PACKAGE.name:
+                inside[bound] = ".".join(rest), ""
+            else:
+                outside[bound if alias.asname else first] = alias.name
+            continue
+        stem = (statement.module or "").split(".") if statement.module else []
+        if statement.level:
+            stem = folder[: len(folder) - statement.level + 1] + stem
+        elif stem[:1] == [PACKAGE.name]:
+            stem = stem[1:]
+        else:
+            outside[bound] = f"{statement.module}.{alias.name}"
+            continue
+        whole = ".".join([*stem, alias.name])
+        inside[bound] = (whole, "") if _source(whole) else (".".join(stem), alias.name)
+    return inside, outside
+
+
+def _bound(statement: ast.stmt) -> Iterator[str]:
+    """Names of its module that a statement binds."""
+    if isinstance(statement, _SCOPES):
+        yield statement.name
+        return
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, _SCOPES):
+            yield node.name
+
+
+def _resolved(module: str, name: str) -> list[Definition]:
+    """The definitions that a name of a module stands for; none outside this package."""
+    known = _read(module)
+    if name in known.defined:
+        return [(module, place) for place in known.defined[name]]
+    return _origin(*known.imported[name]) if name in known.imported else []
+
+
+def _origin(source: str, name: str) -> list[Definition]:
+    """The definitions behind an import: of a name, or of a module, of which all may be meant."""
+    if name:
+        return _resolved(source, name)
+    return [(source, place) for place in range(len(_read(source).statements))]
+
+
+@cache
+def _statement(module: str, place: int) -> tuple[str, list[tuple[str, list[Definition]]]]:
+    """A hash of a statement's own text, and the definitions that each of its names stands for."""
+    known = _read(module)
+    statement = known.statements[place]
+    names = _global_names(statement)
+    imported, foreign = dict(known.imported), dict(known.foreign)
+    for node in ast.walk(statement):  # what it imports itself goes before
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            inside, outside = _imports(node, known.folder)
+            imported |= inside
+            foreign |= outside
+    imported = {name: imported[name] for name in names & imported.keys()}
+    text = _Normal(imported)
+    tree = text.visit(ast.parse(ast.unparse(statement)).body[0])
+    reached = {
+        name: _origin(*imported[name]) if name in imported else _resolved(module, name)
+        for name in names - text.modules
+    } | text.reached
+    outside = {name: foreign[name] for name in names & foreign.keys()}
+    own = identity([_plain(tree), sorted(outside.items())])
+    return own, [(name, reached[name]) for name in sorted(reached) if reached[name]]
+
+
+def _global_names(statement: ast.stmt) -> set[str]:
+    """Names in a statement that stand for something of its module, or that it imports itself."""
+    table = symtable.symtable(ast.unparse(statement), "", "exec")
+    pending, found = [table], set[str]()
+    while pending:
+        table = pending.pop()
+        pending += table.get_children()
+        top = table.get_type() == "module"
+        for symbol in table.get_symbols():
+            read = symbol.is_referenced() if top else symbol.is_global()
+            if read or symbol.is_imported():
+                found.add(symbol.get_name())
+    return found
+
+
+class _Normal(ast.NodeTransformer):
+    """Takes out of a statement what does not change what it does.
+
+    Docstrings, arguments of raised exceptions, imports from this package; ``module.name`` is
+    written as ``name``, so that a module can be renamed.
+
+    Attributes
+    ----------
+    imported
+        What its names stand for that are imported from this package.
+    reached
+        Definitions that it names by way of their module.
+    modules
+        Names of modules that stand for nothing else.
+    """
+
+    def __init__(self, imported: dict[str, tuple[str, str]]) -> None:
+        self.imported = imported
+        self.reached: dict[str, list[Definition]] = {}
+        self.modules: set[str] = set()
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        """Visit the parts; a body that is left empty keeps a ``pass``."""
+        if isinstance(node, _SCOPES):
+            node.body = _without_docstring(node.body)
+        super().generic_visit(node)
+        if getattr(node, "body", None) == []:
+            node.body = [ast.Pass()]  # type: ignore[attr-defined]
+        return node
+
+    def visit_Import(self, node: ast.Import) -> ast.AST | None:
+        """Drop an import of this package."""
+        return self._unless_inside(node)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        """Drop an import from this package."""
+        return self._unless_inside(node)
+
+    def _unless_inside(self, node: ast.Import | ast.ImportFrom) -> ast.AST | None:
+        bound = {alias.asname or alias.name for alias in node.names}
+        return None if bound & self.imported.keys() else node
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        """Keep which exception is raised, not what it says."""
+        if isinstance(node.exc, ast.Call):
+            node.exc = node.exc.func
+        return self.generic_visit(node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        """Write ``module.name`` as ``name``."""
+        inner = node.value
+        if isinstance(inner, ast.Name) and inner.id in self.imported:
+            source, name = self.imported[inner.id]
+            if not name and (found := _resolved(source, node.attr)):
+                self.reached[node.attr] = found
+                self.modules.add(inner.id)
+                return ast.Name(node.attr, node.ctx)
+        return self.generic_visit(node)
+
+
+def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
+    """A body without the strings that stand in it as statements."""
+    return [
+        statement
+        for statement in body
+        if not (
+            isinstance(statement, ast.Expr)
+            and isinstance(statement.value, ast.Constant)
+            and isinstance(statement.value.value, str)
+        )
+    ]
+
+
+def _plain(node: Any) -> Any:
+    """A syntax tree as lists, without what differs between versions of Python."""
+    if isinstance(node, ast.AST):
+        parts = [
+            [name, _plain(value)]
+            for name, value in ast.iter_fields(node)
+            if value not in (None, []) and name not in ("ctx", "kind", "type_comment")
+        ]
+        return [type(node).__name__, *parts]
+    if isinstance(node, list):
+        return [_plain(part) for part in node]
+    return [type(node).__name__, repr(node)]

@@ -1,0 +1,1 @@
+"""The language: the random hierarchy model, its JSON, sentences, derivations, tasks."""

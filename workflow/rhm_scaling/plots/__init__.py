@@ -1,0 +1,1 @@
+"""Figures, printed tables and pages, from tables alone."""

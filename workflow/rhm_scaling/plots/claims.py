@@ -1,0 +1,147 @@
+"""A figure for each claim: what was measured beside what is predicted, and what decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..analysis.curves import CURVE_KEY, rows_of
+from ..claims.names import CLAIM_TASKS, ClaimName
+from ..claims.verdicts import AGREES, DISAGREES, UNDETERMINED
+from .claim_panels import PANELS, Tables
+from .curves import GREY, curve_labels
+
+_COLORS = {AGREES: "#0173b2", DISAGREES: "#d55e00", UNDETERMINED: "0.45"}
+_FARTHEST = 3.0  # half-widths of a region that a row shows
+
+
+def claim(name: ClaimName, decided: pd.DataFrame, tables: Tables) -> Figure:
+    """The figure of a study's claim.
+
+    Parameters
+    ----------
+    name
+        Of the claim.
+    decided
+        ``claims.csv`` of the study.
+    tables
+        What was measured.
+    """
+    panels, tables = PANELS[name], tables.of(CLAIM_TASKS[name])
+    widths = [*(1.0 for _ in panels), 1.35]
+    figure, axes = plt.subplots(
+        1,
+        len(widths),
+        figsize=(3.6 * sum(widths), 3.4),
+        squeeze=False,
+        gridspec_kw={"width_ratios": widths},
+    )
+    for axis, panel in zip(axes[0], panels):
+        panel(axis, tables)
+        sns.despine(ax=axis)
+    _criteria(axes[0, -1], decided)
+    return figure
+
+
+def _criteria(axis: Axes, decided: pd.DataFrame) -> None:
+    """A row a criterion: its estimate and interval, on the scale of its region."""
+    count = len(decided)
+    for index, row in enumerate(decided.to_dict("records")):
+        at = float(count - 1 - index)
+        color = _COLORS[str(row["verdict"])]
+        told = [row[column] for column in ("estimate", "prediction", "rival")]
+        scale = _scale(row["region_low"], row["region_high"], told)
+        low, high = scale(row["region_low"]), scale(row["region_high"])
+        axis.fill_between([low, high], at - 0.12, at + 0.12, color="0.9", linewidth=0)
+        for value, marker in ((row["prediction"], "|"), (row["rival"], "x")):
+            if np.isfinite(value):
+                axis.plot(scale(value), at, marker, color=GREY, markersize=7)
+        if np.isfinite(row["estimate"]):
+            axis.plot(scale(row["estimate"]), at, "o", color=color, markersize=5)
+            if np.isfinite(row["low"]):
+                ends = [scale(row["low"]), scale(row["high"])]
+                axis.plot(ends, [at, at], color=color, linewidth=1.4)
+                for end, arrow in zip(ends, "<>"):
+                    if abs(end) == _FARTHEST:  # goes on beyond
+                        axis.plot(end, at, arrow, color=color, markersize=5, clip_on=False)
+        text = _number(row["estimate"], row["low"], row["high"])
+        axis.text(-_FARTHEST, at + 0.34, str(row["criterion"]), fontsize="small", va="center")
+        axis.text(
+            -_FARTHEST,
+            at + 0.2,
+            f"{text}: {row['verdict']}",
+            fontsize="x-small",
+            va="center",
+            color=color,
+        )
+    axis.set(xlim=(-_FARTHEST, _FARTHEST), ylim=(-0.4, count - 0.4), xticks=[], yticks=[])
+    axis.set_xlabel("region in grey, | predicted, x rival")
+    sns.despine(ax=axis, left=True, bottom=True)
+
+
+def _number(estimate: float, low: float, high: float) -> str:
+    if not np.isfinite(estimate):
+        return "no estimate"
+    return f"{estimate:.2f} [{low:.2f}, {high:.2f}]" if np.isfinite(low) else f"{estimate:.2f}"
+
+
+def _scale(low: float, high: float, told: Iterable[float]) -> Callable[[float], float]:
+    """Maps a region to (-1, 1); one with a single edge so that all that is told is seen.
+
+    What is far off goes to the rim.
+    """
+    if np.isfinite(low) and np.isfinite(high):
+        middle, half = (low + high) / 2, (high - low) / 2
+    else:
+        middle = low if np.isfinite(low) else high if np.isfinite(high) else 0.0
+        half = max((abs(value - middle) for value in told if np.isfinite(value)), default=1.0) / 2
+    half = half or 1.0
+    return lambda value: float(np.clip((value - middle) / half, -_FARTHEST, _FARTHEST))
+
+
+def invariance(table: pd.DataFrame, thresholds: pd.DataFrame, title: str) -> Figure:
+    """Heat maps of one experiment: a row a curve, a panel a level, layers against sizes.
+
+    `table` is ``invariance.csv``; the line marks the predicted threshold of the level above, which
+    tells the synonyms, between the sizes.
+    """
+    labels = curve_labels(table)
+    levels = sorted(table["level"].unique())
+    figure, axes = plt.subplots(
+        len(labels),
+        len(levels),
+        figsize=(0.8 + 3.2 * len(levels), 0.5 + 1.9 * len(labels)),
+        squeeze=False,
+    )
+    for row, (key, label) in zip(axes, labels.items()):
+        curve = dict(zip(CURVE_KEY, key))
+        mine = rows_of(table, curve)
+        steps = rows_of(thresholds, curve).set_index("level")["threshold"]
+        for axis, level in zip(row, levels):
+            cells = mine[mine["level"] == level].pivot_table(
+                index="layer", columns="train_size", values="mean", sort=True
+            )
+            last = axis is row[-1]
+            sns.heatmap(
+                cells.iloc[::-1],
+                ax=axis,
+                vmin=0,
+                vmax=1,
+                cmap="viridis",
+                cbar=last,
+                cbar_kws={"label": "synonym / other"} if last else None,
+            )
+            sizes = np.log(cells.columns.to_numpy(dtype=float))
+            if len(sizes) > 1 and (level + 1) in steps.index:
+                at = np.interp(np.log(steps[level + 1]), sizes, np.arange(len(sizes)) + 0.5)
+                axis.axvline(at, color="white", linestyle="--", linewidth=1.2)
+            axis.set(title=f"{label}: synonyms of level {level}", xlabel="$P$", ylabel="layer")
+            axis.tick_params(axis="y", rotation=0)
+    figure.suptitle(title.replace("$", r"\$"), fontsize="medium")
+    return figure

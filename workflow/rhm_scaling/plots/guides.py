@@ -1,0 +1,179 @@
+"""The guide of a study that decides a claim: what it shows and what was found, with its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..analysis.curves import CURVE_KEY
+from ..claims.names import ClaimName
+from ..claims.registry import CLAIMS
+from ..claims.verdicts import AGREES, DISAGREES
+from ..grammar.model import Parameters
+from .claims_page import number, with_interval
+
+_RULES = "arXiv:2505.07067 (power-law distributed production rules)"
+_LEARNERS = "arXiv:2505.07070 (convolutional networks and transformers)"
+_SOURCES: dict[ClaimName, str] = {
+    "A1": (
+        f"The control of {_RULES}: the statement that with uniform rules a class is learnt "
+        "at `n m^L` sentences."
+    ),
+    "A2": (f"The main statement of {_RULES}: classification error falls as `P^(-a/(1+a))`."),
+    "A3": (
+        f"The statement of {_RULES} that hierarchy changes the constant of the power law, "
+        "not its exponent."
+    ),
+    "A4": (f"The statement of {_RULES} on next-token prediction."),
+    "B1": (f"The statement of {_LEARNERS} that the loss follows the levels' thresholds."),
+    "B2": (f"The statement of {_LEARNERS} on transformers."),
+    "B3": (f"The statement of {_LEARNERS} on convolutional networks and their exponent."),
+    "B4": (f"The statement of {_LEARNERS} on hidden representations."),
+    "B5": (
+        f"The control that the theory of {_LEARNERS} suggests: locality without weight sharing."
+    ),
+}
+_CAVEATS: dict[ClaimName, str] = {
+    "A1": (
+        "`n m^L` counts what the correlations of label and patches need. Where `f < 1`, "
+        "sentences carry more than these correlations, and deep networks may need fewer "
+        "sentences."
+    ),
+    "A2": (
+        "Theory learns every rule from its correlation with the label alone. Once the "
+        "frequent rules and the levels above are known, a network can tell a rarer rule "
+        "from its context, with fewer sentences: then the curve is steeper. Near the last "
+        "of the `m_1` rules it falls faster, too."
+    ),
+    "A3": (
+        "The same reason holds for the constant: what is known of upper levels shortens the"
+        " way from the label to a rule, so that depth may cost less than the correlations "
+        "say."
+    ),
+    "A4": (
+        "Zipf rules also make a level's symbols easier to guess, which changes the level's "
+        "own threshold; at few levels this moves a fitted exponent a little."
+    ),
+    "B1": (
+        "A transition is about a decade wide, so steps merge at `m` of 2 to 4 and no "
+        "plateau is seen; a smooth power law would be crossed as well. Growth at the "
+        "predicted ratios is what the claim asks; B2 to B5 tell levels from a mere power "
+        "law."
+    ),
+    "B2": (
+        "Only levels from 3 on tell the two learners apart. Sizes themselves are several "
+        "times the predicted ones for all levels; only their growth is predicted."
+    ),
+    "B3": (
+        "Only levels from 3 on tell the two learners apart. A level cannot be learnt before"
+        " the one below: where both thresholds are close, the later crossing moves with the"
+        " earlier."
+    ),
+    "B4": (
+        "A layer is measured, not a neuron; invariance is relative to what another symbol changes."
+    ),
+    "B5": (
+        "A locally connected network has the right locality, but each position must learn "
+        "the rules for itself. A fully connected network, which has neither, is drawn "
+        "beside."
+    ),
+}
+
+
+def guide(
+    name: ClaimName,
+    study: str,
+    grammars: Mapping[str, Parameters],
+    curves: pd.DataFrame,
+    criteria: pd.DataFrame,
+    power: pd.DataFrame,
+) -> str:
+    """The guide, as Markdown.
+
+    Parameters
+    ----------
+    name, study
+        Of the claim and the study.
+    grammars
+        The study's, by name.
+    curves, criteria, power
+        ``curves.csv``, ``claims.csv`` and ``power.csv``.
+    """
+    verdict = str(criteria["claim_verdict"].iloc[0])
+    parts = [
+        f"# {name}: {verdict}",
+        CLAIMS[name].statement,
+        f"**What it reproduces.** {_SOURCES[name]}",
+        f"**What was done.** {_done(grammars, curves)}",
+        "**What was found.**",
+        "\n".join(_found(row, power) for row in criteria.to_dict("records")),
+        f"**What differs, and why.** {_differs(criteria)} {_CAVEATS[name]}",
+        f"**How to go on.** {_next(criteria)} Figure: `figures/claim-{name}.pdf`; curves with fits "
+        "and predictions: `figures/learning_curves-*.pdf`. To change one parameter, edit the study "
+        f"and run it again: `make run STUDY=...`; only what depends on it is made. Results: "
+        f"`results/{study}/`.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _done(grammars: Mapping[str, Parameters], curves: pd.DataFrame) -> str:
+    told = []
+    for _, rows in curves.groupby(CURVE_KEY, sort=False):
+        key = rows.iloc[0]
+        p = grammars[key["grammar"]]
+        rules = ", ".join(f"Zipf {a:g} at level {n}" for n, a in enumerate(p.zipf, 1) if a)
+        width = f" of width {key['width']}" if key["width"] else ""
+        told.append(
+            f"- `{key['grammar']}` (`v={p.v} n={p.n} s={p.s} L={p.L}`, `m` by level "
+            f"{', '.join(map(str, p.m))}; {rules or 'uniform rules'}), "
+            f"{key['architecture']}{width}: "
+            f"{rows['train_size'].min():.0f} to {rows['train_size'].max():.0f} sentences, "
+            f"{rows['rule_draws'].max():.0f} rule draws, {rows['diverged'].sum():.0f} diverged"
+        )
+    return "Learning curves of:\n\n" + "\n".join(told)
+
+
+def _found(row: Mapping[Any, Any], power: pd.DataFrame) -> str:
+    mine = power[power["criterion"] == row["criterion"]].set_index("assumed")
+    weight = ""
+    if not row["sound"]:
+        weight = " (it does not count: it often errs in made-up studies in which the claim holds)"
+    elif not row["decisive"]:
+        weight = " (not decisive: this study was not expected to settle it)"
+    measured = with_interval(row["estimate"], row["low"], row["high"])
+    region = f"({number(row['region_low'])}, {number(row['region_high'])})"
+    holding, against = mine.loc["claim"], mine.loc["rival"]
+    return (
+        f"- *{row['criterion']}*: {row['verdict']}{weight}. {row['rule']}: {measured}; predicted "
+        f"at these sizes {number(row['prediction'])}, in the limit {number(row['asymptotic'])}, "
+        f"rival {number(row['rival'])}; region {region}. Expected half-width before training: "
+        f"{number(holding['half_width'])}; of {holding['studies']:.0f} made-up studies, "
+        f"{holding[AGREES]:.0%} agreed when the claim held, {against[DISAGREES]:.0%} disagreed "
+        "when its rival did."
+    )
+
+
+def _differs(criteria: pd.DataFrame) -> str:
+    said = []
+    for row in criteria.to_dict("records"):
+        if not np.isfinite(row["estimate"]):
+            said.append(f"*{row['criterion']}* could not be estimated.")
+        elif row["verdict"] == DISAGREES:
+            where = "above" if row["estimate"] > row["region_high"] else "below"
+            said.append(f"*{row['criterion']}* lies {where} its region.")
+        elif np.isfinite(row["prediction"]) and not row["low"] <= row["prediction"] <= row["high"]:
+            side = "above" if row["estimate"] > row["prediction"] else "below"
+            said.append(f"*{row['criterion']}* is measured {side} the value predicted here.")
+    return " ".join(said) or "All estimates hold the predicted values in their intervals."
+
+
+def _next(criteria: pd.DataFrame) -> str:
+    needed: Sequence[str] = [
+        f"*{row['criterion']}* needs {row['needed']}."
+        for row in criteria.to_dict("records")
+        if not pd.isna(row["needed"]) and row["needed"]
+    ]
+    return " ".join(needed) or "Every criterion is decided."

@@ -1,0 +1,257 @@
+"""Figures of what is known before any training: predicted curves, thresholds, entropies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from .curves import GREY
+
+_LEARNERS = {"cnn": ("o", 0), "transformer": ("s", 1)}
+_CLASSIFICATION = {
+    "any_patch": ("any unknown patch fails (upper estimate)", ":"),
+    "marginalised": ("unknown patches marginalised", "-"),
+    "asymptotic": ("asymptotic power law", "--"),
+    "lookup": ("lookup table of seen sentences", "-."),
+}
+
+
+def theory_figure(
+    task: str,
+    quantities: pd.DataFrame,
+    curves: pd.DataFrame,
+    survey: pd.DataFrame | None,
+    title: str,
+) -> Figure:
+    """The theory of one grammar and task.
+
+    Parameters
+    ----------
+    task
+        One of the three.
+    quantities, curves
+        Rows of ``theory.csv`` and ``predictions.csv`` for this grammar and task.
+    survey
+        Thresholds of many rule draws, if rules are drawn.
+    title
+        Heading.
+    """
+    if task == "autoregressive":
+        figure, axis = plt.subplots(figsize=(5.6, 3.8))
+        _positions(axis, quantities)
+    else:
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 4.0))
+        known = quantities[quantities["quantity"].isin(["threshold", "sample_complexity"])]
+        known = known[np.isfinite(known["value"])]
+        if not (len(known) and len(curves)):  # nothing is correlated, nothing can be learnt
+            for axis in (left, right):
+                axis.set_axis_off()
+                axis.text(0.5, 0.5, "correlations vanish: no threshold", ha="center")
+        elif task == "last_token":
+            _staircases(left, quantities, curves)
+            _levels(right, known, survey)
+        else:
+            _errors(left, quantities, curves)
+            _ranks(right, known, survey)
+    figure.suptitle(title.replace("$", r"\$"), fontsize="medium")
+    sns.despine(figure)
+    return figure
+
+
+def _mean(curves: pd.DataFrame) -> pd.DataFrame:
+    """Mean over rule draws, at the sizes that all draws have."""
+    draws = curves["rule_seed"].nunique()
+    table = curves.groupby("train_size")["value"].agg(["mean", "count"])
+    return table[(table["count"] == draws) & (table["mean"] > 0)].reset_index()
+
+
+def _staircases(axis: Axes, quantities: pd.DataFrame, curves: pd.DataFrame) -> None:
+    """Excess of every draw as a staircase, and the mean power law through the corners."""
+    palette = sns.color_palette("colorblind")
+    exponents = quantities[quantities["quantity"] == "exponent"].set_index("learner")["value"]
+    lowest = np.inf
+    for learner, (_, color) in _LEARNERS.items():
+        mine = curves[curves["learner"] == learner]
+        stairs = mine[(mine["prediction"] == "staircase") & (mine["value"] > 0)]
+        for _, draw in stairs.groupby("rule_seed"):
+            axis.step(
+                draw["train_size"],
+                draw["value"],
+                where="post",
+                color=palette[color],
+                linewidth=0.6,
+                alpha=0.5,
+            )
+        mean = _mean(mine[mine["prediction"] == "envelope"].dropna())
+        known = exponents.get(learner, np.nan)
+        label = f"{learner}" + (f", asymptotic exponent {known:.2f}" if np.isfinite(known) else "")
+        axis.plot(mean["train_size"], mean["mean"], "--", color=palette[color], label=label)
+        lowest = min(lowest, mean["mean"].min())
+    axis.set(
+        xscale="log",
+        yscale="log",
+        xlabel="training sentences $P$",
+        ylabel="excess over the Bayes limit (nats)",
+    )
+    axis.set_title("predicted staircases, power law through their corners")
+    if np.isfinite(lowest):
+        axis.set_ylim(bottom=lowest / 5)  # room for the legend
+    axis.legend(loc="lower left")
+
+
+def _levels(axis: Axes, known: pd.DataFrame, survey: pd.DataFrame | None) -> None:
+    """Thresholds by level: many draws, the study's own, the ensemble and the papers' form."""
+    palette = sns.color_palette("colorblind")
+    known = known[known["quantity"] == "threshold"]
+    for learner, (marker, color) in _LEARNERS.items():
+        side = 0.12 if learner == "transformer" else -0.12
+        mine = known[known["learner"] == learner]
+        if survey is not None:
+            drawn = survey[(survey["learner"] == learner) & np.isfinite(survey["threshold"])]
+            # draws side by side, in a fixed order: a figure must not change by itself
+            spread = side + 0.16 * (drawn["rule_seed"] / max(survey["rule_seed"].max(), 1) - 0.5)
+            axis.plot(
+                drawn["level"] + spread,
+                drawn["threshold"],
+                ".",
+                color=palette[color],
+                markersize=2.5,
+                alpha=0.6,
+            )
+            # the ensemble's closed form averages squared correlations, that is 1/P_l
+            rates = 1 / survey[survey["learner"] == learner].set_index("level")["threshold"]
+            mean = 1 / rates.groupby("level").mean()
+            axis.plot(
+                mean.index + side,
+                mean.where(np.isfinite(mean)),
+                "D",
+                color="white",
+                markeredgecolor=palette[color],
+                markersize=5,
+                zorder=3,
+                label=f"{learner}, harmonic mean of draws",
+            )
+        else:
+            own = mine[mine["method"] == "correlations"]
+            axis.plot(
+                own["level"] + side, own["value"], marker, color=palette[color], label=learner
+            )
+        for method, line in {"ensemble": "-", "closed form": ":"}.items():
+            rows = mine[mine["method"] == method].sort_values("level")
+            if len(rows):
+                name = "ensemble" if method == "ensemble" else "large $v$"
+                axis.plot(
+                    rows["level"].astype(float),
+                    rows["value"],
+                    line,
+                    marker=marker if line == "-" else "",
+                    markersize=4,
+                    linewidth=1,
+                    color=palette[color],
+                    label=f"{learner}, {name}",
+                )
+    axis.set(yscale="log", xlabel="level $l$", ylabel="threshold $P_l$ (sentences)")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    many = "" if survey is None else f", {survey['rule_seed'].nunique()} rule draws (dots)"
+    axis.set_title(f"exact correlations{many}")
+    axis.legend(loc="upper left")
+
+
+def _errors(axis: Axes, quantities: pd.DataFrame, curves: pd.DataFrame) -> None:
+    """Predicted classification errors, mean over rule draws."""
+    palette = sns.color_palette("colorblind")
+    for color, (prediction, (label, line)) in enumerate(_CLASSIFICATION.items()):
+        mean = _mean(curves[curves["prediction"] == prediction].dropna(subset=["value"]))
+        if len(mean):
+            axis.plot(mean["train_size"], mean["mean"], line, color=palette[color], label=label)
+    axis.set(xscale="log", yscale="log", xlabel="training sentences $P$", ylabel="error")
+    shown = curves[curves["prediction"] != "lookup"]["value"]
+    low = shown[shown > 0].min() if (shown > 0).any() else curves["value"].min()
+    axis.set_ylim(max(float(low) / 3, 1e-6), 1.5)
+    axis.set_title("predicted classification error")
+    if not (curves["prediction"] == "marginalised").any():
+        at = quantities[(quantities["quantity"] == "threshold")]["value"].mean()
+        axis.axvline(at, color=GREY, linestyle="--", linewidth=1, label="predicted threshold")
+        axis.set_ylim(0.1, 1.5)
+    axis.legend(loc="lower left")
+
+
+def _ranks(axis: Axes, thresholds: pd.DataFrame, survey: pd.DataFrame | None) -> None:
+    """Thresholds of the level-1 rules by rank."""
+    color = sns.color_palette("colorblind")[0]
+    known = thresholds[thresholds["quantity"] == "sample_complexity"]
+    ensemble = known[known["method"] == "ensemble"].sort_values("index")
+    if survey is not None and len(ensemble) and np.ptp(ensemble["value"]) == 0:
+        _histogram(axis, thresholds, survey)
+        return
+    own = known[known["method"] == "correlations"]
+    many = ""
+    for row, (_, draw) in enumerate(own.groupby("rule_seed")):
+        axis.plot(
+            draw["index"].astype(float),
+            draw["value"],
+            ".",
+            color=color,
+            markersize=3,
+            label=None if row else "correlations of the study's draws",
+        )
+    if survey is not None and len(ensemble):
+        # within a draw complexities are exactly proportional to 1/f_k: one ratio says it all
+        low, high = (survey["threshold"] / survey["ensemble"]).quantile([0.05, 0.95])
+        ranks, values = ensemble["index"].astype(float), ensemble["value"]
+        band = f"90% of {survey['rule_seed'].nunique()} rule draws"
+        axis.fill_between(
+            ranks, low * values, high * values, color=color, alpha=0.25, linewidth=0, label=band
+        )
+        many = f", {survey['rule_seed'].nunique()} rule draws"
+    for method, line, label in (("ensemble", "-", "ensemble"), ("closed form", ":", "large $v$")):
+        rows = known[known["method"] == method].sort_values("index")
+        if len(rows):
+            axis.plot(rows["index"].astype(float), rows["value"], line, color=GREY, label=label)
+    axis.set(xscale="log", yscale="log", xlabel="rank $k$", ylabel="threshold $P_k$ (sentences)")
+    axis.set_title(f"exact correlations with the label{many}")
+    axis.legend(loc="upper left")
+
+
+def _histogram(axis: Axes, thresholds: pd.DataFrame, survey: pd.DataFrame) -> None:
+    """Thresholds of many rule draws with uniform rules, which all have the same."""
+    color = sns.color_palette("colorblind")[0]
+    known = thresholds[thresholds["quantity"] == "threshold"].set_index("method")["value"]
+    axis.hist(survey["threshold"], bins=16, color=color, alpha=0.4)
+    harmonic = 1 / (1 / survey["threshold"]).mean()
+    for value, line, label in (
+        (harmonic, (0, (1, 1)), "harmonic mean of draws"),
+        (known["ensemble"], "-", "ensemble"),
+        (known["closed form"], ":", "large $v$"),
+    ):
+        axis.axvline(value, color=GREY, linestyle=line, label=label)
+    axis.set(xlabel="threshold $P^*$ (sentences)", ylabel="rule draws")
+    axis.set_title(f"exact correlations with the label, {len(survey)} rule draws")
+    axis.set_ylim(top=axis.get_ylim()[1] * 1.4)
+    axis.legend(loc="upper left")
+
+
+def _positions(axis: Axes, quantities: pd.DataFrame) -> None:
+    """Entropy of every token given those before it."""
+    color = sns.color_palette("colorblind")[0]
+    known = quantities[quantities["quantity"] == "position_entropy"].copy()
+    known["position"] = known["index"].astype(int) + 1
+    draws: Any = known.groupby("position")["value"]
+    mean = draws.mean()
+    for _, draw in known.groupby("rule_seed"):
+        axis.plot(draw["position"], draw["value"], ".", color=color, markersize=3, alpha=0.6)
+    axis.plot(mean.index, mean, color=color, linewidth=1, label="mean over rule draws")
+    rates = quantities[quantities["quantity"] == "entropy_rate"]
+    rate = rates[rates["rule_seed"].notna()]["value"].mean()
+    axis.axhline(rate, color=GREY, linestyle="--", linewidth=1, label="mean: the floor")
+    axis.set(xlabel="position", ylabel="entropy given all tokens before (nats)")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_ylim(0, float(known["value"].max()) * 1.3)
+    axis.legend(loc="upper right", ncols=2)

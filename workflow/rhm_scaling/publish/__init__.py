@@ -1,0 +1,1 @@
+"""A finished study outside the project: archives, their checks, loading into notebooks."""

@@ -1,0 +1,290 @@
+"""The archive of a study: one zip file with all that a paper needs, the same bytes every time.
+
+It is laid out like the project, so that an unpacked archive is a working one with nothing to do.
+Dates are those of the records, never the present.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..core.errors import UserError
+from ..core.files import write_aside
+from ..core.fingerprint import PACKAGE
+from ..run.machine import Machine
+from ..run.records import check, digest, read_record
+from ..run.spent import spent
+from ..run.status import Standing
+from ..study.plan import Plan
+from ..study.reading import load_study, split_scale
+from ..study.schema import FileGrammarConfig
+from . import crate
+from .version import Version, code_files
+from .version import version as version_of
+
+MANIFEST = "manifest-sha256.txt"
+FACTS = "archive.json"
+# Already compressed, or noise
+_STORED = {".png", ".pdf", ".npz", ".safetensors"}
+_CHUNK = 2**20  # bytes
+
+Contents = dict[str, Path | bytes]  # by path in the archive: a file, or its content
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished study.
+
+    Attributes
+    ----------
+    path
+        Of its YAML file.
+    plan
+        Its products.
+    standing
+        What of them is made: all that the study is about.
+    """
+
+    path: Path
+    plan: Plan
+    standing: Standing
+
+    @classmethod
+    def read(cls, path: Path) -> Finished:
+        """The study of a file.
+
+        Raises
+        ------
+        UserError
+            If it is not complete.
+        """
+        study = load_study(path)
+        try:
+            plan = Plan(study)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
+        standing = Standing(plan, Machine.read(PACKAGE.parents[1]).spared)
+        if not standing.complete:
+            raise UserError(f"{path}: is not complete; first run `make run STUDY={path}`")
+        return cls(path, plan, standing)
+
+    @property
+    def name(self) -> str:
+        """Name of the study."""
+        return self.plan.study.name
+
+
+def write_archive(study: Path, output: Path | None = None, datasets: bool = False) -> Path:
+    """Archive a finished study.
+
+    Parameters
+    ----------
+    study
+        Its YAML file.
+    output
+        The archive; ``results/<study>/<study>.crate.zip`` if not given.
+    datasets
+        Whether sentences are included, which seeds can make again.
+
+    Returns
+    -------
+    path
+        Of the archive.
+
+    Raises
+    ------
+    UserError
+        If the study is not complete, or a file is missing or damaged.
+    """
+    finished = Finished.read(study)
+    output = output or Path("results", finished.name, f"{finished.name}.crate.zip")
+    root = PACKAGE.parents[1]
+    version = version_of(root)
+    here = output.resolve()  # an earlier one is no part of it
+    paths = {name: root / name for name in code_files(root)}
+    code = {name: path for name, path in paths.items() if path.resolve() != here}
+    named = _named(finished, root)
+    results = {path.as_posix(): path for path in _recorded(finished, datasets)}
+    report = Path("results", finished.name, "report.html")
+    if report.is_file():
+        results[report.as_posix()] = report
+    where = next(iter(named))
+    made = [read_record(path)["made"] for path in results.values() if _is_record(path)]
+    facts = _facts(finished, where, made, version, datasets)
+    contents: Contents = {**code, **results, **_resolved(finished)}
+    for name, path in named.items():
+        if name in code and code[name].read_bytes() != path.read_bytes():
+            raise UserError(f"{path}: the project has another {name}; rename yours")
+        contents[name] = path
+    contents[FACTS] = (json.dumps(facts, indent=1) + "\n").encode()
+    if version.patch:
+        contents["uncommitted.patch"] = version.patch
+    if (summary := _spent(finished, made)) is not None:
+        contents["spent.csv"] = summary
+    sums = {name: _sum(content) for name, content in contents.items()}
+    description = crate.describe(facts, dict(sorted(sums.items())))
+    contents[crate.METADATA] = description
+    sums[crate.METADATA] = _sum(description)
+    contents[MANIFEST] = "".join(f"{sums[name][1]}  {name}\n" for name in sorted(sums)).encode()
+    write_aside(output, lambda aside: _write_zip(aside, contents, facts["last_made"]))
+    return output
+
+
+def _recorded(finished: Finished, datasets: bool) -> Iterator[Path]:
+    """Tables, figures, heavy products and their records, each checked against its record."""
+    standing = finished.standing
+    for stage in standing.stages.values():
+        if stage.outputs:
+            check(Path(stage.record))
+            yield from map(Path, stage.files)
+    for kind, known in finished.plan.products.items():
+        for name, product in known.items():
+            files = {role: Path(path) for role, path in product.files.items()}
+            record = files.pop("record")
+            kept = [path for path in files.values() if path.name not in standing.spared]
+            if kind == "sentences":
+                for path in kept if datasets else []:
+                    if not path.is_file():
+                        raise UserError(
+                            f"{path}: is missing; make it with `snakemake datasets --cores all`, "
+                            "or archive without DATASETS=1"
+                        )
+                kept = kept if datasets else []
+                if not record.is_file():
+                    continue
+            elif (kind, name) not in standing.made:
+                continue  # deleted, and needed for nothing that is left to do
+            if kept:
+                check(record, *kept)
+            yield from [*kept, record]
+
+
+def _is_record(path: Path) -> bool:
+    return path.name == "record.json" or path.name.endswith(".record.json")
+
+
+def _named(finished: Finished, root: Path) -> dict[str, Path]:
+    """Files that the user named: the study, then the grammars that it reads, by their places."""
+    study, _ = split_scale(finished.path)
+    path = study.resolve()
+    inside = path.is_relative_to(root.resolve())
+    place = path.relative_to(root.resolve()) if inside else Path("config/studies", path.name)
+    found = {place.as_posix(): study}
+    for config in finished.plan.study.grammars.values():
+        if isinstance(config, FileGrammarConfig):
+            name = Path(os.path.normpath(place.parent / config.file))
+            if name.is_absolute() or name.parts[0] == "..":
+                raise UserError(
+                    f"{config.path}: lies outside the project; copy it beside the study"
+                )
+            found[name.as_posix()] = config.path
+    return found
+
+
+def _resolved(finished: Finished) -> Contents:
+    """What a run writes when it starts: the resolved study and the shares of its stages."""
+    files = finished.standing.resolved()
+    return {path: (json.dumps(what, indent=1) + "\n").encode() for path, what in files.items()}
+
+
+def _facts(
+    finished: Finished,
+    where: str,
+    made: list[dict[str, Any]],
+    version: Version,
+    datasets: bool,
+) -> dict[str, Any]:
+    """What no file of the project says: which study, code, versions and machines."""
+    runs = pd.read_csv(Path("results", finished.name, "runs.csv"))
+    moments = sorted(one["at"] for one in made)
+    installed = {known.metadata["Name"]: known.version for known in distributions()}
+    return {
+        "study": where,
+        "scale": split_scale(finished.path)[1],
+        "name": finished.name,
+        "title": finished.plan.study.title or finished.name,
+        "first_made": moments[0],
+        "last_made": moments[-1],
+        "code": version.summary(),
+        "machines": _distinct([one["machine"] for one in made]),
+        "versions": _distinct([one["versions"] for one in made]),
+        "installed": dict(sorted(installed.items(), key=lambda item: item[0].lower())),
+        "replicas": len(runs),
+        "diverged": int((runs["status"] == "diverged").sum()),
+        "warnings": _warnings(finished),
+        "sentences": "included" if datasets else "given by seeds; only their records are included",
+    }
+
+
+def _distinct(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each value once, in an order that does not depend on that of the files."""
+    return [json.loads(text) for text in sorted({json.dumps(value) for value in values})]
+
+
+def _logs(finished: Finished) -> list[Path]:
+    heavy = [
+        Path("results", "logs", kind, f"{name}.log")
+        for kind, known in finished.plan.products.items()
+        for name in known
+    ]
+    light = Path("results", finished.name, "logs").glob("*.log")
+    return sorted(path for path in [*heavy, *light] if path.is_file())
+
+
+def _warnings(finished: Finished) -> list[str]:
+    """Lines of the logs that warn, without their time stamps."""
+    found = []
+    for path in _logs(finished):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if "warning" in line.lower():
+                found.append(f"{path.as_posix()}: {re.sub(r'^[-0-9]+ [:0-9]+ ', '', line)}")
+    return found
+
+
+def _spent(finished: Finished, made: list[dict[str, Any]]) -> bytes | None:
+    """How the time of the run was spent, as CSV; none without logs."""
+    if not _logs(finished):
+        return None
+    cores = max(one["machine"]["cores"] for one in made)
+    return spent(finished.plan, Path(), cores).to_csv(index=False).encode()
+
+
+def _sum(content: Path | bytes) -> tuple[int, str]:
+    """Bytes and SHA-256."""
+    if isinstance(content, bytes):
+        return len(content), hashlib.sha256(content).hexdigest()
+    return content.stat().st_size, digest(content)
+
+
+def _write_zip(path: Path, contents: Mapping[str, Path | bytes], moment: str) -> None:
+    """Write files in the order of their names, all with one date; modes are 644 or 755."""
+    when = datetime.fromisoformat(moment)
+    date = (when.year, when.month, when.day, when.hour, when.minute, when.second)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in sorted(contents.items()):
+            entry = zipfile.ZipInfo(name, date)
+            runs = isinstance(content, Path) and content.stat().st_mode & stat.S_IXUSR
+            entry.create_system = 3  # Unix, whose modes follow
+            entry.external_attr = (stat.S_IFREG | (0o755 if runs else 0o644)) << 16
+            stored = Path(name).suffix in _STORED
+            entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
+            if isinstance(content, bytes):
+                archive.writestr(entry, content)
+                continue
+            entry.file_size = content.stat().st_size  # so that large files get 64-bit sizes
+            with content.open("rb") as source, archive.open(entry, "w") as target:
+                while chunk := source.read(_CHUNK):
+                    target.write(chunk)

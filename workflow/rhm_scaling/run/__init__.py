@@ -1,0 +1,1 @@
+"""What a run needs beside science: records, machines, jobs, SLURM, its state and its report."""

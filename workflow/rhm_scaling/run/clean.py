@@ -1,0 +1,109 @@
+"""Looking after results: files that are damaged, and products that no study refers to."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..core.errors import UserError
+from ..study.artifacts import FOLDERS, STORE
+from ..study.plan import Plan
+from ..study.reading import load_study, scales
+from .records import damage
+
+
+def records(root: Path) -> Iterator[Path]:
+    """Every record below ``results/``."""
+    yield from sorted((root / STORE).rglob("*record.json"))
+    yield from sorted((root / "results").glob("*/stages/*.record.json"))
+
+
+def damaged(root: Path) -> Iterator[tuple[Path, Path, str]]:
+    """Every damaged file below ``results/``: its record, the file, and what is wrong."""
+    for record in records(root):
+        for file, problem in damage(record):
+            yield record, file, problem
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Something in the store that no study refers to.
+
+    Attributes
+    ----------
+    path
+        Of the product, without the suffixes of its files.
+    files
+        Its files, finished or not, and its log.
+    size
+        Bytes.
+    age
+        Days since it was last written.
+    """
+
+    path: Path
+    files: list[Path]
+    size: int
+    age: float
+
+
+def referred(root: Path) -> set[Path]:
+    """Products of every study in ``config/studies``, and of every one that has been run here.
+
+    A study that cannot be read is an error: its products would be taken for leftovers.
+    """
+    found: set[Path] = set()
+    for path in sorted((root / "config" / "studies").glob("*.yaml")):
+        for scale in scales(path):
+            named = path.with_name(f"{path.name}:{scale}") if scale else path
+            for kind, known in Plan(load_study(named)).products.items():
+                found |= {root / STORE / kind / name for name in known}
+    for path in sorted((root / "results").glob("*/study.json")):
+        try:
+            products = json.loads(path.read_text(encoding="utf-8"))["products"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path}: damaged ({error}); run the study again") from error
+        for kind, names in products.items():
+            found |= {root / STORE / kind / name for name in names}
+    return found
+
+
+def leftovers(root: Path) -> list[Leftover]:
+    """Products in the store that no study refers to, the largest first."""
+    keep = referred(root)
+    groups: dict[Path, list[Path]] = {}
+    for file in sorted((root / STORE).rglob("*")):
+        if file.is_file() and (product := _product(root / STORE, file)) not in keep:
+            groups.setdefault(product, []).append(file)
+    found = [_leftover(root, product, files) for product, files in groups.items()]
+    return sorted(found, key=lambda leftover: -leftover.size)
+
+
+def _product(store: Path, file: Path) -> Path:
+    """The product that a file of the store belongs to: its folder, or its path up to a suffix."""
+    if file.relative_to(store).parts[0] in FOLDERS:
+        return file.parent
+    # also `.name.npy.abc123.npy`, which a killed writer left
+    return file.parent / file.name.lstrip(".").split(".", 1)[0]
+
+
+def _leftover(root: Path, product: Path, files: list[Path]) -> Leftover:
+    stats = [file.stat() for file in files]
+    age = (time.time() - max(stat.st_mtime for stat in stats)) / 86400
+    log = root / "results" / "logs" / f"{product.relative_to(root / STORE)}.log"
+    logs = [log] if log.is_file() else []
+    return Leftover(product, [*files, *logs], sum(stat.st_size for stat in stats), max(age, 0.0))
+
+
+def remove(files: Iterable[Path]) -> None:
+    """Remove files, and the folders that are empty then."""
+    for file in files:
+        file.unlink(missing_ok=True)
+        for folder in file.parents:
+            if folder.name == "results" or any(folder.iterdir()):
+                break
+            shutil.rmtree(folder)

@@ -1,0 +1,70 @@
+"""What making a product takes: time, memory, disk."""
+
+from __future__ import annotations
+
+from ..grammar.model import Parameters
+from ..study.artifacts import Product
+from ..study.cost import BlockCost, Rates
+
+# Core-seconds of a job with all its imports, typical of the default study on the machine of the
+# reference results; only trainings take long enough to be counted one by one.
+_JOB = {
+    **{"grammars": 0.4, "sentences": 0.4, "exact": 0.6, "theory": 0.9, "survey": 0.8},
+    **{"counts": 1.2, "coordinates": 3.0},
+}
+_IMPORTS = {"coordinates": 2.5}  # of these, starting Python and importing packages
+_USUAL_IMPORTS = 0.35
+STAGE = 4.0  # core-seconds of a light stage
+_TOKENS = 2e8  # drawn a second
+MEMORY = 250.0  # MiB of a job that trains nothing
+_MIB = 2**20
+
+
+def cost_of(block: Product) -> BlockCost:
+    """The cost of a block of networks."""
+    return BlockCost.of(block.specification, *block.held_out)
+
+
+def core_seconds(product: Product, rates: Rates) -> float:
+    """Expected core-seconds of a product's job, starting Python included."""
+    if product.kind == "models":
+        return cost_of(product).seconds(rates)
+    extra = _tokens(product) / _TOKENS if product.kind == "sentences" else 0.0
+    return _JOB[product.kind] + extra
+
+
+def seconds_of_work(product: Product, rates: Rates) -> float:
+    """Expected seconds of a product on one thread, in a process that has imported its packages."""
+    if product.kind == "models":
+        return cost_of(product).seconds(rates) - rates.start
+    return core_seconds(product, rates) - _IMPORTS.get(product.kind, _USUAL_IMPORTS)
+
+
+def memory(product: Product) -> float:
+    """Expected MiB of a product's job."""
+    return cost_of(product).memory() if product.kind == "models" else MEMORY
+
+
+def disk(product: Product) -> float:
+    """Expected MiB of a product's files."""
+    small = 4096.0
+    if product.kind == "sentences":
+        small += _tokens(product)
+    elif product.kind == "models":
+        cost = cost_of(product)
+        small += cost.replicas * (4.0 * cost.work.parameters + 90.0 * cost.evaluations + 400.0)
+    elif product.kind == "exact":
+        size = product.inputs["sentences"].specification["size"]
+        small += size * 8.0 * (_grammar(product).v + 2)
+    return small / _MIB
+
+
+def _grammar(product: Product) -> Parameters:
+    """Parameters of the grammar of sentences or of what is computed from them."""
+    return Parameters.from_specification(product.inputs["grammar"].specification["grammar"])
+
+
+def _tokens(sentences: Product) -> float:
+    """Bytes of a file of sentences: one a token, for all but the largest vocabularies."""
+    size: int = sentences.specification["size"]
+    return float(size * _grammar(sentences).d)

@@ -1,0 +1,143 @@
+"""How this machine, or this cluster, runs studies: no science here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..core import texts
+from ..core.errors import UserError
+from ..study.reading import MOST_BYTES, parse_keys
+from ..study.types import Line
+
+SETTINGS = "config/config.yaml"
+CLUSTER = "config/cluster.yaml"
+PROFILE = "workflow/profiles/slurm/config.yaml"
+
+_Count = Annotated[int, Field(ge=1, le=10**9)]
+# a partition, an account, a model of GPU: one word for SLURM's command line
+_Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:,@+/-]{0,256}$")]
+
+
+class Allocation(BaseModel):
+    """What one job may ask a partition of the cluster for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    partition: _Word = ""
+    cores: _Count = 1
+    memory_mb: _Count = 4000
+    minutes: _Count = 60
+
+
+class GPU(Allocation):
+    """A partition whose jobs have a GPU."""
+
+    model: _Word = ""
+    gpu_memory_mb: _Count = 16000
+
+
+class Cluster(Allocation):
+    """What differs from cluster to cluster: ``config/cluster.yaml``."""
+
+    account: _Word = ""
+    setup: Annotated[Line, Field(max_length=4096)] = ""
+    launcher: Annotated[Line, Field(max_length=4096)] = ""
+    gpu: GPU | None = None
+
+
+class Machine(BaseModel):
+    """What ``config/config.yaml``, ``config/cluster.yaml`` and ``--config`` may hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    study: Annotated[Line, Field(min_length=1, max_length=4096)]
+    device: Literal["cpu", "cuda", "auto"] = "cpu"
+    threads: Annotated[int, Field(ge=1, le=10**4)] | Literal["auto"] = "auto"
+    memory_mb: _Count | Literal["auto"] = "auto"
+    checkpoint_seconds: Annotated[int, Field(ge=0, le=10**9)] = 60
+    scratch: Annotated[Line, Field(max_length=4096)] = ""
+    batch_minutes: Annotated[float, Field(ge=0, le=10**6)] = 0
+    temporary: tuple[Literal["datasets", "models"], ...] = ()
+    cluster: Cluster | None = None
+
+    @classmethod
+    def read(cls, base: Path, *more: str) -> Machine:
+        """The settings of a project's folder, from `SETTINGS` and files that go before it.
+
+        Raises
+        ------
+        UserError
+            If they cannot be read, or one is not valid.
+        """
+        settings = read_settings(base)
+        for name in more:
+            settings |= read_settings(base, name)
+        return cls.of(settings)
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Machine:
+        """Validated settings.
+
+        Raises
+        ------
+        UserError
+            If one is not valid.
+        """
+        try:
+            machine = cls.model_validate(dict(settings))
+        except ValidationError as error:
+            problem = error.errors(include_url=False)[0]
+            # there is no place where a key is no text at all
+            place = problem["loc"] or (problem["input"],)
+            # elsewhere, deeper parts name pydantic's own alternatives
+            whole = place[0] == "cluster"
+            where = ".".join(map(str, place)) if whole else str(place[0])
+            key = texts.cut(texts.line(where), 60)
+            file = CLUSTER if whole else SETTINGS
+            raise UserError(f"{file}: {key}: {problem['msg']}") from error
+        if machine.cluster and not machine.batch_minutes:
+            raise UserError(f"{CLUSTER}: batch_minutes: a cluster's jobs need more than 0")
+        return machine
+
+    @property
+    def batched(self) -> bool:
+        """Whether a job makes several products."""
+        return self.batch_minutes > 0
+
+    @property
+    def spared(self) -> tuple[str, ...]:
+        """Names of files that are not kept."""
+        return ("weights.safetensors",) if "models" in self.temporary else ()
+
+
+def read_settings(base: Path, name: str = SETTINGS) -> dict[Any, Any]:
+    """What a file of settings in a project's folder holds.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read.
+    """
+    try:
+        text = texts.read(base / name, MOST_BYTES)
+    except ValueError as error:
+        raise UserError(f"{name}: {error}") from error
+    return parse_keys(text, name, "study, device and threads")
+
+
+def slots(base: Path) -> int:
+    """Jobs that a cluster is given at the same time, by the profile.
+
+    Raises
+    ------
+    UserError
+        If the profile does not say.
+    """
+    jobs = read_settings(base, PROFILE).get("jobs")
+    if not isinstance(jobs, int) or jobs < 1:
+        raise UserError(f"{PROFILE}: jobs: must be a number of jobs, 1 or more")
+    return jobs

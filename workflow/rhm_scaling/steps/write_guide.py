@@ -1,0 +1,19 @@
+"""``guide.md``: what the study of a claim shows and what was found, in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..core.files import write_text
+from ..grammar.model import Parameters
+from ..plots.guides import guide
+
+
+def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+    """Write the guide."""
+    grammars = {name: Parameters.from_specification(g) for name, g in stage["grammars"].items()}
+    tables = [pd.read_csv(folder / f"{name}.csv") for name in ("curves", "claims", "power")]
+    write_text(folder / "guide.md", guide(stage["claim"], stage["study"], grammars, *tables))

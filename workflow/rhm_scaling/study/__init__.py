@@ -1,0 +1,1 @@
+"""A study: its file and schema, and its plan, unrolled into products with their costs."""

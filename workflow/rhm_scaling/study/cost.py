@@ -1,0 +1,293 @@
+"""What a block costs: operations, memory and time, from its specification and a machine's rates.
+
+Operations are those of matrix products, a multiplication and an addition counting as two. A
+training step does the forward pass and, for every product, the gradients of its weights and, above
+the tokens, of its inputs. No torch is needed, so that planning a study stays quick.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import UserError
+from ..grammar.model import Parameters
+from ..grammar.sampling import ONLINE
+from ..grammar.tasks import Task, outputs
+
+_MIB = 2**20
+_NUMBER = 4  # bytes of one in single precision
+_EPOCHS = 20  # passes over the training set until the best step, typical of the default study
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one example asks of one network in one forward pass.
+
+    Attributes
+    ----------
+    first, products
+        Operations of the products with the tokens, which have no gradient to pass down, and of
+        all others.
+    numbers
+        Activations that are written.
+    parameters, body_parameters
+        Trainable numbers; those without what reads tokens (embedding, positions, a CNN's first
+        filters) and without the readout.
+    calls
+        Operators that the library is asked for in a training step, about.
+    """
+
+    first: float
+    products: float
+    numbers: float
+    parameters: int
+    body_parameters: int
+    calls: int
+
+    @property
+    def forward(self) -> float:
+        """Operations of a forward pass."""
+        return self.first + self.products
+
+    @property
+    def training(self) -> float:
+        """Operations of a training step."""
+        return 2 * self.first + 3 * self.products
+
+
+def work(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
+    """The work of a network, from its kind, width, depth and heads."""
+    count = {"cnn": _hierarchical, "lcn": _hierarchical, "fcn": _fully_connected}.get(
+        architecture["kind"], _attention_stack
+    )
+    return count(parameters, task, architecture)
+
+
+def _hierarchical(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
+    s, L, width = parameters.s, parameters.L, architecture["width"]
+    shared = architecture["kind"] == "cnn"
+    first = 2.0 * parameters.d * parameters.v * width
+    numbers = parameters.d * parameters.v
+    products, weights, body = 0.0, 0, 0
+    for level in range(1, L + 1):
+        patches = s ** (L - level)
+        below = parameters.v if level == 1 else width
+        own = (1 if shared else patches) * s * below * width
+        weights += own
+        numbers += patches * width
+        if level > 1:
+            products += 2.0 * patches * s * width * width
+            body += own
+        if not shared:  # positions are brought together, and back
+            numbers += patches * (s * below + width)
+    classes = outputs(task, parameters)
+    products += 2.0 * width * classes
+    weights += width * classes
+    calls = (15 if shared else 25) * L + 20
+    return Work(first, products, numbers + classes, weights, body, calls)
+
+
+def _fully_connected(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
+    width, depth = architecture["width"], architecture["depth"]
+    tokens, classes = parameters.d * parameters.v, outputs(task, parameters)
+    body = (depth - 1) * width * width
+    products = 2.0 * body + 2.0 * width * classes
+    weights = body + tokens * width + width * classes
+    numbers = float(tokens + depth * width + classes)
+    return Work(2.0 * tokens * width, products, numbers, weights, body, 15 * depth + 20)
+
+
+def _attention_stack(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
+    width, depth, heads = (architecture[key] for key in ("width", "depth", "heads"))
+    d, v, classes = parameters.d, parameters.v, outputs(task, parameters)
+    # width of the perceptron's hidden layer
+    hidden = 4 * width if architecture["kind"] == "transformer" else 0
+    answers = d if task == "autoregressive" else 1
+    first = 2.0 * d * v * width
+    numbers: float = d * v + 2 * d * width
+    products = 0.0
+    for block in range(depth):
+        queries = answers if block == depth - 1 else d
+        products += 4.0 * queries * width * width + 4.0 * d * width * width  # q, out; k and v
+        products += 4.0 * queries * d * width  # scores and their mixture
+        products += 4.0 * queries * width * hidden
+        numbers += 4 * d * width + 6 * queries * width + 3 * heads * queries * d
+        numbers += 2 * queries * hidden
+    products += 2.0 * answers * width * classes
+    body = width + depth * (4 * width * width + width)
+    body += depth * (2 * width * hidden + (width if hidden else 0))
+    weights = body + (v + d) * width + width * classes
+    calls = depth * (110 if hidden else 80) + 40
+    return Work(first, products, numbers + answers * classes, weights, body, calls)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What a machine does, on one thread.
+
+    Attributes
+    ----------
+    operation, number, call
+        Seconds a matrix-product operation, a written number (each passes memory several times in a
+        step), and a call of an operator.
+    start
+        Seconds until a job has imported its packages.
+    """
+
+    operation: float = 9.6e-12
+    number: float = 8.5e-10
+    call: float = 5.3e-6
+    start: float = 3.0
+
+    @classmethod
+    def read(cls, path: Path) -> Rates:
+        """Those measured on this machine by ``python -m rhm_scaling calibrate``, if there are any.
+
+        Raises
+        ------
+        UserError
+            If the file is damaged.
+        """
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return cls()
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{path}: damaged ({error}); delete it and run again") from error
+
+    def json(self) -> str:
+        """The text that `read` understands."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+
+# Of an NVIDIA H100 in single precision (results/reference/bench-gpu.txt): its matrix products, and
+# by least squares what else the 34 packs there took; predicted over measured, 0.72 to 1.32
+GPU = Rates(operation=1.95e-14, number=6.2e-12, call=3.3e-6, start=10.0)
+
+
+@dataclass(frozen=True)
+class BlockCost:
+    """What training a block costs.
+
+    Attributes
+    ----------
+    work
+        Of one example.
+    replicas
+        Networks in the block.
+    batch, validation, test
+        Sentences in a batch, and in the sets that are evaluated.
+    steps, most_steps
+        Expected, and the cap.
+    evaluations
+        Expected evaluations on the validation set.
+    optimizer
+        ``sgd`` or ``adam``.
+    data
+        Bytes of the distinct data sets.
+    """
+
+    work: Work
+    replicas: int
+    batch: int
+    validation: int
+    test: int
+    steps: int
+    most_steps: int
+    evaluations: int
+    optimizer: str
+    data: float
+
+    @classmethod
+    def of(cls, specification: Mapping[str, Any], validation: int, test: int) -> BlockCost:
+        """The cost of a block of the store, from its specification and its data sets' sizes."""
+        settings = specification["settings"]
+        parameters = Parameters.from_specification(specification["grammar"])
+        size, batch = specification["train_size"], settings["batch_size"]
+        samples = len({(rule, sample) for rule, sample, _ in specification["replicas"]})
+        online = size == ONLINE
+        best = math.inf if online else _EPOCHS * size / batch
+        stored = validation + test + (0 if online else size)
+        known = test + (validation if online else 0)  # with exact posteriors
+        expected = max(settings["min_steps"], settings["patience"] * best)
+        steps = math.ceil(min(settings["max_steps"], expected))
+        octaves = math.log2(max(steps / 8, 1))
+        classes = outputs(specification["task"], parameters)
+        # tokens and their masked copy, targets
+        row = 2 * parameters.d + 8
+        return cls(
+            work=work(parameters, specification["task"], specification["architecture"]),
+            replicas=len(specification["replicas"]) * len(specification["learning_rates"]),
+            batch=batch,
+            validation=validation,
+            test=test,
+            steps=steps,
+            most_steps=settings["max_steps"],
+            evaluations=math.ceil(octaves * settings["evaluations_per_octave"]) + 2,
+            optimizer=settings["optimizer"],
+            data=samples * (row * stored + 16.0 * classes * known),
+        )
+
+    def operations(self, steps: int | None = None) -> float:
+        """Matrix-product operations of the whole block."""
+        steps = self.steps if steps is None else steps
+        evaluated = self.evaluations * self.validation + self.test
+        one = steps * self.batch * self.work.training + evaluated * self.work.forward
+        return self.replicas * one
+
+    def step_features(self) -> tuple[float, float, float]:
+        """Operations, written numbers and calls of a training step of the whole pack."""
+        here = self.work
+        numbers = 3 * self.batch * here.numbers + _PASSES[self.optimizer] * here.parameters
+        operations = self.replicas * self.batch * here.training
+        return operations, self.replicas * numbers, here.calls
+
+    def step_seconds(self, rates: Rates) -> float:
+        """A training step of the whole pack on one thread."""
+        costs = (rates.operation, rates.number, rates.call)
+        return sum(amount * cost for amount, cost in zip(self.step_features(), costs))
+
+    def seconds(self, rates: Rates, steps: int | None = None) -> float:
+        """The whole block on one thread."""
+        steps = self.steps if steps is None else steps
+        evaluated = self.replicas * (self.evaluations * self.validation + self.test)
+        example = self.work.forward * rates.operation + self.work.numbers * rates.number
+        return rates.start + steps * self.step_seconds(rates) + evaluated * example
+
+    def memory(self, replicas: int | None = None) -> float:
+        """MiB at the peak, for the whole block or a part of it."""
+        replicas = self.replicas if replicas is None else replicas
+        copies = _COPIES[self.optimizer]
+        # activations, and about as much again for their gradients
+        one = self.work.parameters * copies + 2.0 * self.batch * self.work.numbers
+        return _BASE + (replicas * one * _NUMBER + self.data) / _MIB
+
+    def fitting(self, memory: float) -> int:
+        """Replicas that can be trained side by side in so many MiB; zero if not even one."""
+        for replicas in range(self.replicas, 0, -1):
+            if self.memory(replicas) <= memory:
+                return replicas
+        return 0
+
+
+_BASE = 400.0  # MiB of a process that has imported torch and pandas
+_PASSES = {"sgd": 4, "adam": 8}  # of the optimizer over the parameters
+# parameters, gradient, moments, best weights, and a copy when the pack is compacted
+_COPIES = {"sgd": 5, "adam": 7}
+
+
+def threads(seconds: Mapping[str, float], cores: int) -> dict[str, int]:
+    """Threads of each job so that all cores work: one, or more for jobs that would be the last.
+
+    A job gets as many cores as its share of all the work asks for.
+    """
+    fair = sum(seconds.values()) / cores
+    return {
+        name: max(1, min(cores, math.ceil(own / fair - 1e-9))) if fair > 0 else 1
+        for name, own in seconds.items()
+    }

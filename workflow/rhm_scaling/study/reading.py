@@ -1,0 +1,233 @@
+"""A study from its file: one YAML document, read alone; every problem is a line naming the key."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from ..core import texts
+from ..core.errors import UserError
+from .reference import SECTIONS
+from .schema import Study
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses repeated keys and reads `1e-3` as the number it looks like."""
+
+    def get_single_data(self) -> Any:
+        """The document, unless aliases make little text stand for a value without end."""
+        node = self.get_single_node()
+        if node is not None and _written_out(node, {}) > _MOST_WRITTEN:
+            raise UserError(f"aliases stand for more than {_MOST_WRITTEN} characters; use fewer")
+        return None if node is None else self.construct_document(node)
+
+
+MOST_BYTES = 2**18  # of a study's file
+_MOST_WRITTEN = 2**20  # characters of a study without aliases
+_MOST_LINES = 20  # of problems that are told at once
+
+
+def _written_out(node: yaml.Node, known: dict[int, float]) -> float:
+    """Characters of a value with every alias written out; no end if it holds itself."""
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        if isinstance(node, yaml.ScalarNode):
+            known[id(node)] = len(node.value) + 1
+        else:
+            parts = chain(*node.value) if isinstance(node, yaml.MappingNode) else node.value
+            known[id(node)] = 1 + sum(_written_out(part, known) for part in parts)
+    return known[id(node)]
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    loader.flatten_mapping(node)
+    found: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        try:
+            if key in found:
+                line = key_node.start_mark.line + 1
+                raise UserError(f"{texts.short(key)}: is given twice (line {line}); remove one")
+        except TypeError as error:
+            shown = texts.short(key)
+            raise UserError(f"{shown}: cannot be a key; use a name or a number") from error
+        found[key] = loader.construct_object(value_node, deep=True)
+    return found
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def parse_keys(text: str, source: str, keys: str) -> dict[Any, Any]:
+    """The mapping in a YAML text, which should have such `keys`.
+
+    Raises
+    ------
+    UserError
+        If it is not a mapping, in one line.
+    """
+    try:
+        value = yaml.load(text, _Loader)  # noqa: S506 (a subclass of the safe loader)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from error
+    except (TypeError, LookupError, AttributeError) as error:  # PyYAML, at `!!int ''` and its like
+        raise UserError(f"{source}: not valid YAML: a value does not fit its tag") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = texts.cut(texts.line(" ".join(str(error).split())), 300)
+        raise UserError(f"{source}: not valid YAML: {reason}") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{source}: must hold keys such as {keys}")
+    return value
+
+
+def split_scale(path: Path) -> tuple[Path, str]:
+    """A study's file and scale, from ``FILE`` or ``FILE:SCALE``; no scale is the file as it stands.
+
+    A file of that very name is no scale of another.
+    """
+    name, colon, scale = path.name.rpartition(":")
+    return (path.with_name(name), scale) if colon and name and not path.is_file() else (path, "")
+
+
+def scales(path: Path) -> list[str]:
+    """All scales of a study's file, the file as it stands first."""
+    value = parse_keys(_read(path), texts.line(str(path)), _KEYS)
+    patches = value.get("scales")
+    return ["", *map(str, patches)] if isinstance(patches, dict) else [""]
+
+
+def _scaled(value: dict[Any, Any], scale: str) -> dict[Any, Any]:
+    """A study at one of its scales, whose name is added to the study's own."""
+    patches = value.get("scales", {})
+    if not isinstance(patches, dict) or not all(isinstance(p, dict) for p in patches.values()):
+        raise UserError("scales: needs names, and the keys that each of them changes")
+    study = {key: part for key, part in value.items() if key != "scales"}
+    if not scale:
+        return study
+    if scale not in patches:
+        known = ", ".join(texts.short(name) for name in patches) or "none"
+        raise UserError(f"scales: no {texts.short(scale)} defined; known: {known}")
+    if "name" in study:
+        study["name"] = f"{study['name']}-{scale}"
+    return _patched(study, patches[scale])
+
+
+def _patched(value: Any, patch: dict[Any, Any]) -> dict[Any, Any]:
+    """A value with a merge patch (RFC 7396): mappings merge, null removes, all else replaces."""
+    merged = dict(value) if isinstance(value, dict) else {}
+    for key, part in patch.items():
+        if part is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = _patched(merged.get(key), part) if isinstance(part, dict) else part
+    return merged
+
+
+_KEYS = "name, grammars and experiments"
+
+
+def parse_study(text: str, source: str, folder: Path = Path(), scale: str = "") -> Study:
+    """A validated study from YAML text; it names files as seen from `folder`.
+
+    Parameters
+    ----------
+    text, source
+        The text, and what messages call it.
+    folder
+        From which files are seen.
+    scale
+        One of the study's `scales`; the study as it stands if empty.
+
+    Raises
+    ------
+    UserError
+        One line for each problem: the source, the key, and what to do.
+    """
+    value = parse_keys(text, source, _KEYS)
+    try:
+        value = _scaled(value, scale)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from error
+    try:
+        return Study.model_validate(value, context={"folder": folder})
+    except ValidationError as error:
+        problems = [f"{source}: {problem}" for problem in islice(_problems(error), _MOST_LINES)]
+        if error.error_count() > _MOST_LINES:
+            problems.append(f"{source}: {error.error_count() - _MOST_LINES} more problems")
+        raise UserError("\n".join(problems)) from error
+
+
+def load_study(path: Path) -> Study:
+    """`parse_study` of ``FILE`` or ``FILE:SCALE``."""
+    file, scale = split_scale(path)
+    return parse_study(_read(file), texts.line(str(path)), file.parent, scale)
+
+
+def _read(path: Path) -> str:
+    try:
+        return texts.read(path, MOST_BYTES)
+    except ValueError as error:
+        raise UserError(f"{texts.line(str(path))}: {error}; give study=FILE") from error
+
+
+_TAGS = {
+    *("one for all", "by level", "[key]", "drawn", "from a file", "listed", "chosen", "range"),
+    *("cnn", "lcn", "fcn", "transformer", "attention", "counting", "ngram", "sgd", "adam"),
+}
+
+
+def _problems(error: ValidationError) -> Iterator[str]:
+    """One line a problem: the dotted key, what is wrong, what to do."""
+    for problem in error.errors(include_url=False):
+        where = [part if isinstance(part, str) else texts.short(part) for part in problem["loc"]]
+        # pydantic adds the tag of a union's member after the key: it is no key of the study
+        keys = [k for i, k in enumerate(where) if not (i and k in _TAGS and _is_tag(where, i))]
+        # a key may hold anything; the message must stay one readable line
+        keys = [
+            key if re.fullmatch(r"[\w.-]{1,64}", key, re.ASCII) else texts.short(key)
+            for key in keys
+        ]
+        kind, given = problem["type"], texts.short(problem["input"])
+        if kind == "value_error":  # raised by the validators above; starts with the key it is about
+            message = str(problem["ctx"]["error"])
+            first, separator, _ = message.partition(": ")
+            inner = separator and re.fullmatch(r"[\w.-]+", first)
+            yield ".".join(keys) + ("." if keys and inner else ": " if keys else "") + message
+            continue
+        if kind == "extra_forbidden":
+            known = sorted({key for model in SECTIONS for key in model.model_fields})
+            close = difflib.get_close_matches(keys[-1], known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else "config/README.md lists the keys"
+            message = f"unknown key; {hint}"
+        elif kind == "missing":
+            message = "is missing; add it (config/README.md says what it holds)"
+        elif kind in ("union_tag_not_found", "union_tag_invalid"):
+            expected = problem["ctx"].get("expected_tags", "one of the kinds in config/README.md")
+            message = f"needs kind: {expected}"
+        elif kind == "string_pattern_mismatch":
+            message = f"use letters, digits, - and _ only (lower case in name:), not {given}"
+        else:
+            message = f"{problem['msg'][0].lower()}{problem['msg'][1:]}, not {given}"
+        yield f"{'.'.join(keys) or given}: {message}"  # no place where a key is no text at all
+
+
+def _is_tag(where: list[str], index: int) -> bool:
+    """Whether part `index` of a location is a union's tag, not a key or a user's name."""
+    before = where[index - 1]
+    unions = ("m", "optimizer", "train_sizes", "width", "depth")
+    return before in unions or where[index] == "[key]" or index == 2

@@ -1,0 +1,99 @@
+"""The JSON schema and the reference of all keys, generated from the models of a study."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from .architectures import (
+    AdamConfig,
+    AttentionConfig,
+    CnnConfig,
+    CountingConfig,
+    FcnConfig,
+    LcnConfig,
+    NgramConfig,
+    SgdConfig,
+    TrainingConfig,
+    TransformerConfig,
+)
+from .schema import (
+    AutoSizesConfig,
+    BlockConfig,
+    DrawnGrammarConfig,
+    ExperimentConfig,
+    FileGrammarConfig,
+    ReplicasConfig,
+    Study,
+)
+from .types import DepthRangeConfig, Model, WidthRangeConfig
+
+BEGIN, END = "<!-- generated: make docs -->", "<!-- end of the generated part -->"
+
+SECTIONS: dict[type[Model], str] = {
+    Study: "Study (top level)",
+    DrawnGrammarConfig: "`grammars.NAME`",
+    FileGrammarConfig: "`grammars.NAME` with `file`",
+    CnnConfig: "`architectures.NAME` with `kind: cnn`",
+    LcnConfig: "`architectures.NAME` with `kind: lcn`",
+    FcnConfig: "`architectures.NAME` with `kind: fcn`",
+    TransformerConfig: "`architectures.NAME` with `kind: transformer`",
+    AttentionConfig: "`architectures.NAME` with `kind: attention`",
+    CountingConfig: "`architectures.NAME` with `kind: counting`",
+    NgramConfig: "`architectures.NAME` with `kind: ngram`",
+    WidthRangeConfig: "`architectures.NAME.width`, if it is a range",
+    DepthRangeConfig: "`architectures.NAME.depth`, if it is a range",
+    SgdConfig: "`architectures.NAME.optimizer` with `kind: sgd`",
+    AdamConfig: "`architectures.NAME.optimizer` with `kind: adam`",
+    TrainingConfig: "`architectures.NAME.training`",
+    ExperimentConfig: "`experiments.NAME`",
+    AutoSizesConfig: "`experiments.NAME.train_sizes`, if it is no list",
+    ReplicasConfig: "`experiments.NAME.replicas`",
+    BlockConfig: "`block`",
+}
+
+
+def _default(model: type[Model], key: str) -> str:
+    field = model.model_fields[key]
+    if field.is_required():
+        return "required"
+    default = field.get_default()
+    if isinstance(default, Model):
+        given = ", ".join(f"{k}: {v}" for k, v in default.model_dump().items() if k == "kind")
+        return f"`{{{given}}}`" if given else "see below"
+    return "none" if default is None else f"`{default}`"
+
+
+def reference() -> str:
+    """The reference of all keys, as Markdown tables."""
+    parts = []
+    for model, heading in SECTIONS.items():
+        summary = " ".join((model.__doc__ or "").split())
+        rows = [f"### {heading}", "", summary, "", "| key | default | meaning |"]
+        rows.append("| --- | --- | --- |")
+        for key, field in model.model_fields.items():
+            meaning = " ".join((field.description or "").split())
+            rows.append(f"| `{key}` | {_default(model, key)} | {meaning} |")
+        parts.append("\n".join(rows))
+    return "\n\n".join(parts) + "\n"
+
+
+def json_schema() -> str:
+    """The JSON schema of a study, for editors."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Study.model_json_schema(mode="validation"),
+    }
+    return json.dumps(schema, indent=2) + "\n"
+
+
+def generated(folder: Path) -> dict[Path, str]:
+    """Files of `folder` generated wholly or in part, with the content they should have."""
+    readme = folder / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return {
+        folder / "schema.json": json_schema(),
+        readme: f"{before}{BEGIN}\n\n{reference()}\n{END}{after}",
+    }

@@ -1,0 +1,295 @@
+"""The one definition of a study: typed models and their validation.
+
+`reading` turns a file into a study and pydantic's findings into lines for the user.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    Tag,
+    ValidationInfo,
+    model_validator,
+)
+
+from ..claims.names import CLAIM_TASKS, ClaimName
+from ..core import texts
+from ..grammar.json_file import user_grammar
+from ..grammar.model import Grammar, Parameters
+from ..grammar.tasks import Task
+from .architectures import ArchitectureConfig
+from .types import Fraction, Line, Model, Name, Names, PerLevel, PositiveInt, Sizes, Some
+
+# Limits far beyond any study, as in `fields`
+_MOST_TOKENS = 16  # log2, of a sentence
+_MOST_TUPLES = 256  # log2, of all `v**s`: powers of it have to stay within floating point
+_MOST_RULES = 2**26  # numbers in the rules of a level
+_MOST_LABEL = 200  # characters of the name of a grammar's folder in the store
+_MOST_FILE = 2**25  # bytes of a grammar's file
+
+FOLDERS = ("store", "logs", "reference", "claims")  # below results/, of no study
+
+
+class DrawnGrammarConfig(Model):
+    """A random hierarchy model: a probabilistic grammar on a regular tree, drawn at random."""
+
+    v: Annotated[int, Field(ge=2, le=2**16)]
+    """Vocabulary size of each level below the root."""
+    n: Annotated[int, Field(ge=1, le=2**16)] | None = None
+    """Number of root symbols (class labels); `v` if not given."""
+    s: Annotated[int, Field(ge=2, le=2**16)] = 2
+    """Branching: every symbol expands into `s` symbols of the level below."""
+    L: PositiveInt
+    """Depth; a sentence has `s**L` tokens."""
+    m: PerLevel
+    """Production rules per symbol: one number for all levels, or a number for each level `1..L`
+    (level `L` is the root). Needs `v*m <= v**s` below the root and `n*m <= v**s` at the root."""
+    zipf: dict[PositiveInt, Annotated[float, Field(gt=0, le=20)]] = {}
+    """Zipf exponent `a` by level: rule `k` has probability proportional to `k**-(1+a)`. Levels not
+    named have uniform rules."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> DrawnGrammarConfig:
+        if self.L * math.log2(self.s) > _MOST_TOKENS:  # never the power itself: it may have no end
+            raise ValueError(f"L: sentences of s**L = {self.s}**{self.L} tokens; take L smaller")
+        if self.s * math.log2(self.v) > _MOST_TUPLES:
+            raise ValueError(f"s: v**s = {self.v}**{self.s} tuples; take v or s smaller")
+        parameters = self.parameters()
+        for level, m in enumerate(parameters.m, 1):
+            symbols = parameters.symbols(level)
+            if symbols * m * self.s > _MOST_RULES:
+                raise ValueError(
+                    f"m: level {level} has {symbols}*{m} = {symbols * m} rules; take m smaller"
+                )
+        if len(parameters.label()) > _MOST_LABEL:  # as the name of a folder
+            raise ValueError(
+                "zipf: too many digits in all for the name of a folder; round them, or name fewer "
+                "levels"
+            )
+        return self
+
+    def parameters(self) -> Parameters:
+        """The grammar's parameters."""
+        return Parameters.make(v=self.v, n=self.n, s=self.s, L=self.L, m=self.m, zipf=self.zipf)
+
+
+class FileGrammarConfig(Model):
+    """Your own grammar, read from a JSON file; it is a single rule draw."""
+
+    file: Annotated[Line, Field(min_length=1, max_length=4096)]
+    """Path of the file, seen from the folder of the study."""
+    _path: Path = PrivateAttr()
+    _grammar: Grammar = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _readable(self, info: ValidationInfo) -> FileGrammarConfig:
+        path = Path((info.context or {}).get("folder", ""), self.file)
+        if unable := sorted({*str(path)} & {*"<>{}"}):
+            shown = f"{texts.line(str(path))}: holds {' '.join(unable)}"
+            raise ValueError(f"file: {shown}, which Snakemake takes for its own; rename it")
+        try:
+            self._grammar = user_grammar(texts.read(path, _MOST_FILE))
+        except (ValueError, OverflowError) as error:  # it may quote what the file holds
+            reason = texts.cut(texts.line(str(error)), 300)
+            raise ValueError(f"file: {texts.line(str(path))}: {reason}") from error
+        self._path = path
+        return self
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return self._path
+
+    @property
+    def grammar(self) -> Grammar:
+        """The grammar in the file."""
+        return self._grammar
+
+    def parameters(self) -> Parameters:
+        """The grammar's shape, and the identity of its content."""
+        return self._grammar.parameters
+
+
+GrammarConfig = Annotated[
+    Annotated[DrawnGrammarConfig, Tag("drawn")] | Annotated[FileGrammarConfig, Tag("from a file")],
+    Discriminator(
+        lambda value: (
+            "from a file"
+            if isinstance(value, FileGrammarConfig) or (isinstance(value, dict) and "file" in value)
+            else "drawn"
+        )
+    ),
+]
+
+
+class ReplicasConfig(Model):
+    """Replicas of every point: rule draws x samples x initialisations."""
+
+    rule_draws: PositiveInt = 4
+    """Grammars drawn from the same parameters; intervals resample them first."""
+    samples: PositiveInt = 1
+    """Training, validation and test sets drawn from each grammar."""
+    initialisations: PositiveInt = 1
+    """Initial weights and batch orders tried on each sample."""
+
+
+class BlockConfig(Model):
+    """Fixed tile of replicas that is trained as one batched computation and kept as one product.
+
+    Replicas grown by whole blocks train only the new blocks. Results do not depend on it.
+    """
+
+    rule_draws: PositiveInt = 4
+    """Rule draws in a block."""
+    samples: PositiveInt = 1
+    """Samples in a block."""
+    initialisations: PositiveInt = 1
+    """Initialisations in a block."""
+    learning_rates: PositiveInt = 8
+    """Learning rates, in growing order, in a block of networks."""
+
+
+class AutoSizesConfig(Model):
+    """Training sizes chosen by theory for each grammar; `auto` stands for the defaults.
+
+    They go from below the first predicted threshold to beyond the last one, of both kinds of
+    learner, as far as the caps allow.
+    """
+
+    points_per_octave: Annotated[int, Field(ge=1, le=16)] = 1
+    """Sizes per doubling."""
+    largest: PositiveInt = 65536
+    """No size is larger: the cap on cost."""
+    language_fraction: Fraction = 0.25
+    """No size exceeds this fraction of the grammar's sentences: beyond it, much is memorised."""
+
+
+TrainSizes = Annotated[
+    Annotated[Sizes, Tag("listed")] | Annotated[AutoSizesConfig, Tag("chosen")],
+    Discriminator(lambda value: "listed" if isinstance(value, list) else "chosen"),
+    BeforeValidator(
+        lambda value: {} if value == "auto" else value,
+        json_schema_input_type=Sizes | AutoSizesConfig | Literal["auto"],
+    ),
+]
+
+
+class ExperimentConfig(Model):
+    """Learning curves of one figure: one task, every grammar with every architecture."""
+
+    title: Annotated[Line, Field(max_length=100)] | None = None
+    """Heading of its figures; the experiment's name if not given."""
+    task: Task
+    """`classification` (sentence to root symbol), `last_token`, or `autoregressive`."""
+    grammars: Names
+    """Names of grammars defined above."""
+    architectures: Names
+    """Names of architectures defined above."""
+    train_sizes: TrainSizes = []
+    """Numbers of training sentences `P`: a list, `auto`, or the keys of `train_sizes` below. May be
+    left out only with `online: true`."""
+    online: bool = False
+    """Whether networks are also trained on fresh sentences at every step, never stored: the limit
+    of infinitely many. Sentence `i` is that of the training sets; `max_steps` ends it at the
+    latest."""
+    representations: bool = False
+    """Whether hidden layers of its networks are measured (`last_token` only): how far they change
+    if a subtree is exchanged for a synonym's or another symbol's, and what a linear probe reads."""
+    validation_size: PositiveInt = 2048
+    """Sentences on which the best step is chosen."""
+    test_size: PositiveInt = 8192
+    """Sentences on which losses and errors are reported."""
+    replicas: ReplicasConfig = ReplicasConfig()
+    """How many replicas of every point."""
+
+
+class Study(Model):
+    """A study: grammars, architectures, and the experiments that combine them."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    """Names the folder under `results/`: lower-case letters, digits, `-` and `_`; not `store`,
+    `logs`, `reference` or `claims`."""
+    scales: Annotated[dict[str, dict[str, Any]], Field(max_length=16)] = {}
+    """The same study in other sizes, by name: the keys that a scale changes, merged into the study
+    (`null` removes a key). `FILE:SCALE` chooses one; its results are those of `name-SCALE`."""
+    title: Annotated[Line, Field(max_length=200)] | None = None
+    """Heading of the report; the name if not given."""
+    claim: ClaimName | None = None
+    """The claim that the study decides, of those that the README lists: its verdict is computed,
+    and before anything is trained, how likely the study is to reach one."""
+    grammars: Annotated[dict[Name, GrammarConfig], Some]
+    """Grammars by name."""
+    architectures: Annotated[dict[Name, ArchitectureConfig], Some]
+    """Architectures by name; `kind` says which."""
+    experiments: Annotated[dict[Name, ExperimentConfig], Some]
+    """Experiments by name."""
+    block: BlockConfig = BlockConfig()
+    """How replicas are packed into jobs."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Study:
+        if self.name in FOLDERS:
+            raise ValueError(f"name: results/{self.name}/ has another use; take another name")
+        tasks = {experiment.task for experiment in self.experiments.values()}
+        if self.claim and CLAIM_TASKS[self.claim] not in tasks:
+            raise ValueError(
+                f"claim: {self.claim} is about {CLAIM_TASKS[self.claim]}; add such an experiment, "
+                "or leave the claim out"
+            )
+        seen: dict[tuple[str, str, str], str] = {}
+        for name, experiment in self.experiments.items():
+            here = f"experiments.{name}"
+            for kind in ("grammars", "architectures"):
+                for used in getattr(experiment, kind):
+                    if used not in getattr(self, kind):
+                        known = ", ".join(getattr(self, kind))
+                        raise ValueError(f"{here}.{kind}: no {used!r} defined; known: {known}")
+            if not (experiment.train_sizes or experiment.online):
+                raise ValueError(f"{here}.train_sizes: is missing; give sizes, or set online: true")
+            if experiment.representations and experiment.task != "last_token":
+                raise ValueError(
+                    f"{here}.representations: are measured for the task last_token; set it to false"
+                )
+            for architecture in experiment.architectures:
+                config = self.architectures[architecture]
+                if experiment.online and not hasattr(config, "training"):
+                    raise ValueError(
+                        f"{here}.online: {architecture!r} counts in a training set and learns from "
+                        "no endless stream; take it out, or set online: false"
+                    )
+                able = config.tasks
+                if experiment.task not in able:
+                    raise ValueError(
+                        f"{here}.architectures: {architecture!r} cannot do the task "
+                        f"{experiment.task}; it can do {' and '.join(able)}"
+                    )
+                for grammar in experiment.grammars:
+                    try:
+                        config.shapes(self.grammars[grammar].parameters().L)
+                    except ValueError as error:
+                        raise ValueError(
+                            f"architectures.{architecture}.depth: {error} ({grammar!r}, in "
+                            f"experiments.{name}); leave depth out"
+                        ) from error
+                    curve = (grammar, experiment.task, architecture)
+                    if curve in seen:
+                        raise ValueError(
+                            f"{here}: grammar {grammar!r} with architecture {architecture!r} and "
+                            f"this task is already in experiments.{seen[curve]}; merge the two"
+                        )
+                    seen[curve] = name
+            for grammar in experiment.grammars:
+                from_file = isinstance(self.grammars[grammar], FileGrammarConfig)
+                if from_file and experiment.replicas.rule_draws > 1:
+                    raise ValueError(
+                        f"{here}.replicas.rule_draws: grammar {grammar!r} comes from a file and is "
+                        "one rule draw; set rule_draws: 1 and raise samples"
+                    )
+        return self

@@ -1,0 +1,60 @@
+"""How much a study asks for, in closed form: an absurd one is refused before it is unrolled."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..core.errors import UserError
+from .schema import AutoSizesConfig, ExperimentConfig, Study
+
+# Planning takes 0.2 ms and 8 KiB a product, Snakemake some ms
+MOST = {"products": 100_000, "trainings": 1_000_000}
+
+
+def check(study: Study) -> None:
+    """Raise `UserError`, naming the key, if the experiments ask for more than can be planned."""
+    total = dict.fromkeys(MOST, 0)
+    for name, experiment in study.experiments.items():
+        for what, count in counts(study, experiment).items():
+            total[what] += count
+            if total[what] > MOST[what]:
+                factors = _factors(experiment)
+                raise UserError(
+                    f"experiments.{name}.{max(factors, key=lambda key: factors[key])}: the study "
+                    f"asks for {total[what]:.3g} {what}, the most is {MOST[what]}; take fewer, or "
+                    "make several studies"
+                )
+
+
+def _factors(experiment: ExperimentConfig) -> dict[str, int]:
+    """Lengths of the axes that an experiment spans, by key."""
+    replicas = {f"replicas.{axis}": count for axis, count in experiment.replicas}
+    names = {key: len(getattr(experiment, key)) for key in ("grammars", "architectures")}
+    return {"train_sizes": _sizes(experiment), **names, **replicas}
+
+
+def _sizes(experiment: ExperimentConfig) -> int:
+    """Training sizes, at most where theory chooses them."""
+    chosen, online = experiment.train_sizes, int(experiment.online)
+    if isinstance(chosen, AutoSizesConfig):
+        return int(chosen.points_per_octave * (math.log2(chosen.largest) + 1)) + 1 + online
+    return len(chosen) + online
+
+
+def counts(study: Study, experiment: ExperimentConfig) -> dict[str, int]:
+    """Products that an experiment asks for, and the trainings in them; at most."""
+    block, replicas, sizes = study.block, experiment.replicas, _sizes(experiment)
+    # a grammar, its theory and its survey; training sets of each size, two other sets, posteriors
+    products = replicas.rule_draws * (3 + replicas.samples * (sizes + 4))
+    trainings = 0
+    for name in experiment.architectures:
+        config: Any = study.architectures[name]
+        shapes = len(getattr(config, "widths", [0])) * len(getattr(config, "depths", []) or [0])
+        rates = len(config.optimizer.lr) if hasattr(config, "optimizer") else 1
+        trainings += shapes * sizes * rates * math.prod(count for _, count in replicas)
+        tiles = (-(-count // getattr(block, axis)) for axis, count in replicas)
+        packs = -(-rates // block.learning_rates)
+        products += shapes * (1 + sizes * packs * math.prod(tiles))
+    grammars = len(experiment.grammars)
+    return {"products": grammars * products, "trainings": grammars * trainings}

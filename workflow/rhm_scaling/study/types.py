@@ -1,0 +1,165 @@
+"""Types of a study's values: what a name, a size, a rate may be; each with a limit."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
+
+from ..core import texts
+
+# Limits far beyond any study: a slip or a hostile file must neither hang planning nor overflow it.
+_MOST_LISTED = 1000  # names, sizes or rates in one list
+
+PositiveInt = Annotated[int, Field(ge=1, le=10**9)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _stays_text(name: str) -> str:
+    """Refuse names that a table would read back as a number, a truth value or nothing."""
+    try:
+        float(name)
+    except ValueError:
+        if name.lower() not in ("na", "null", "none", "true", "false"):
+            return name
+    raise ValueError("reads as a number, a truth value or nothing in a table; take another name")
+
+
+def _line(text: str) -> str:
+    if not texts.is_line(text):
+        raise ValueError("holds a line break or another control character; take it out")
+    return text
+
+
+Name = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"), AfterValidator(_stays_text)
+]
+Line = Annotated[str, AfterValidator(_line)]
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    if len(set(values)) < len(values):
+        raise ValueError("holds a value twice; remove the repeat")
+    return values
+
+
+Some = Field(min_length=1, max_length=_MOST_LISTED)
+Sizes = Annotated[list[PositiveInt], Some, AfterValidator(_distinct)]
+Names = Annotated[list[Name], Some, AfterValidator(_distinct)]
+Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Rates = Annotated[
+    Annotated[list[PositiveFloat], Some, AfterValidator(_distinct)],
+    BeforeValidator(_as_list, json_schema_input_type=PositiveFloat | list[PositiveFloat]),
+]
+Width = Annotated[int, Field(ge=1, le=2**16)]
+Depth = Annotated[int, Field(ge=1, le=1000)]
+PerLevel = Annotated[
+    Annotated[PositiveInt, Tag("one for all")]
+    | Annotated[dict[PositiveInt, PositiveInt], Tag("by level")],
+    Discriminator(lambda value: "by level" if isinstance(value, dict) else "one for all"),
+]
+
+
+class Model(BaseModel):
+    """Base of all parts of a study: no unknown keys, no silent conversions, immutable."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
+    )
+
+
+class _RangeConfig(Model):
+    """What ranges of sizes have in common."""
+
+    @model_validator(mode="after")
+    def _grows(self) -> _RangeConfig:
+        if self.largest < self.smallest:  # type: ignore[attr-defined]
+            raise ValueError("largest: is less than smallest; swap the two")
+        return self
+
+
+class WidthRangeConfig(_RangeConfig):
+    """Widths from `smallest` to `largest`, evenly spaced on a logarithm."""
+
+    smallest: Width
+    """The first width."""
+    largest: Width
+    """No width is larger."""
+    points_per_octave: Annotated[int, Field(ge=1, le=16)] = 1
+    """Widths per doubling."""
+    multiple_of: Width = 1
+    """Every width is rounded to a multiple of this, such as the number of heads."""
+
+    def values(self) -> list[int]:
+        """The widths, from the smallest up, without repeats."""
+        octaves = math.log2(self.largest / self.smallest)
+        spaced = (
+            self.smallest * 2 ** (point / self.points_per_octave)
+            for point in range(math.floor(octaves * self.points_per_octave + 1e-9) + 1)
+        )
+        unit = self.multiple_of
+        rounded = {max(1, round(width / unit)) * unit for width in spaced}
+        return sorted(width for width in rounded if width <= self.largest)
+
+    @model_validator(mode="after")
+    def _holds_one(self) -> WidthRangeConfig:
+        if not self.values():
+            raise ValueError("multiple_of: no multiple of it is so small; take largest larger")
+        return self
+
+
+class DepthRangeConfig(_RangeConfig):
+    """Depths from `smallest` to `largest`."""
+
+    smallest: Depth
+    """The first depth."""
+    largest: Depth
+    """No depth is larger."""
+    step: Depth = 1
+    """From one depth to the next."""
+
+    def values(self) -> list[int]:
+        """The depths, from the smallest up."""
+        return list(range(self.smallest, self.largest + 1, self.step))
+
+
+def _kind_of_sizes(value: Any) -> str:
+    return "range" if isinstance(value, dict | _RangeConfig) else "listed"
+
+
+def _unless_range(value: Any) -> Any:
+    return value if isinstance(value, dict) else _as_list(value)
+
+
+# one size, a list, or the keys of a range
+Widths = Annotated[
+    Annotated[list[Width], Some, AfterValidator(_distinct), Tag("listed")]
+    | Annotated[WidthRangeConfig, Tag("range")],
+    Discriminator(_kind_of_sizes),
+    BeforeValidator(_unless_range, json_schema_input_type=Width | list[Width] | WidthRangeConfig),
+]
+Depths = Annotated[
+    Annotated[list[Depth], Some, AfterValidator(_distinct), Tag("listed")]
+    | Annotated[DepthRangeConfig, Tag("range")],
+    Discriminator(_kind_of_sizes),
+    BeforeValidator(_unless_range, json_schema_input_type=Depth | list[Depth] | DepthRangeConfig),
+]
+
+
+def sizes(given: list[int] | WidthRangeConfig | DepthRangeConfig) -> list[int]:
+    """All widths or depths, listed or in a range."""
+    return given if isinstance(given, list) else given.values()

@@ -1,0 +1,1 @@
+"""Exact answers and predictions from one grammar: posteriors, entropies, thresholds, curves."""

@@ -1,0 +1,362 @@
+"""Exact inference on the tree of a grammar: posteriors of tokens and of hidden symbols.
+
+Upward, each node's message is the likelihood of what is known below it, for every symbol that it
+may hold (the inside algorithm; belief propagation on a tree); downward, a node's belief is pushed
+to a child through the messages of some of its siblings. Which siblings decides what is asked: all
+for hidden symbols, those to the left for autoregressive prediction. Unseen tokens are marginalised.
+Nothing here assumes that the grammar is unambiguous. Losses are in nats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..grammar.model import Grammar
+from ..grammar.tasks import Task
+
+Array = NDArray[np.float64]
+
+# Sentences are the last, contiguous axis: every operation is a row operation. Blocks are as long as
+# keeps a node's messages in the cache and a block's messages in memory.
+_NODE_SET = 2**14
+_BLOCK_SET = 2**22
+
+
+def blocks(grammar: Grammar, sentences: int) -> Iterator[slice]:
+    """Slices of the sentences that inference works on at a time: memory is flat in `sentences`."""
+    width = max(grammar.parameters.v, grammar.parameters.n)
+    size = max(1, min(_NODE_SET // width, _BLOCK_SET // (width * grammar.parameters.d)))
+    for start in range(0, sentences, size):
+        yield slice(start, min(start + size, sentences))
+
+
+class _Level:
+    """The rules of one level as row operations on ``B`` sentences."""
+
+    def __init__(self, grammar: Grammar, level: int) -> None:
+        self.level = level
+        self.rules = grammar.rules_of(level)
+        self.probabilities = grammar.probabilities_of(level)
+        self.v = grammar.parameters.v
+
+    def up(self, children: Array) -> tuple[Array, Array]:
+        """Message of a node, ``(symbols, B)``, from its children's, ``(s, v, B)``.
+
+        Scaled to a maximum of one; the logarithm of the scale comes second, ``(B,)``.
+        """
+        message = np.zeros((len(self.rules), children.shape[2]))
+        for rank, weights in enumerate(self.probabilities.T):
+            term = weights[:, None] * children[0].take(self.rules[:, rank, 0], axis=0)
+            for child in range(1, len(children)):
+                term *= children[child].take(self.rules[:, rank, child], axis=0)
+            message += term
+        scale = message.max(axis=0)
+        # a sentence that cannot be: the caller sees the zero scale
+        message /= np.where(scale > 0, scale, 1.0)
+        with np.errstate(divide="ignore"):
+            return message, np.log(scale)
+
+    def down(self, beliefs: Array, child: int, siblings: Mapping[int, Array]) -> Array:
+        """Belief about a child, ``(C, v, B)``, from beliefs about its parent, ``(C, symbols, B)``.
+
+        `siblings` holds the messages, ``(v, B)``, of those whose evidence counts.
+        """
+        table = self.rules.reshape(-1, self.rules.shape[2])
+        order = np.argsort(table[:, child], kind="stable")
+        table = table[order]
+        parent = order // self.rules.shape[1]
+        weight = np.repeat(self.probabilities.reshape(-1, 1)[order], beliefs.shape[2], axis=1)
+        for sibling, message in siblings.items():
+            weight *= message.take(table[:, sibling], axis=0)
+        present, starts = np.unique(table[:, child], return_index=True)
+        found = np.zeros((len(beliefs), self.v, beliefs.shape[2]))
+        for row, belief in enumerate(beliefs):
+            joint = belief.take(parent, axis=0)
+            joint *= weight
+            found[row, present] = np.add.reduceat(joint, starts, axis=0)
+        total = found.sum(axis=1, keepdims=True)
+        found /= np.where(total > 0, total, 1.0)
+        return found
+
+
+class Tree:
+    """Messages of one block of ``B`` sentences.
+
+    Attributes
+    ----------
+    messages
+        By level from `below`, ``(nodes, symbols, B)``.
+    log_scale
+        Logarithm of all scales taken out of the root's message, ``(B,)``.
+    """
+
+    def __init__(self, grammar: Grammar, messages: Array, below: int = 0, first: int = 0) -> None:
+        """Pass messages up from level `below`; `first` is the number of the first sentence.
+
+        Raises
+        ------
+        ValueError
+            If a sentence cannot be produced; the text names the sentence and the node.
+        """
+        parameters = grammar.parameters
+        self.grammar = grammar
+        self.levels = [_Level(grammar, level) for level in range(below + 1, parameters.L + 1)]
+        self.messages = [messages]
+        self.log_scale = np.zeros(messages.shape[2])
+        for level in self.levels:
+            children = self.messages[-1].reshape(
+                -1, parameters.s, parameters.v, len(self.log_scale)
+            )
+            found = [level.up(nodes) for nodes in children]
+            for node, (_, scale) in enumerate(found):
+                if not np.isfinite(scale).all():
+                    row = first + int(np.flatnonzero(~np.isfinite(scale))[0])
+                    raise ValueError(
+                        f"sentence {row} is not of this grammar: no level-{level.level} symbol "
+                        f"produces the tuple at node {node}"
+                    )
+            self.messages.append(np.stack([message for message, _ in found]))
+            self.log_scale += np.sum([scale for _, scale in found], axis=0)
+
+    def root(self) -> Array:
+        """Posterior of the root, ``(n, B)``."""
+        joint = self.grammar.root[:, None] * self.messages[-1][0]
+        total = joint.sum(axis=0)
+        if not total.all():
+            raise ValueError("a sentence is not of this grammar: its root has probability zero")
+        return np.asarray(joint / total)
+
+    def beliefs(self, left_only: bool) -> list[Array]:
+        """Beliefs about all nodes, by level from 0, ``(nodes, symbols, B)``.
+
+        Given the evidence outside each node's own subtree; with `left_only`, given only what
+        stands to its left.
+        """
+        prior = np.repeat(self.grammar.root[:, None], len(self.log_scale), axis=1)
+        found = [prior[None]]
+        s = self.grammar.parameters.s
+        for level in reversed(self.levels):
+            below = self.messages[level.level - 1]
+            children = []
+            for node, belief in enumerate(found[0]):
+                for child in range(s):
+                    evident = range(child) if left_only else range(s)
+                    siblings = {i: below[node * s + i] for i in evident if i != child}
+                    children.append(level.down(belief[None], child, siblings)[0])
+            found.insert(0, np.stack(children))
+        return found
+
+
+def leaves(
+    grammar: Grammar, tokens: NDArray[np.integer], known: NDArray[np.bool_] | None = None
+) -> Array:
+    """Messages of tokens, ``(d, v, B)``: one-hot where known, one where marginalised."""
+    symbols = np.arange(grammar.parameters.v)[:, None]
+    found = tokens.T[:, None, :] == symbols
+    if known is not None:
+        found |= ~known.T[:, None, :]
+    return np.asarray(found, dtype=np.float64)
+
+
+def _trees(
+    grammar: Grammar, tokens: NDArray[np.integer], known: NDArray[np.bool_] | None = None
+) -> Iterator[tuple[slice, Tree]]:
+    """Messages of all sentences, a block at a time."""
+    tokens = checked(grammar, tokens)
+    if known is not None and np.shape(known) != tokens.shape:
+        raise ValueError(f"known needs the shape of the sentences, {tokens.shape}")
+    for block in blocks(grammar, len(tokens)):
+        mask = None if known is None else known[block]
+        yield block, Tree(grammar, leaves(grammar, tokens[block], mask), first=block.start)
+
+
+def checked(grammar: Grammar, tokens: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Sentences of the right shape, ``(N, d)``, whose tokens lie in the vocabulary.
+
+    Raises
+    ------
+    ValueError
+        If they are not; the text names the sentence and the position.
+    """
+    parameters = grammar.parameters
+    tokens = np.asarray(tokens)
+    if tokens.ndim != 2 or tokens.shape[1] != parameters.d:
+        raise ValueError(f"sentences need shape (N, {parameters.d}), not {tokens.shape}")
+    outside = (tokens < 0) | (tokens >= parameters.v)
+    if outside.any():
+        row, position = np.argwhere(outside)[0]
+        raise ValueError(
+            f"sentence {row}, position {position}: token {tokens[row, position]} lies outside "
+            f"0..{parameters.v - 1}"
+        )
+    return tokens
+
+
+def root_posterior(
+    grammar: Grammar, tokens: NDArray[np.integer], known: NDArray[np.bool_] | None = None
+) -> Array:
+    """Exact ``p(root symbol | known tokens)``, ``(N, n)``, from `tokens` and `known`, ``(N, d)``.
+
+    Raises
+    ------
+    ValueError
+        If a token is out of range or a sentence cannot be produced.
+    """
+    posterior = np.empty((len(tokens), grammar.parameters.n))
+    for block, tree in _trees(grammar, tokens, known):
+        posterior[block] = tree.root().T
+    return posterior
+
+
+def hidden_posteriors(
+    grammar: Grammar, tokens: NDArray[np.integer], known: NDArray[np.bool_] | None = None
+) -> list[Array]:
+    """Exact ``p(symbol of a node | known tokens)`` for every node of every level.
+
+    Returns
+    -------
+    list of arrays
+        By level from 0 (for masked tokens) to ``L`` (the root), ``(N, nodes, symbols)``.
+
+    Raises
+    ------
+    ValueError
+        If a token is out of range or a sentence cannot be produced.
+    """
+    parts: list[list[Array]] = [[] for _ in range(grammar.parameters.L + 1)]
+    for _, tree in _trees(grammar, tokens, known):
+        beliefs = tree.beliefs(left_only=False)
+        for level, (belief, message) in enumerate(zip(beliefs, tree.messages)):
+            joint = belief * message
+            joint /= joint.sum(axis=1, keepdims=True)
+            parts[level].append(joint.transpose(2, 0, 1))
+    return [np.concatenate(part) for part in parts]
+
+
+def likeliest_symbols(grammar: Grammar, tokens: NDArray[np.integer]) -> list[NDArray[np.int64]]:
+    """The most probable symbol of every node, by level from 0 to ``L``, ``(N, nodes)``.
+
+    The symbols that made the sentence, if the grammar is unambiguous. Memory is flat in ``N``.
+
+    Raises
+    ------
+    ValueError
+        If a token is out of range or a sentence cannot be produced.
+    """
+    chosen = [
+        [posterior.argmax(axis=2) for posterior in hidden_posteriors(grammar, tokens[block])]
+        for block in blocks(grammar, len(tokens))
+    ]
+    return [np.concatenate(level) for level in zip(*chosen)]
+
+
+def token_posteriors(grammar: Grammar, tokens: NDArray[np.integer]) -> Array:
+    """Exact ``p(token | all tokens to its left)``: the autoregressive predictor, ``(N, d, v)``.
+
+    Raises
+    ------
+    ValueError
+        If a token is out of range or a sentence cannot be produced.
+    """
+    parameters = grammar.parameters
+    posterior = np.empty((len(tokens), parameters.d, parameters.v))
+    for block, tree in _trees(grammar, tokens):
+        posterior[block] = tree.beliefs(left_only=True)[0].transpose(2, 0, 1)
+    return posterior
+
+
+def sentence_log_probability(grammar: Grammar, tokens: NDArray[np.integer]) -> Array:
+    """``log p(sentence)``, shape ``(N,)``, the root symbol marginalised.
+
+    By the chain rule its negative, divided by ``d``, is the exact autoregressive loss per token.
+
+    Raises
+    ------
+    ValueError
+        If a token is out of range or a sentence cannot be produced.
+    """
+    logarithm = np.empty(len(tokens))
+    for block, tree in _trees(grammar, tokens):
+        logarithm[block] = tree.log_scale + np.log(grammar.root @ tree.messages[-1][0])
+    return logarithm
+
+
+def last_token_posteriors(
+    grammar: Grammar, tokens: NDArray[np.integer], contexts: Sequence[int] | None = None
+) -> Array:
+    """Exact ``p(last token | the preceding s**l - 1 tokens)`` for every context level ``l``.
+
+    The last level-``l`` ancestor starts from its exact marginal at that position; its
+    distribution is pushed down the last branch through the siblings' messages.
+
+    Parameters
+    ----------
+    tokens
+        Sentences, ``(N, d)``; their last column is not used.
+    contexts
+        Context levels, ``0..L`` if not given (level 0: the unconditional marginal).
+
+    Returns
+    -------
+    array
+        Shape ``(len(contexts), N, v)``.
+
+    Raises
+    ------
+    ValueError
+        If a token is out of range or a sentence cannot be produced.
+    """
+    parameters = grammar.parameters
+    wanted = list(range(parameters.L + 1)) if contexts is None else list(contexts)
+    known = np.ones(np.shape(tokens), dtype=bool)
+    known[:, -1] = False
+    posteriors = np.empty((len(wanted), len(tokens), parameters.v))
+    for block, tree in _trees(grammar, tokens, known):
+        size = block.stop - block.start
+        started: list[int] = []  # contexts whose ancestor stands at this level or above
+        beliefs = np.empty((0, parameters.n, size))
+        for level in range(parameters.L, -1, -1):
+            marginal = grammar.last_marginal(level)
+            new = np.repeat(marginal[None, :, None], wanted.count(level), axis=0)
+            beliefs = np.concatenate([beliefs, np.repeat(new, size, axis=2)])
+            started += [row for row, context in enumerate(wanted) if context == level]
+            if level:
+                below = tree.messages[level - 1][-parameters.s :]
+                siblings = dict(enumerate(below[:-1]))
+                beliefs = tree.levels[level - 1].down(beliefs, parameters.s - 1, siblings)
+        posteriors[started, block] = beliefs.transpose(0, 2, 1)
+    return posteriors
+
+
+def entropy(posterior: Array) -> Array:
+    """Entropy in nats over the last axis."""
+    logs = np.log(posterior, where=posterior > 0, out=np.zeros_like(posterior))
+    return np.asarray(-(posterior * logs).sum(axis=-1))
+
+
+def exact_predictor(
+    task: Task, grammar: Grammar, sentences: NDArray[np.void]
+) -> dict[str, NDArray[Any]]:
+    """The Bayes-optimal predictor on given sentences.
+
+    Returns
+    -------
+    dict
+        ``loss``: its loss on each sentence (nats; per token if autoregressive), ``(N,)``.
+        ``posterior`` and ``entropy``: for tasks with one target, the exact posterior, ``(N, C)``,
+        and its entropy, ``(N,)``.
+    """
+    tokens = sentences["tokens"]
+    if task == "autoregressive":
+        return {"loss": -sentence_log_probability(grammar, tokens) / tokens.shape[1]}
+    if task == "classification":
+        posterior, targets = root_posterior(grammar, tokens), sentences["label"]
+    else:
+        posterior = last_token_posteriors(grammar, tokens, [grammar.parameters.L])[0]
+        targets = tokens[:, -1]
+    chosen = np.take_along_axis(posterior, targets[:, None].astype(np.int64), axis=1)[:, 0]
+    return {"loss": -np.log(chosen), "posterior": posterior, "entropy": entropy(posterior)}

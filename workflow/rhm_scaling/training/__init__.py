@@ -1,0 +1,1 @@
+"""Learning: data sets, batches, optimizers, one loop for all networks, counting, probes."""

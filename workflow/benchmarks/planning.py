@@ -91,12 +91,14 @@ def _pretend(plan: Plan, project: Path) -> None:
         for product in known.values():
             _record(project, product.specification, [*product.files.values()])
     for stage in Standing(plan, root=project).stages.values():
-        _record(project, stage.share, stage.files)
+        _record(project, stage.share, stage.files, stage.identity)
 
 
-def _record(project: Path, what: dict[str, Any], paths: list[str]) -> None:
+def _record(
+    project: Path, what: dict[str, Any], paths: list[str], identified: str | None = None
+) -> None:
     *files, record = (project / path for path in paths)
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-    write_record(record, what, files, {})
+    write_record(record, what, files, {}, identified)

@@ -1,51 +1,21 @@
-"""A study in batches: one job for several products, which it makes one after another.
+"""The same stages in batches: one job for several products of a stage, made one after another.
 
-Reads the batch's description, ``results/<study>/batches/<batch>.json``, which a run writes when it
-starts. Writes the products below ``results/store/`` and, once all are made, a receipt. Where SLURM
-runs such a job, this is all that is read of the workflow.
+Reads the batch's description, ``results/batches/<rule>-<batch>.json``, which a run writes when it
+starts: all products and commands of the job. Writes the products below ``results/store/`` and, once
+all are made, a receipt. Where SLURM runs such a job, this is all that is read of the workflow.
 """
 
-from rhm_scaling.run.batches import Batch
-from rhm_scaling.run.machine import Cluster
 
-# on this machine, there are no other limits than Snakemake's own
-CLUSTER = MACHINE.cluster or Cluster(memory_mb=10**9, minutes=10**9)
-
-
-def batch(wildcards):
-    """A batch of this run, or of the run that has submitted this job."""
-    if PLAN is not None:
-        return PLAN.batches[wildcards.batch]
-    return Batch.read(
-        Path("results", wildcards.study, "batches", f"{wildcards.batch}.json")
-    )
-
-
-def receipts(wildcards):
-    """What says that the batches are done that a batch waits for."""
-    if PLAN is not None:
-        settle(PLAN, workflow)
-    return batch(wildcards).receipts
-
-
-def place(wildcards):
-    """The partition that a batch is for."""
-    return CLUSTER.gpu if batch(wildcards).gpu and CLUSTER.gpu else CLUSTER
-
-
-def more(most, wanted, attempt):
-    """Twice as much for every attempt, up to what the partition gives."""
-    return min(most, wanted * 2 ** (attempt - 1))
-
-
-rule make_batch:
+rule draw_grammars:
     input:
         receipts,
     output:
-        "results/{study}/batches/{batch}.done",
+        "results/batches/draw_grammars-{batch}.done",
     log:
-        "results/{study}/batches/{batch}.log",
-    priority: lambda wildcards: int(1000 * batch(wildcards).seconds)
+        "results/batches/draw_grammars-{batch}.log",
+    benchmark:
+        "results/batches/draw_grammars-{batch}.tsv"
+    priority: FIRST
     conda:
         "../../envs/environment.yaml"
     threads: lambda wildcards: batch(wildcards).threads
@@ -64,9 +34,54 @@ rule make_batch:
     params:
         setup=f"{CLUSTER.setup}; " if CLUSTER.setup else "",
         launcher=CLUSTER.launcher,
-        file="results/{study}/batches/{batch}.json",
+        makes=lambda wildcards: batch(wildcards).makes,
     message:
-        "Making the batch {wildcards.batch}"
+        "Drawing grammars ({params.makes})"
     shell:
-        "{params.setup}{params.launcher} python -m rhm_scaling batch {params.file:q}"
-        " --receipt {output:q} --log {log:q}"
+        "{params.setup}{params.launcher} python -m rhm_scaling batch {output:q} --log {log:q}"
+
+
+use rule draw_grammars as sample_datasets with:
+    output:
+        "results/batches/sample_datasets-{batch}.done",
+    log:
+        "results/batches/sample_datasets-{batch}.log",
+    benchmark:
+        "results/batches/sample_datasets-{batch}.tsv"
+    message:
+        "Sampling sentences, with their exact posteriors ({params.makes})"
+
+
+use rule draw_grammars as solve_grammars with:
+    output:
+        "results/batches/solve_grammars-{batch}.done",
+    log:
+        "results/batches/solve_grammars-{batch}.log",
+    benchmark:
+        "results/batches/solve_grammars-{batch}.tsv"
+    message:
+        "Computing the theory of grammars ({params.makes})"
+
+
+use rule draw_grammars as train_networks with:
+    output:
+        "results/batches/train_networks-{batch}.done",
+    log:
+        "results/batches/train_networks-{batch}.log",
+    benchmark:
+        "results/batches/train_networks-{batch}.tsv"
+    priority: longest_first
+    message:
+        "Training networks ({params.makes})"
+
+
+use rule draw_grammars as count_symbols with:
+    output:
+        "results/batches/count_symbols-{batch}.done",
+    log:
+        "results/batches/count_symbols-{batch}.log",
+    benchmark:
+        "results/batches/count_symbols-{batch}.tsv"
+    priority: longest_first
+    message:
+        "Learning by counting ({params.makes})"

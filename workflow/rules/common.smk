@@ -1,122 +1,119 @@
-"""What all rules share: the study, its plan, and what of it is made already.
+"""What all rules share: the studies of this run, and what of them is made already.
 
-Reads the study's YAML file and the records in ``results/``. Writes ``study.json``,
-``stages/*.json`` and, with batches, ``batches/*.json`` below ``results/<study>/`` when a run starts.
+Reads the studies' YAML files and the records in ``results/``. While the workflow is read, writes the
+orders of tables that are not up to date, ``results/<study>/stages/<step>-<identity>.json``; when a
+run starts, ``results/<study>/study.json`` and, with batches, ``results/batches/*.json``.
 """
 
-from pathlib import Path
-
-from rhm_scaling.run.planning import machine_or_exit, plan_or_exit
-from rhm_scaling.run.locks import settle, take_over
+from rhm_scaling.run.locks import only_time_stamps, take_over
+from rhm_scaling.run.planning import Run
+from rhm_scaling.run.setup import machine_or_exit, one_line
 
 MACHINE = machine_or_exit(config)
-# where a cluster runs a batch, the batch's description says all
-PLAN = None
+# a cluster's job has the description of its batch, and plans nothing
+RUN = None
 if workflow.is_main_process or not MACHINE.batched:
-    PLAN = plan_or_exit(
-        config,
-        Path(workflow.basedir),
-        workflow.resource_settings.cores,
-        workflow.resource_settings.nodes,
-    )
-    FOLDER = Path("results", PLAN.study.name)
-    STAGES = PLAN.standing.stages
-if workflow.is_main_process:
-    take_over(PLAN)
+    with one_line():
+        RUN = Run(
+            MACHINE,
+            ROOT,
+            workflow.resource_settings.cores or os.cpu_count() or 1,
+            workflow.resource_settings.nodes or 1,
+        )
+        if workflow.is_main_process:
+            take_over(MACHINE.cluster is not None)
+            RUN.take_over()
+            # Snakemake calls no handler below of a workflow that another one imports
+            if not workflow.modifier.is_main_snakefile():
+                RUN.start()
 
 
 onstart:
-    PLAN.start()
+    RUN.start()
 
 
 onsuccess:
-    PLAN.succeeded()
+    RUN.succeeded()
 
 
 onerror:
-    PLAN.failed()
+    RUN.failed()
+
+
+def in_time(find):
+    """What a function finds; of studies that are complete, whatever the time stamps are."""
+
+    def found(wildcards):
+        only_time_stamps(workflow)
+        options = workflow.dag_settings
+        RUN.whole = bool(options.forceall or options.forcerun or options.forcetargets)
+        paths = find(wildcards)
+        if RUN.whole or not RUN.complete:
+            return paths
+        return [path if path in RUN.orders else ancient(path) for path in paths]
+
+    return found
 
 
 def products(*kinds):
     """Files of all products of some kinds."""
-    return lambda wildcards: [path for kind in kinds for path in PLAN.paths(kind)]
+    return in_time(lambda wildcards: [p for kind in kinds for p in RUN.paths_of(kind)])
 
 
-def stages(*names):
-    """Files of some light stages, or of all."""
-    return lambda wildcards: PLAN.made_by(*(names or STAGES))
+def tables(*steps):
+    """Tables and figures of some steps, or of all, of every study of this run."""
+    return in_time(lambda wildcards: RUN.made_by(*steps))
+
+
+def reads(step, *shown):
+    """What a step reads: the tables that are shown, as far as its study has them, and its part of the store."""
+    return in_time(
+        lambda wildcards: RUN.reads(
+            step,
+            wildcards.study,
+            [path.format(study=wildcards.study) for path in shown],
+        )
+    )
+
+
+def order(step):
+    """What a step's job is told to make."""
+    return lambda wildcards: RUN.study(wildcards.study).stages[step].file
 
 
 def sources(kind):
     """Files that a product is made from."""
-    return lambda wildcards: in_time(PLAN.sources, kind, wildcards.name)
-
-
-def stage_sources(name):
-    """Files that a light stage reads."""
-    return lambda wildcards: in_time(PLAN.stage_sources, name)
-
-
-def in_time(find, *what):
-    """The paths that are found; of a study that is complete, whatever their time stamps are."""
-    settle(PLAN, workflow)
-    finished = PLAN.standing.complete and not PLAN.whole
-    return [ancient(path) if finished else path for path in find(*what)]
+    return in_time(lambda wildcards: RUN.sources(kind, wildcards.name))
 
 
 def specification(kind):
     """Canonical JSON of what a product is."""
-    return lambda wildcards: PLAN.product(kind, wildcards.name).json
+    return lambda wildcards: RUN.product(kind, wildcards.name).json
 
 
-def roles(kind):
-    """What a product is made from, as ``role=path`` arguments."""
+def roles(kind, which="sources"):
+    """What a product is made from, or its files, as ``role=path`` arguments."""
     return lambda wildcards: [
         f"{role}={path}"
-        for role, path in PLAN.product(kind, wildcards.name).sources.items()
+        for role, path in getattr(RUN.product(kind, wildcards.name), which).items()
     ]
-
-
-def kept(what, path):
-    """A path, or a temporary one if the user keeps no such files."""
-    return temp(path) if what in PLAN.machine.temporary else path
 
 
 def job(wildcards):
     """What the training of a block is given."""
-    return PLAN.jobs[wildcards.name]
+    return RUN.jobs[wildcards.name]
 
 
-def table(name):
-    """One of the study's tables, shown in the report."""
-    return report(FOLDER / f"{name}.csv", category="Tables", labels={"table": name})
+def kept(what, path):
+    """A path, or a temporary one if the user keeps no such files."""
+    return temp(path) if what in MACHINE.temporary else path
 
 
-def figures(stage):
-    """Figures of a stage, of which the report shows those that browsers can."""
-    shown = {
-        "theory": ("Theory", "grammar and task"),
-        "learning_curves": ("Learning curves", "experiment"),
-        "local_exponents": ("Local exponents", "experiment"),
-        "recovery": ("Recovered symbols", "experiment"),
-        "learning_rates": ("Learning rates", "experiment"),
-        "scaling": ("Network size", "experiment"),
-        "claim": ("Claim", "claim"),
-        "invariance": ("Representations", "experiment"),
-        "exponents": ("Exponents", "table"),
-    }
-
-    def flagged(path):
-        kind, _, of_what = Path(path).stem.partition("-")
-        category, label = shown[kind]
-        labels = {label: of_what or "predicted and fitted exponents"}
-        caption = f"../report/{kind}.rst"
-        return report(path, caption=caption, category=category, labels=labels)
-
-    return [
-        path if path.endswith(".pdf") else flagged(path)
-        for path in STAGES[stage].outputs
-    ]
+def table(path):
+    """One of a study's tables, shown in the report."""
+    return report(
+        path, category="Tables", labels={"study": "{study}", "table": Path(path).stem}
+    )
 
 
 # of all that precedes trainings, so that they start in the order of their length and end together
@@ -124,4 +121,6 @@ FIRST = 10**9
 
 
 wildcard_constraints:
+    study=r"[a-z0-9][a-z0-9_-]{0,63}",
     name=r".+-[0-9a-f]{12}",
+    batch=r"[0-9a-f]{12}",

@@ -1,10 +1,11 @@
-"""Sentences: training, validation and test streams of every rule draw and sample seed.
+"""Data: sentences of every rule draw and sample seed, and the Bayes-optimal predictor on them.
 
-Reads a grammar. Writes ``results/store/sentences/<parameters>/...-<identity>.npy``.
+Reads grammars. Writes ``results/store/sentences/<parameters>/...-<identity>.npy`` and
+``results/store/exact/<parameters>/...-<identity>.npz``.
 """
 
 
-rule sample_sentences:
+use rule draw_grammar as sample_sentences with:
     input:
         sources("sentences"),
     output:
@@ -12,15 +13,25 @@ rule sample_sentences:
         record="results/store/sentences/{name}.record.json",
     log:
         "results/logs/sentences/{name}.log",
-    priority: FIRST
-    conda:
-        "../../envs/environment.yaml"
     params:
         specification=specification("sentences"),
-        roles=roles("sentences"),
+        inputs=roles("sentences"),
+        outputs=roles("sentences", "files"),
     message:
         "Sampling the sentences {wildcards.name}"
-    shell:
-        "python -m rhm_scaling make {params.specification:q} --log {log:q}"
-        " --inputs {params.roles:q}"
-        " --outputs product={output.product:q} record={output.record:q}"
+
+
+use rule draw_grammar as predict_exactly with:
+    input:
+        sources("exact"),
+    output:
+        product="results/store/exact/{name}.npz",
+        record="results/store/exact/{name}.record.json",
+    log:
+        "results/logs/exact/{name}.log",
+    params:
+        specification=specification("exact"),
+        inputs=roles("exact"),
+        outputs=roles("exact", "files"),
+    message:
+        "Computing exact posteriors for {wildcards.name}"

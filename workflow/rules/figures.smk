@@ -1,45 +1,109 @@
 """Figures and the table of exponents, for the paper (PDF) and the report (PNG, HTML).
 
-Reads the study's tables. Writes ``results/<study>/figures/``.
+Reads a study's tables. Writes the folders ``results/<study>/theory/`` and
+``results/<study>/figures/``, which hold the figures of the study as it is now and no others.
 """
 
+# of the report's sections, by the kind of figure
+HEADINGS = {
+    "learning_curves": "Learning curves",
+    "local_exponents": "Local exponents",
+    "recovery": "Recovered symbols",
+    "learning_rates": "Learning rates",
+    "scaling": "Network size",
+    "claim": "Claim",
+    "invariance": "Representations",
+    "exponents": "Exponents",
+}
 
-rule draw_theory:
+
+use rule tabulate_theory as draw_theory with:
     input:
-        stage_sources("draw_theory"),
+        reads(
+            "draw_theory",
+            "results/{study}/theory.csv",
+            "results/{study}/predictions.csv",
+        ),
     output:
-        figures("draw_theory"),
-        record=STAGES["draw_theory"].record,
+        report(
+            directory("results/{study}/theory"),
+            patterns=["{figure}.png"],
+            caption="../report/theory.rst",
+            category="Theory",
+            labels={"study": "{study}", "figure": "{figure}"},
+        ),
+        record="results/{study}/stages/draw_theory.record.json",
     log:
-        STAGES["draw_theory"].log,
-    priority: FIRST
+        "results/{study}/logs/draw_theory.log",
+    benchmark:
+        "results/{study}/benchmarks/draw_theory.tsv"
+    params:
+        order=order("draw_theory"),
+    message:
+        "Drawing the theory: {wildcards.study}"
+
+
+use rule tabulate_theory as draw_figures with:
+    input:
+        reads(
+            "draw_figures",
+            "results/{study}/theory.csv",
+            "results/{study}/predictions.csv",
+            "results/{study}/curves.csv",
+            "results/{study}/fits.csv",
+            "results/{study}/local_exponents.csv",
+            "results/{study}/crossings.csv",
+            "results/{study}/thresholds.csv",
+            "results/{study}/recovery.csv",
+            "results/{study}/recovered_at.csv",
+            "results/{study}/rates.csv",
+            "results/{study}/best_rates.csv",
+            "results/{study}/rate_scaling.csv",
+            "results/{study}/coordinates.csv",
+            "results/{study}/sizes.csv",
+            "results/{study}/scaling.csv",
+            "results/{study}/compute.csv",
+            "results/{study}/frontier.csv",
+            "results/{study}/levels.csv",
+            "results/{study}/claims.csv",
+            "results/{study}/representations.csv",
+            "results/{study}/invariance.csv",
+        ),
+    output:
+        report(
+            directory("results/{study}/figures"),
+            patterns=[
+                "{kind,[a-z_]+}-{figure}.png",
+                "{kind,[a-z_]+}-{figure}.html",
+            ],
+            caption="../report/figures.rst",
+            category=lambda wildcards: HEADINGS[wildcards.kind],
+            labels={"study": "{study}", "figure": "{figure}"},
+        ),
+        record="results/{study}/stages/draw_figures.record.json",
+    log:
+        "results/{study}/logs/draw_figures.log",
+    benchmark:
+        "results/{study}/benchmarks/draw_figures.tsv"
+    priority: 0
+    params:
+        order=order("draw_figures"),
+    message:
+        "Drawing the figures: {wildcards.study}"
+
+
+rule write_claims_page:
+    input:
+        in_time(lambda wildcards: RUN.claim_tables()),
+    output:
+        "results/claims/{page}.html",
+    log:
+        "results/claims/{page}.log",
     conda:
         "../../envs/environment.yaml"
     params:
-        file=STAGES["draw_theory"].file,
-        identity=STAGES["draw_theory"].identity,
+        studies=lambda wildcards: [*RUN.claims().values()],
     message:
-        "Drawing the theory"
+        "Writing the page of the claims"
     shell:
-        "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
-        " --outputs {output:q}"
-
-
-rule draw_figures:
-    input:
-        stage_sources("draw_figures"),
-    output:
-        figures("draw_figures"),
-        record=STAGES["draw_figures"].record,
-    log:
-        STAGES["draw_figures"].log,
-    conda:
-        "../../envs/environment.yaml"
-    params:
-        file=STAGES["draw_figures"].file,
-        identity=STAGES["draw_figures"].identity,
-    message:
-        "Drawing the figures"
-    shell:
-        "python -m rhm_scaling stage {params.file:q} {params.identity} --log {log:q}"
-        " --outputs {output:q}"
+        "python -m rhm_scaling claims {params.studies:q} --page {output:q} &> {log:q}"

@@ -1,6 +1,7 @@
 """Production rules, drawn from the grammar's parameters and a rule seed, or a user's own.
 
-Reads nothing but, for a grammar from a file, that file. Writes ``results/store/grammars/<parameters>/r<rule>-<identity>.json``.
+Reads nothing but, for a grammar from a file, that file. Writes
+``results/store/grammars/<parameters>/r<rule>-<identity>.json``.
 """
 
 
@@ -17,10 +18,10 @@ rule draw_grammar:
         "../../envs/environment.yaml"
     params:
         specification=specification("grammars"),
-        roles=roles("grammars"),
+        inputs=roles("grammars"),
+        outputs=roles("grammars", "files"),
     message:
         "Drawing the grammar {wildcards.name}"
     shell:
         "python -m rhm_scaling make {params.specification:q} --log {log:q}"
-        " --inputs {params.roles:q}"
-        " --outputs product={output.product:q} record={output.record:q}"
+        " --inputs {params.inputs:q} --outputs {params.outputs:q}"

@@ -18,6 +18,8 @@ rule train_block:
         record="results/store/models/{name}/record.json",
     log:
         "results/logs/models/{name}.log",
+    benchmark:
+        "results/benchmarks/models/{name}.tsv"
     # longest first, so that no core waits for a long training at the end
     priority: lambda wildcards: int(1000 * job(wildcards).seconds)
     conda:
@@ -27,12 +29,13 @@ rule train_block:
         mem_mb=lambda wildcards: job(wildcards).memory,
         pack=lambda wildcards: job(wildcards).pack,
         # how it is computed, not what: a parameter of the rule would be part of the product
-        device=PLAN.machine.device,
-        checkpoint_seconds=PLAN.machine.checkpoint_seconds,
-        scratch=PLAN.machine.scratch,
+        device=MACHINE.device,
+        checkpoint_seconds=MACHINE.checkpoint_seconds,
+        scratch=MACHINE.scratch,
     params:
         specification=specification("models"),
-        roles=roles("models"),
+        inputs=roles("models"),
+        outputs=roles("models", "files"),
     message:
         "Training the block {wildcards.name}"
     shell:
@@ -40,12 +43,10 @@ rule train_block:
         " --device {resources.device} --threads {threads} --pack {resources.pack}"
         " --checkpoint-seconds {resources.checkpoint_seconds}"
         " --scratch={resources.scratch:q}"
-        " --inputs {params.roles:q}"
-        " --outputs runs={output.runs:q} history={output.history:q}"
-        " weights={output.weights:q} record={output.record:q}"
+        " --inputs {params.inputs:q} --outputs {params.outputs:q}"
 
 
-rule count_block:
+use rule draw_grammar as count_block with:
     input:
         sources("counts"),
     output:
@@ -54,21 +55,18 @@ rule count_block:
         record="results/store/counts/{name}/record.json",
     log:
         "results/logs/counts/{name}.log",
-    conda:
-        "../../envs/environment.yaml"
+    benchmark:
+        "results/benchmarks/counts/{name}.tsv"
+    priority: 0
     params:
         specification=specification("counts"),
-        roles=roles("counts"),
+        inputs=roles("counts"),
+        outputs=roles("counts", "files"),
     message:
         "Counting for the block {wildcards.name}"
-    shell:
-        "python -m rhm_scaling make {params.specification:q} --log {log:q}"
-        " --inputs {params.roles:q}"
-        " --outputs runs={output.runs:q} recovery={output.recovery:q}"
-        " record={output.record:q}"
 
 
-rule check_coordinates:
+use rule draw_grammar as check_coordinates with:
     input:
         sources("coordinates"),
     output:
@@ -76,14 +74,12 @@ rule check_coordinates:
         record="results/store/coordinates/{name}.record.json",
     log:
         "results/logs/coordinates/{name}.log",
-    conda:
-        "../../envs/environment.yaml"
+    benchmark:
+        "results/benchmarks/coordinates/{name}.tsv"
+    priority: 0
     params:
         specification=specification("coordinates"),
-        roles=roles("coordinates"),
+        inputs=roles("coordinates"),
+        outputs=roles("coordinates", "files"),
     message:
         "Checking coordinates of {wildcards.name}"
-    shell:
-        "python -m rhm_scaling make {params.specification:q} --log {log:q}"
-        " --inputs {params.roles:q}"
-        " --outputs product={output.product:q} record={output.record:q}"

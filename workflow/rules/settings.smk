@@ -1,15 +1,25 @@
 """Where the library is, for the workflow and its jobs, and whether the settings can be read."""
 
+import os
 import sys
 from pathlib import Path
 
+# the project that this file belongs to, wherever the workflow runs
+ROOT = (
+    Path(workflow.current_basedir.get_path_or_uri(secret_free=False))
+    .resolve()
+    .parents[1]
+)
 # the library beside this file, installed or not
-sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
+sys.path.insert(0, str(ROOT / "workflow"))
 
 from rhm_scaling.run.lifeline import outlive_the_run
-from rhm_scaling.run.planning import jobs_use_this_library, read_settings_or_exit
+from rhm_scaling.run.setup import read_settings_or_exit, use_this_library
 
-read_settings_or_exit(Path(workflow.basedir))
-jobs_use_this_library()
+# settings of the folder that is worked in, or else those of the project
+own = workflow.modifier.is_main_snakefile() and Path("config", "config.yaml").is_file()
+SETTINGS = Path() if own else ROOT
+read_settings_or_exit(SETTINGS)
+use_this_library()
 if not workflow.is_main_process:
     outlive_the_run()

@@ -1,33 +1,10 @@
-"""Theory: the Bayes-optimal predictor on the test sentences, and all that precedes training.
+"""Theory: all that can be said of a grammar before any training.
 
-Reads grammars and test sentences. Writes ``exact/``, ``theory/`` and ``survey/`` below
-``results/store/``.
+Reads grammars. Writes ``theory/`` and ``survey/`` below ``results/store/``.
 """
 
 
-rule predict_exactly:
-    input:
-        sources("exact"),
-    output:
-        product="results/store/exact/{name}.npz",
-        record="results/store/exact/{name}.record.json",
-    log:
-        "results/logs/exact/{name}.log",
-    priority: FIRST
-    conda:
-        "../../envs/environment.yaml"
-    params:
-        specification=specification("exact"),
-        roles=roles("exact"),
-    message:
-        "Computing exact posteriors for {wildcards.name}"
-    shell:
-        "python -m rhm_scaling make {params.specification:q} --log {log:q}"
-        " --inputs {params.roles:q}"
-        " --outputs product={output.product:q} record={output.record:q}"
-
-
-rule solve_grammar:
+use rule draw_grammar as solve_grammar with:
     input:
         sources("theory"),
     output:
@@ -36,22 +13,17 @@ rule solve_grammar:
         record="results/store/theory/{name}/record.json",
     log:
         "results/logs/theory/{name}.log",
-    priority: FIRST
-    conda:
-        "../../envs/environment.yaml"
+    benchmark:
+        "results/benchmarks/theory/{name}.tsv"
     params:
         specification=specification("theory"),
-        roles=roles("theory"),
+        inputs=roles("theory"),
+        outputs=roles("theory", "files"),
     message:
         "Computing the theory of {wildcards.name}"
-    shell:
-        "python -m rhm_scaling make {params.specification:q} --log {log:q}"
-        " --inputs {params.roles:q}"
-        " --outputs quantities={output.quantities:q} curves={output.curves:q}"
-        " record={output.record:q}"
 
 
-rule survey_grammars:
+use rule draw_grammar as survey_grammars with:
     input:
         sources("survey"),
     output:
@@ -59,13 +31,11 @@ rule survey_grammars:
         record="results/store/survey/{name}.record.json",
     log:
         "results/logs/survey/{name}.log",
-    priority: FIRST
-    conda:
-        "../../envs/environment.yaml"
+    benchmark:
+        "results/benchmarks/survey/{name}.tsv"
     params:
         specification=specification("survey"),
+        inputs=roles("survey"),
+        outputs=roles("survey", "files"),
     message:
         "Surveying many rule draws of {wildcards.name}"
-    shell:
-        "python -m rhm_scaling make {params.specification:q} --log {log:q}"
-        " --outputs product={output.product:q} record={output.record:q}"

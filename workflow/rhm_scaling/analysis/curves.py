@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import special  # scipy.stats would take a second to import
 
 CURVE_KEY = ["grammar", "task", "architecture", "width", "depth"]
 REPLICA_KEY = ["rule_seed", "sample_seed", "init_seed"]
@@ -40,6 +39,8 @@ def finite_sizes(runs: pd.DataFrame) -> pd.DataFrame:
 
 def student_factor(clusters: int) -> float:
     """Half-width of a two-sided interval in standard errors, for a mean of `clusters` values."""
+    from scipy import special  # scipy.stats would take a second to import
+
     return float(special.stdtrit(clusters - 1, 0.5 + CONFIDENCE / 2)) if clusters > 1 else np.nan
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import optimize
 
 from .power_law import HUBER, bootstrap_means, interval, mean_curve
 
@@ -141,6 +140,8 @@ def _usable(sizes: Array, data: Array | None, values: Array, free_floor: bool) -
 
 def _minimise(cells: _Cells, starts: Sequence[Array]) -> Surface:
     """Best fit over all starts, which are parameters of `cells`."""
+    from scipy import optimize  # not needed where a study is only planned
+
     found = [
         optimize.least_squares(
             cells.residuals,

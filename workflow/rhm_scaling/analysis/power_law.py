@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import optimize
 
 from .curves import student_factor
 
@@ -45,6 +44,8 @@ NO_FIT = PowerLaw(np.nan, np.nan, False)
 
 def fit_power_law(sizes: Array, values: Array, starts: tuple[float, ...] = STARTS) -> PowerLaw:
     """Huber fit of a power law; NaN if fewer than `FEWEST_POINTS` values are above zero."""
+    from scipy import optimize  # not needed where a study is only planned
+
     good = np.isfinite(values) & (values > 0)
     if good.sum() < FEWEST_POINTS:
         return NO_FIT

@@ -88,7 +88,7 @@ def _by_draw(rows: pd.DataFrame, index: str, **where: Any) -> dict[int, Array]:
     return {int(str(rule)): group.to_numpy(dtype=float) for rule, group in groups}
 
 
-def expected(
+def predicted_columns(
     parameters: Parameters,
     task: Task,
     learner: Learner | None,

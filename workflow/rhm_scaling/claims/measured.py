@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..analysis.curves import CURVE_KEY, falls_to, learning_curve, rows_of, usable
 from ..analysis.power_law import fit_power_law, fitting_window
-from ..analysis.theory_columns import Known, expected
+from ..analysis.theory_columns import Known, predicted_columns
 from ..analysis.thresholds import THRESHOLDS, crossings
 from ..grammar.model import Parameters
 from ..grammar.tasks import MEASURE
@@ -67,7 +67,7 @@ class Evidence:
         """The curve of all rule draws, with what a window needs, and the lookup table."""
         table = learning_curve(self.runs, self.measure)
         sizes = table["train_size"].to_numpy(dtype=float)
-        beside = expected(
+        beside = predicted_columns(
             self.parameters, self.key["task"], self.learner, self.known, sizes, self.test_size
         )
         lookup = lookup_error(self.parameters.n, table["overlap"].to_numpy(dtype=float))

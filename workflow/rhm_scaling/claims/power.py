@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .measured import Evidence
 from .names import ClaimName
-from .registry import decided, expected
+from .registry import decided, expectations
 from .simulated import obeying
 from .verdicts import AGREES, DISAGREES, VERDICTS, Weight, together
 
@@ -70,7 +70,7 @@ def power(
         shift, sharpening = np.exp([OF_FACTORS, OF_SHARPNESS] * generator.standard_normal(2))
         return float(shift), float(sharpening)
 
-    known = expected(name, design)
+    known = expectations(name, design)
     names = [criterion.name for criterion in known]
     rows, wholes = [], []
     for assumed in ("claim", "rival"):

@@ -32,7 +32,7 @@ def of_claim(name: ClaimName, curves: Iterable[Evidence]) -> list[Evidence]:
     return [c for c in of_kinds(curves, *_NETWORKS) if c.key["task"] == CLAIM_TASKS[name]]
 
 
-def expected(name: ClaimName, curves: Curves) -> dict[Criterion, Expectation]:
+def expectations(name: ClaimName, curves: Curves) -> dict[Criterion, Expectation]:
     """The criteria of a claim that a study's curves allow, with their regions.
 
     Of the curves' runs only seeds and sizes matter.

@@ -28,7 +28,7 @@ _SHARP = 16.0  # one that has no width
 _ANYWHERE = 256.0  # sentences, of a law that knows of no grammar
 
 # losses of a rule draw at some sizes, with transitions of some sharpness
-Curve = Callable[[Evidence, int, Array, float], Array]
+SimulatedCurve = Callable[[Evidence, int, Array, float], Array]
 
 
 def steps(corners: Array, levels: Array, sizes: Array, sharpness: float) -> Array:
@@ -46,7 +46,7 @@ def _excess(curve: Evidence, rule: int) -> Array:
     return np.asarray(levels - levels[-1])
 
 
-def _staircase(learner: Learner | None) -> Curve:
+def _staircase(learner: Learner | None) -> SimulatedCurve:
     """The last token's excess of a learner; of the curve's own, if None."""
 
     def losses(curve: Evidence, rule: int, sizes: Array, sharpness: float) -> Array:
@@ -85,7 +85,7 @@ def _unknown(curve: Evidence) -> Array:
     return np.asarray(np.maximum(1 - np.concatenate([[0.0], known]), 0.0))
 
 
-def _rules(power: float = 1.0) -> Curve:
+def _rules(power: float = 1.0) -> SimulatedCurve:
     """A mistake where `power` patches at once have rules that are not learnt yet."""
 
     def losses(curve: Evidence, rule: int, sizes: Array, sharpness: float) -> Array:
@@ -117,7 +117,7 @@ def _one_power_law(curve: Evidence, rule: int, sizes: Array, sharpness: float) -
     return np.asarray(chance / np.sqrt(1 + sizes / _ANYWHERE))
 
 
-ASSUMED: dict[ClaimName, tuple[Curve, Curve]] = {
+ASSUMED: dict[ClaimName, tuple[SimulatedCurve, SimulatedCurve]] = {
     "A1": (_one_drop, _one_power_law),
     "A2": (_rules(), _rules(2.0)),
     "A3": (_rules(), _at_any_depth),

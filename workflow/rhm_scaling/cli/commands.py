@@ -5,24 +5,33 @@ Heavy imports stay inside the commands that need them.
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import UserError
 from ..core.files import write_text
 
+# cores that this process may use, as Snakemake counts them for `--cores all`
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _print_table(table: Any, **how: Any) -> None:
+    """Print a table of pandas; nothing if it is empty."""
+    if len(table):
+        print(table.to_string(index=False, **how))
+
 
 def spent(arguments: Namespace) -> None:
-    """Print how the time of a study's run was spent, from its logs."""
+    """Print how the time of a study's run was spent, from its records."""
     from ..run.spent import spent
     from ..study.plan import Plan
     from ..study.reading import load_study
 
     table = spent(Plan(load_study(arguments.study)), Path(), arguments.cores)
-    print(table.to_string(index=False, float_format="{:.2f}".format))
+    _print_table(table, float_format="{:.2f}".format)
 
 
 def show(arguments: Namespace) -> None:
@@ -35,19 +44,20 @@ def show(arguments: Namespace) -> None:
 
     folder = Path("results") / load_study(arguments.study).name
 
-    def made(stage: str) -> pd.DataFrame | None:
-        if not (folder / f"{stage}.csv").is_file():  # the study has no such curves
+    def made(table: str, stage: str) -> pd.DataFrame | None:
+        path = folder / f"{table}.csv"
+        if not path.is_file():  # the study has no such curves
             return None
-        check(folder / "stages" / f"{stage}.record.json", folder / f"{stage}.csv")
-        return pd.read_csv(folder / f"{stage}.csv")
+        check(folder / "stages" / f"{stage}.record.json", path)
+        return pd.read_csv(path)
 
-    runs = made("runs")
+    runs = made("runs", "gather_runs")
     if runs is None:
         raise UserError(f"{folder}/runs.csv: is missing; run the study first")
-    if (fits := made("fits")) is not None:
-        print(exponent_table(fits).drop(columns="window").to_string(index=False))
-    if (scaling := made("scaling")) is not None:
-        print(scaling_table(scaling).to_string(index=False))
+    if (fits := made("fits", "fit_curves")) is not None:
+        _print_table(exponent_table(fits).drop(columns="window"))
+    if (scaling := made("scaling", "compare_sizes")) is not None:
+        _print_table(scaling_table(scaling))
     if diverged := int((runs["status"] == "diverged").sum()):
         print(f"{diverged} replicas diverged; they are marked in {folder}/runs.csv")
     print(f"report: {folder}/report.html   tables: {folder}/*.csv   figures: {folder}/figures/")
@@ -75,9 +85,9 @@ def claims(arguments: Namespace) -> None:
         found.append(Decided.read(study.name, str(path), study.claim, results))
     if len(scales) > 1:
         raise UserError("the studies are at several scales; give those of one")
-    print(claims_table(found).to_string(index=False))
+    _print_table(claims_table(found))
     scale = scales.pop()
-    target = results / "claims" / f"{scale or 'index'}.html"
+    target = arguments.page or results / "claims" / f"{scale or 'index'}.html"
     title = f"The claims of the theory{f', {scale} scale' if scale else ''}"
     target.parent.mkdir(parents=True, exist_ok=True)
     write_text(target, page(found, results, title))
@@ -86,54 +96,21 @@ def claims(arguments: Namespace) -> None:
 
 def plan(arguments: Namespace) -> None:
     """Print what a run of a study would do and why, what it would take, and what it took."""
-    from ..run import outlook
-    from ..run.machine import CLUSTER, Machine
+    from ..run.machine import Machine
+    from ..run.outlook import lines
     from ..run.status import Standing
     from ..study.cost import Rates
     from ..study.plan import Plan
     from ..study.reading import load_study
 
-    study, machine = load_study(arguments.study), Machine.read(Path())
-    standing = Standing(Plan(study), machine.spared)
-    rates = Rates.read(Path("results", "machine.json"))
-    needed, table = standing.needed(), outlook.outlook(standing, rates)
-    total = sum(map(len, standing.plan.products.values()))
-    print(f"{study.name}: {len(needed)} of {total} products to make, {table['jobs'].sum()} jobs")
-    if len(table):
-        print(outlook.cells(needed).to_string(index=False), "\n")
-        print(table.to_string(index=False, float_format="{:.0f}".format))
-        here = outlook.elapsed(table, arguments.cores)
-        print(f"here, {arguments.cores} cores: about {outlook.duration(here)}")
-        if Path(CLUSTER).is_file():
-            print(f"on the cluster of {_on_cluster(standing, rates, table)}")
-    if len(made := outlook.foretold(standing, rates)):
-        print("trainings that are made, core-seconds:")
-        print(made.to_string(index=False, float_format="{:.2f}".format))
-
-
-def _on_cluster(standing: Any, rates: Any, table: Any) -> str:
-    """What a run on the cluster would be, by its profile and `config/cluster.yaml`."""
-    from ..run import outlook
-    from ..run.batches import batches
-    from ..run.machine import CLUSTER, Machine, slots
-
-    machine, jobs = Machine.read(Path(), CLUSTER), slots(Path())
-    if machine.cluster is None:
-        raise UserError(f"{CLUSTER}: holds no cluster:")
-    found = batches(standing, machine, rates, jobs, {}, {})
-    cores = max((batch.threads for batch in found), default=0)
-    memory = max((batch.memory for batch in found), default=0)
-    longest = outlook.duration(max((batch.seconds for batch in found), default=0.0))
-    whole = outlook.duration(outlook.on_cluster(found, jobs, table))
-    return (
-        f"{CLUSTER}: {len(found)} jobs, {jobs} at a time, with up to {cores} cores, {memory} MiB "
-        f"and {longest} each: about {whole}"
-    )
+    standing = Standing(Plan(load_study(arguments.study)), Machine.read(Path()).spared)
+    for line in lines(standing, Rates.read(Path("results", "machine.json")), arguments.cores):
+        print(line)
 
 
 def status(arguments: Namespace) -> None:
     """Print what state a study's run is in: what is made, runs, waits, failed; the time left."""
-    from ..run.locks import under_way
+    from ..run.locks import running_since
     from ..run.machine import Machine
     from ..run.progress import Progress
     from ..run.slurm import queued
@@ -148,22 +125,26 @@ def status(arguments: Namespace) -> None:
         jobs = queued(Path(), ended=True)
     except UserError as error:
         jobs = []
-        print(f"rhm_scaling: {error}", file=sys.stderr)
-    began = under_way(Path(".snakemake"))
+        said = str(error).partition(";")[0]
+        print(f"{said}; only what runs here is shown", file=sys.stderr)
+    began = running_since()
     # asked last, so that nothing is taken for unfinished whose job has ended meanwhile
     progress = Progress(Standing(plan, machine.spared), jobs, began, rates)
-    print("\n".join(progress.report(arguments.cores)))
+    print("\n".join(progress.lines(arguments.cores)))
 
 
 def verify(arguments: Namespace) -> None:
     """Compare every file below results/ with its recorded checksum; name those that differ."""
-    from ..run.clean import damaged, records, remove
+    from ..run.clean import damaged, made, records, remove
+    from ..run.outlook import other_versions
 
-    found = list(damaged(Path()))
+    found, versions = list(damaged(Path())), list(other_versions(made(Path())))
     for record, file, problem in found:
         print(f"{file}: {problem}")
         if arguments.remove:
             remove({file, record})
+    for line in versions:
+        print(line)
     if found and not arguments.remove:
         raise UserError(f"{len(found)} damaged files; make verify REMOVE=1, then make run")
     print(f"{len(list(records(Path())))} products verified, {len(found)} damaged files removed")
@@ -172,7 +153,7 @@ def verify(arguments: Namespace) -> None:
 def clean(arguments: Namespace) -> None:
     """List products that no study refers to, with age and size; remove them on request."""
     from ..run.clean import leftovers, remove
-    from ..run.locks import alone
+    from ..run.locks import acquire
 
     found = leftovers(Path())
     for leftover in found:
@@ -182,7 +163,7 @@ def clean(arguments: Namespace) -> None:
     if not arguments.remove:
         print("; make clean REMOVE=1 removes them" if found else "")
         return
-    if not alone(Path(".snakemake")):
+    if not acquire():
         print()
         raise UserError("a run is under way here; clean when it has ended")
     for leftover in found:
@@ -190,46 +171,13 @@ def clean(arguments: Namespace) -> None:
     print(", removed")
 
 
-def bench(arguments: Namespace) -> None:
-    """Measure inference, sampler, training, cost model, planning: ratios to loops and to peaks."""
-    import torch
-
-    from benchmarks import cost, feeds, inference, planning, sampler, training
-
-    parts: dict[str, Callable[[], Any]] = {
-        (inference.__doc__ or ""): inference.measure,
-        (sampler.__doc__ or ""): sampler.measure,
-        (training.__doc__ or ""): training.measure,
-        (feeds.__doc__ or ""): feeds.measure,
-        (cost.__doc__ or ""): lambda: cost.predictions(cost.calibrate()),
-        (cost.growth.__doc__ or ""): cost.growth,
-        (planning.__doc__ or ""): planning.measure,
-    }
-    if torch.cuda.is_available():
-        parts |= {
-            f"On a GPU. {training.__doc__}": lambda: training.measure("cuda"),
-            f"On a GPU. {cost.__doc__}": lambda: cost.predictions(cost.calibrate("cuda"), "cuda"),
-        }
-    for title, measure in parts.items():
-        print(title.splitlines()[0])
-        table = measure().to_string(index=False, float_format="{:.2f}".format, na_rep="-")
-        print(table, flush=True)
-
-
-def calibrate(arguments: Namespace) -> None:
-    """Measure this machine's rates, from which times are estimated; a minute or two."""
-    from benchmarks.cost import calibrate
-
-    path = Path("results", "machine.json")
-    write_text(path, calibrate().json())
-    print(f"{path}: {path.read_text(encoding='utf-8')}", end="")
-
-
 def docs(arguments: Namespace) -> None:
     """Write what is generated from the configuration models under ``config/``."""
+    from ..run.machine import settings_schema
     from ..study import reference
 
-    for path, text in reference.generated(Path("config")).items():
+    schema = {Path("workflow", "schemas", "config.schema.yaml"): settings_schema()}
+    for path, text in (reference.generated(Path("config")) | schema).items():
         write_text(path, text)
         print(path)
 

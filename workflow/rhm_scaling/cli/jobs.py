@@ -22,7 +22,6 @@ from typing import Any
 from ..core.errors import StoppedError, UserError
 from ..core.files import remove_leftovers, write_text
 from ..core.fingerprint import fingerprint
-from ..core.hashing import identity
 from ..run.gpus import claim
 from ..run.lifeline import end_with_the_run
 from ..run.logs import FAILED
@@ -65,7 +64,7 @@ def _make(arguments: argparse.Namespace) -> None:
     log("started")
     end_with_the_run()
     specification = json.loads(arguments.specification)
-    module = f"steps.{STEPS[specification['kind']]}"
+    module = f"steps.products.{STEPS[specification['kind']]}"
     by_name: list[str] = []
     options: dict[str, Any] = {}
     scratch, threads = None, 1
@@ -121,47 +120,63 @@ def _torch(device: str, threads: int, log: Callable[[str], None]) -> str:
 
 
 def _stage(arguments: argparse.Namespace) -> None:
-    """Make the tables or figures of one light stage of a study."""
+    """Make the tables or figures of one stage of a study."""
     from ..run.records import check, record_path, write_record
+    from ..study.tables import share_identity
 
     log = _logger(arguments.log)
     log("started")
     end_with_the_run()
-    folder, name = arguments.share.parents[1], arguments.share.stem
-    share = json.loads(arguments.share.read_text(encoding="utf-8"))
-    if identity(share) != arguments.identity:
-        raise UserError(
-            f"{arguments.share}: the study changed after this run was planned; start the run again"
-        )
-    _same_code(share["code"], f"steps.{name}:make")
+    file: Path = arguments.order
+    order = json.loads(file.read_text(encoding="utf-8"))
+    share, record = order["share"], Path(order["record"])
+    name, _, planned = file.stem.rpartition("-")
+    if share_identity(share) != planned:
+        raise UserError(f"{file}: is not what was planned; start the run again")
+    _same_code(share["code"], f"steps.tables.{name}:make")
     for path in share["reads"]["store"]:
         check(record_path(Path(path)), Path(path))
+    folder = record.parents[1]
     for earlier in share["reads"]["stages"]:
         check(folder / "stages" / f"{earlier}.record.json")
-    make = importlib.import_module(f"..steps.{name}", __package__).make
+    make = importlib.import_module(f"..steps.tables.{name}", __package__).make
     start = time.perf_counter()
     make(share, folder, Path())
     spent = time.perf_counter() - start
     log(f"made in {spent:.2f} core-seconds")
-    *files, record = arguments.outputs
-    write_record(record, share, files, {"core_seconds": round(spent, 2), "threads": 1})
-    for path in arguments.outputs:
+    files = [Path(path) for path in order["outputs"]]
+    made = {"core_seconds": round(spent, 2), "threads": 1}
+    write_record(record, share, files, made, share_identity(share))
+    for path in [*files, record]:
         remove_leftovers(path)
+    for other in file.parent.glob(f"{name}-{'?' * len(planned)}.json"):
+        if other != file:  # of an earlier plan
+            other.unlink(missing_ok=True)
+    _tell(f"{share['study']}/{name}", spent)
+
+
+def _tell(what: str, seconds: float, how: str = "made") -> None:
+    """A line for a person who watches the run."""
+    with contextlib.suppress(OSError):  # nobody does any more
+        print(f"{what}: {how}, {seconds:.1f} s", file=sys.stderr, flush=True)
 
 
 def _batch(arguments: argparse.Namespace) -> None:
     """Make the products of a batch, one after another, and leave a receipt."""
     from ..run.batches import Batch
     from ..run.slurm import given
+    from ..run.status import RESULTS
 
     log = _logger(arguments.log)
     log("started")
     if allocation := given():
         log(allocation)
     end_with_the_run()
-    batch = Batch.read(arguments.file)
-    failed = []
+    batch = Batch.read(arguments.receipt.with_suffix(".json"))
+    failed: list[str] = []
+    small: list[float] = []
     for (kind, name), command in batch.pending():
+        start = time.perf_counter()
         try:
             status = _outcome(command)
         except Exception:
@@ -170,7 +185,14 @@ def _batch(arguments: argparse.Namespace) -> None:
         if status == _STOPPED:
             raise StoppedError("stopped by a signal; run again to go on from here")
         failed += [f"{kind}/{name}"] if status else []
+        seconds = time.perf_counter() - start
+        if status or kind in RESULTS:
+            _tell(f"{kind}/{name}", seconds, "failed" if status else "made")
+        else:
+            small.append(seconds)
         batch.spare(command)
+    if small:
+        _tell(f"{len(small)} products of data and theory", sum(small))
     if failed:
         number = len(batch.products)
         raise UserError(
@@ -199,14 +221,11 @@ def _parser() -> argparse.ArgumentParser:
     make.set_defaults(run=_make)
 
     stage = known.add_parser("stage", help=_stage.__doc__)
-    stage.add_argument("share", type=Path, help="results/<study>/stages/<stage>.json")
-    stage.add_argument("identity", help="of the share, as planned")
-    stage.add_argument("--outputs", nargs="+", type=Path, required=True, help="the record last")
+    stage.add_argument("order", type=Path, help="results/<study>/stages/<step>-<identity>.json")
     stage.set_defaults(run=_stage)
 
     batch = known.add_parser("batch", help=_batch.__doc__)
-    batch.add_argument("file", type=Path, help="results/<study>/batches/<batch>.json")
-    batch.add_argument("--receipt", type=Path, required=True, help="written when all is made")
+    batch.add_argument("receipt", type=Path, help="results/batches/<rule>-<batch>.done, at the end")
     batch.set_defaults(run=_batch)
 
     show = known.add_parser("show", help=commands.show.__doc__)
@@ -219,21 +238,22 @@ def _parser() -> argparse.ArgumentParser:
 
     claims = known.add_parser("claims", help=commands.claims.__doc__)
     claims.add_argument("study", type=Path, nargs="+", help="studies' YAML files, at one scale")
+    claims.add_argument("--page", type=Path, help="results/claims/<scale>.html")
     claims.set_defaults(run=commands.claims)
 
     spent = known.add_parser("spent", help=commands.spent.__doc__)
     spent.add_argument("study", type=Path, help="the study's YAML file")
-    spent.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="of the run")
+    spent.add_argument("--cores", type=int, default=commands.CORES, help="of the run")
     spent.set_defaults(run=commands.spent)
 
     plan = known.add_parser("plan", help=commands.plan.__doc__)
     plan.add_argument("study", type=Path, help="the study's YAML file")
-    plan.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="of this machine")
+    plan.add_argument("--cores", type=int, default=commands.CORES, help="of this machine")
     plan.set_defaults(run=commands.plan)
 
     status = known.add_parser("status", help=commands.status.__doc__)
     status.add_argument("study", type=Path, help="the study's YAML file")
-    status.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="of this machine")
+    status.add_argument("--cores", type=int, default=commands.CORES, help="of this machine")
     status.set_defaults(run=commands.status)
 
     verify = known.add_parser("verify", help=commands.verify.__doc__)
@@ -243,12 +263,6 @@ def _parser() -> argparse.ArgumentParser:
     clean = known.add_parser("clean", help=commands.clean.__doc__)
     clean.add_argument("--remove", action="store_true", help="what is listed")
     clean.set_defaults(run=commands.clean)
-
-    bench = known.add_parser("bench", help=commands.bench.__doc__)
-    bench.set_defaults(run=commands.bench)
-
-    calibrate = known.add_parser("calibrate", help=commands.calibrate.__doc__)
-    calibrate.set_defaults(run=commands.calibrate)
 
     docs = known.add_parser("docs", help=commands.docs.__doc__)
     docs.set_defaults(run=commands.docs)

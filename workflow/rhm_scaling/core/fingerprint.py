@@ -105,24 +105,26 @@ def _coloured(closure: set[Definition]) -> dict[Definition, str]:
     Hashes are refined by those of what they refer to until no more definitions are told apart, so
     that two functions of one name and one text differ if what they call does.
     """
-    colours = {definition: _statement(*definition)[0] for definition in closure}
+    rounds = 0
+    colours = {definition: _colour(definition, rounds) for definition in closure}
     while True:
-        refined = {
-            definition: identity(
-                [
-                    colours[definition],
-                    [
-                        [name, sorted(colours[one] for one in reached)]
-                        for name, reached in _statement(*definition)[1]
-                    ],
-                ]
-            )
-            for definition in closure
-        }
-        settled = len(set(refined.values())) == len(set(colours.values()))
+        rounds += 1
+        refined = {definition: _colour(definition, rounds) for definition in closure}
+        if len(set(refined.values())) == len(set(colours.values())):
+            return refined
         colours = refined
-        if settled:
-            return colours
+
+
+@cache
+def _colour(definition: Definition, rounds: int) -> str:
+    """A hash of a definition and of what it refers to, so many references away."""
+    own, references = _statement(*definition)
+    if not rounds:
+        return own
+    named = [
+        [name, sorted(_colour(one, rounds - 1) for one in reached)] for name, reached in references
+    ]
+    return identity([_colour(definition, rounds - 1), named])
 
 
 def _source(module: str) -> Path | None:
@@ -233,7 +235,7 @@ def _statement(module: str, place: int) -> tuple[str, list[tuple[str, list[Defin
             foreign |= outside
     imported = {name: imported[name] for name in names & imported.keys()}
     text = _Normal(imported)
-    tree = text.visit(ast.parse(ast.unparse(statement)).body[0])
+    tree = text.visit(statement)  # as it is: nobody else needs what does not count
     reached = {
         name: _origin(*imported[name]) if name in imported else _resolved(module, name)
         for name in names - text.modules
@@ -333,6 +335,8 @@ def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
 
 def _plain(node: Any) -> Any:
     """A syntax tree as lists, without what differs between versions of Python."""
+    if isinstance(node, ast.JoinedStr):  # early releases of 3.12 add empty parts
+        node = ast.JoinedStr([part for part in node.values if getattr(part, "value", None) != ""])
     if isinstance(node, ast.AST):
         parts = [
             [name, _plain(value)]
@@ -342,4 +346,5 @@ def _plain(node: Any) -> Any:
         return [type(node).__name__, *parts]
     if isinstance(node, list):
         return [_plain(part) for part in node]
-    return [type(node).__name__, repr(node)]
+    # unlike repr, ascii does not ask this version's tables of Unicode what can be printed
+    return [type(node).__name__, ascii(node)]

@@ -54,9 +54,9 @@ def style() -> None:
 
 
 def save(figure: Figure, folder: Path, name: str) -> None:
-    """Write a figure as PDF and PNG below ``figures/``; equal figures make equal files."""
+    """Write a figure as PDF and PNG into a folder; equal figures make equal files."""
     for suffix, metadata in {"pdf": {"CreationDate": None}, "png": {"Software": None}}.items():
-        path = folder / "figures" / f"{name}.{suffix}"
+        path = folder / f"{name}.{suffix}"
         write_aside(path, partial(figure.savefig, metadata=metadata))
     plt.close(figure)
 

@@ -124,7 +124,7 @@ def write_archive(study: Path, output: Path | None = None, datasets: bool = Fals
     where = next(iter(named))
     made = [read_record(path)["made"] for path in results.values() if _is_record(path)]
     facts = _facts(finished, where, made, version, datasets)
-    contents: Contents = {**code, **results, **_resolved(finished)}
+    contents: Contents = {**code, **results, **_resolved(finished, where)}
     for name, path in named.items():
         if name in code and code[name].read_bytes() != path.read_bytes():
             raise UserError(f"{path}: the project has another {name}; rename yours")
@@ -194,9 +194,13 @@ def _named(finished: Finished, root: Path) -> dict[str, Path]:
     return found
 
 
-def _resolved(finished: Finished) -> Contents:
-    """What a run writes when it starts: the resolved study and the shares of its stages."""
-    files = finished.standing.resolved()
+def _resolved(finished: Finished, where: str) -> Contents:
+    """What a run writes when it starts: the resolved study, and what it orders of its stages."""
+    standing = finished.standing
+    files = {stage.file: stage.order for stage in standing.stages.values() if stage.outputs}
+    scale = split_scale(finished.path)[1]
+    content = {"file": f"{where}:{scale}" if scale else where, **standing.resolved()}
+    files[f"results/{finished.name}/study.json"] = content
     return {path: (json.dumps(what, indent=1) + "\n").encode() for path, what in files.items()}
 
 

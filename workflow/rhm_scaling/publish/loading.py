@@ -27,7 +27,10 @@ def load_runs(study: str, root: Path = Path()) -> pd.DataFrame:
     path = root / "results" / study / "runs.csv"
     if not path.is_file():
         raise UserError(f"{path}: no such study here; run it, or give its root")
-    check(path.parent / "stages" / "gather_runs.record.json", path)
+    record = path.parent / "stages" / "gather_runs.record.json"
+    if not record.is_file():
+        raise UserError(f"{path}: has no record of this version; run the study again")
+    check(record, path)
     return pd.read_csv(path)
 
 

@@ -1,8 +1,8 @@
-"""Batches: products that one job makes one after another.
+"""Batches: products of one kind of work that one job makes one after another.
 
 A job starts Python and imports packages; that of a cluster also waits in a queue. Most products
-take no longer, so a job is given several. Batches of data go before those of what is computed from
-them.
+take no longer, so a job is given several, of one rule: grammars, then data, then what is computed
+from them.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import Path
 
 from ..core.errors import UserError
@@ -22,9 +24,18 @@ from .machine import Machine
 from .records import intact, read_record
 from .resources import Job, check_memory, in_batches
 from .slurm import queued
-from .status import Standing
 
 Key = tuple[str, str]  # kind and name of a product
+FOLDER = "results/batches"
+# By rule, the kinds of products that its batches hold, and which they read of rules before it
+RULES = {
+    "draw_grammars": ("grammars",),
+    "sample_datasets": ("sentences", "exact"),
+    "solve_grammars": ("theory", "survey"),
+    "train_networks": ("models", "coordinates"),
+    "count_symbols": ("counts",),
+}
+_RULE = {kind: rule for rule, kinds in RULES.items() for kind in kinds}
 
 
 @dataclass(frozen=True)
@@ -34,9 +45,7 @@ class Batch:
     Attributes
     ----------
     name
-        ``data-`` or ``learn-`` and a hash of what it makes.
-    study
-        The study's name.
+        The rule whose job makes it, and a hash of what it makes.
     products
         Kind and name of each product, in the order in which they are made.
     commands
@@ -52,7 +61,6 @@ class Batch:
     """
 
     name: str
-    study: str
     products: list[Key]
     commands: list[list[str]]
     spared: list[str]
@@ -64,19 +72,35 @@ class Batch:
     after: list[str]
 
     @property
+    def rule(self) -> str:
+        """The rule whose job makes it."""
+        return self.name.rpartition("-")[0]
+
+    @property
+    def identity(self) -> str:
+        """The hash that ends its name."""
+        return self.name.rpartition("-")[2]
+
+    @property
+    def makes(self) -> str:
+        """What it makes, in a line: how many products of each kind, and the first."""
+        counts = Counter(kind for kind, _ in self.products)
+        return f"{', '.join(f'{n} {kind}' for kind, n in counts.items())}: {self.products[0][1]}"
+
+    @property
     def file(self) -> str:
         """Path of its description, which its job reads."""
-        return f"results/{self.study}/batches/{self.name}.json"
+        return f"{FOLDER}/{self.name}.json"
 
     @property
     def receipt(self) -> str:
         """Path of the file that says that it is done."""
-        return f"results/{self.study}/batches/{self.name}.done"
+        return f"{FOLDER}/{self.name}.done"
 
     @property
     def receipts(self) -> list[str]:
         """What says that the batches are done that it waits for."""
-        return [f"results/{self.study}/batches/{name}.done" for name in self.waits]
+        return [f"{FOLDER}/{name}.done" for name in self.waits]
 
     @property
     def minutes(self) -> int:
@@ -107,6 +131,11 @@ class Batch:
             return cls(products=products, **known)
         except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
             raise UserError(f"{path}: not readable ({error}); start the run again") from error
+
+    @classmethod
+    def find(cls, identity: str) -> Batch:
+        """`read` the batch whose name ends in an identity."""
+        return cls.read(next(Path(FOLDER).glob(f"*-{identity}.json"), Path(FOLDER, identity)))
 
     def pending(self) -> Iterator[tuple[Key, list[str]]]:
         """Products, with their commands, that are not made when it comes to them."""
@@ -140,19 +169,21 @@ _LEAST, _ROUNDS = {True: 120.0, False: 5.0}, {True: 1, False: 6}
 
 
 def batches(
-    standing: Standing,
+    needed: Sequence[Product],
     machine: Machine,
     rates: Rates,
     slots: int,
     blocks: Mapping[str, Job],
     alive: Mapping[str, tuple[Batch, list[str]]],
+    makers: Mapping[Key, Batch] | None = None,
+    root: Path = Path(),
 ) -> list[Batch]:
-    """Batches that make all that a study needs, so that all slots work and end together.
+    """Batches that make products, so that all slots work and end together.
 
     Parameters
     ----------
-    standing
-        The study's plan and what of it is made.
+    needed
+        What is to be made, with all that it is made from and that is not made.
     machine, rates
         What there is to compute with.
     slots
@@ -161,39 +192,41 @@ def batches(
         What networks are given on this machine; not used on a cluster.
     alive
         By name, batches of an earlier run whose jobs still wait or run, with the jobs' numbers.
+    makers
+        Batches of this run that make what is read, by product.
+    root
+        The project's folder.
 
     Raises
     ------
     UserError
         If a network does not fit into the memory that a job is given.
     """
-    needed = standing.needed()
     jobs = in_batches(needed, machine, rates, blocks)
     check_memory((product, jobs[_key(product)]) for product in needed)
     left = {_key(product): product for product in needed}
-    found = [*_taken(alive, left)]
-    maker = {key: batch.name for batch in found for key in batch.products}
-    read = {_key(source) for product in needed for source in product.inputs.values()}
-    data = [product for key, product in left.items() if key in read]
-    learn = [product for key, product in left.items() if key not in read]
+    found = [*_taken(alive, left, root)]
+    maker = {key: batch.name for key, batch in (makers or {}).items()}
+    maker |= {key: batch.name for batch in found for key in batch.products}
     there = machine.cluster is not None
     fair = sum(job.seconds for job in jobs.values()) / slots / _ROUNDS[there]
     most = min(60.0 * machine.batch_minutes, max(fair, _LEAST[there]))
-    for layer, groups in (("data", _by_grammar(data)), ("learn", _alike(learn, jobs))):
+    for rule in RULES:
+        mine = [product for product in left.values() if _RULE[product.kind] == rule]
+        groups = _alike(mine, jobs) if rule == "train_networks" else _by_grammar(mine)
         for group in _filled(groups, jobs, most):
             keys = [_key(product) for product in group]
             reads = [_key(source) for product in group for source in product.inputs.values()]
-            mine = [jobs[key] for key in keys]
+            given = [jobs[key] for key in keys]
             batch = Batch(
-                name=f"{layer}-{identity(keys)}",
-                study=standing.plan.study.name,
+                name=_unused(rule, keys, root),
                 products=keys,
-                commands=[_command(*pair, machine) for pair in zip(group, mine)],
+                commands=[_command(*pair, machine) for pair in zip(group, given)],
                 spared=[*machine.spared],
-                seconds=sum(job.seconds for job in mine),
-                threads=mine[0].threads,
-                memory=max(job.memory for job in mine),
-                gpu=mine[0].device != "cpu",
+                seconds=sum(job.seconds for job in given),
+                threads=given[0].threads,
+                memory=max(job.memory for job in given),
+                gpu=given[0].device != "cpu",
                 waits=sorted({maker[key] for key in reads if key in maker}),
                 after=[],
             )
@@ -202,12 +235,22 @@ def batches(
     return found
 
 
+def _unused(rule: str, keys: Sequence[Key], root: Path) -> str:
+    """A name for a batch that no earlier one with a receipt had.
+
+    A receipt says that a batch's job is through, not that its products are still there.
+    """
+    attempts = (f"{rule}-{identity([*map(list, keys), attempt])}" for attempt in count())
+    return next(name for name in attempts if not (root / FOLDER / f"{name}.done").exists())
+
+
 def _taken(
-    alive: Mapping[str, tuple[Batch, list[str]]], left: dict[Key, Product]
+    alive: Mapping[str, tuple[Batch, list[str]]], left: dict[Key, Product], root: Path
 ) -> Iterator[Batch]:
     """What living jobs of an earlier run still make of what is `left`, which they are taken from.
 
-    A job of this run waits for each of them to end, and makes what they did not.
+    A job of this run waits for each of them to end, and makes what they did not. It has a name of
+    its own, so that the receipt of the living one stays that one's.
     """
     rest = {
         name: {
@@ -215,20 +258,25 @@ def _taken(
         }
         for name, (batch, _) in alive.items()
     }
-    for name, mine in rest.items():
+    names = {
+        name: _unused(alive[name][0].rule, [("after", name), *mine], root)
+        for name, mine in rest.items()
+        if mine
+    }
+    for name, new in names.items():
         batch, numbers = alive[name]
-        if mine:
-            yield replace(
-                batch,
-                products=[*mine],
-                commands=[*mine.values()],
-                waits=[earlier for earlier in batch.waits if rest.get(earlier)],
-                after=numbers,
-            )
+        yield replace(
+            batch,
+            name=new,
+            products=[*rest[name]],
+            commands=[*rest[name].values()],
+            waits=[names[earlier] for earlier in batch.waits if earlier in names],
+            after=numbers,
+        )
 
 
-def alive(study: str, root: Path = Path()) -> dict[str, tuple[Batch, list[str]]]:
-    """Batches of an earlier run of a study whose jobs still wait or run, with their numbers.
+def alive(root: Path = Path()) -> dict[str, tuple[Batch, list[str]]]:
+    """Batches of an earlier run whose jobs still wait or run, with their numbers.
 
     Raises
     ------
@@ -237,8 +285,8 @@ def alive(study: str, root: Path = Path()) -> dict[str, tuple[Batch, list[str]]]
     """
     found: dict[str, tuple[Batch, list[str]]] = {}
     for job in queued(root):
-        with contextlib.suppress(UserError):  # of another study
-            path = root / f"results/{study}/batches/{job.batch}.json"
+        with contextlib.suppress(UserError):  # of an earlier version of the project
+            path = root / FOLDER / f"{job.batch}.json"
             batch, numbers = found.get(job.batch, (Batch.read(path), []))
             found[job.batch] = batch, [*numbers, job.number]
     return found

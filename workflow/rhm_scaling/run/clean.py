@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..core.errors import UserError
 from ..study.artifacts import FOLDERS, STORE
 from ..study.plan import Plan
 from ..study.reading import load_study, scales
-from .records import damage
+from .records import damage, read_record
 
 
 def records(root: Path) -> Iterator[Path]:
@@ -27,6 +29,13 @@ def damaged(root: Path) -> Iterator[tuple[Path, Path, str]]:
     for record in records(root):
         for file, problem in damage(record):
             yield record, file, problem
+
+
+def made(root: Path) -> Iterator[dict[str, Any]]:
+    """What each readable record below ``results/`` says of how its product was made."""
+    for record in records(root):
+        with contextlib.suppress(UserError):
+            yield read_record(record)["made"]
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
-from .logs import Log
+from .logs import tails
 from .status import Standing
 
 
-def failures(standing: Standing, since: float) -> Iterator[str]:
+def failures(standing: Standing, since: float, interrupted: bool = False) -> Iterator[str]:
     """A line, with the log, for each job of a run since a moment that has left nothing.
 
     Parameters
@@ -17,23 +20,32 @@ def failures(standing: Standing, since: float) -> Iterator[str]:
         As it is now, after the run.
     since
         When the run started, as a time stamp.
+    interrupted
+        Whether the run was asked to stop, and its jobs with it.
     """
-    for path in _logs(standing):
-        log = Log.read(standing.root / path)
-        if log and log.written >= since:
-            yield f"{path}: {log.failure or _SILENT}"
+    undone = [
+        product.log
+        for kind, known in standing.plan.products.items()
+        for name, product in known.items()
+        if (kind, name) not in standing.made
+    ]
+    undone += [stage.log for name, stage in standing.stages.items() if name not in standing.current]
+    how = "interrupted" if interrupted else "ended without a word: killed, perhaps for its memory"
+    for path, log in tails(standing.root, undone).items():
+        if log.written >= since:
+            yield f"{path}: {log.failure or f'{how}; run again to go on where it was'}"
 
 
-_SILENT = "ended without a word: killed, perhaps for its memory; run again to go on where it was"
+def note_stops() -> list[int]:
+    """Signals that ask this process to stop, as they come; they go on doing what they did."""
+    came: list[int] = []
 
+    def note(before: Callable[[int, Any], Any], number: int, frame: Any) -> None:
+        came.append(number)
+        before(number, frame)
 
-def _logs(standing: Standing) -> Iterator[str]:
-    """Logs of all jobs that have not made what they should."""
-    plan = standing.plan
-    for kind, known in plan.products.items():
-        for name, product in known.items():
-            if (kind, name) not in standing.made:
-                yield product.log
-    for name, stage in standing.stages.items():
-        if name not in standing.current:
-            yield stage.log
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before = signal.getsignal(number)
+        if callable(before):  # neither ignored nor deadly
+            signal.signal(number, partial(note, before))
+    return came

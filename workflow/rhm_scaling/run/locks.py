@@ -1,56 +1,106 @@
-"""Taking over from earlier runs: what Snakemake would ask a person to do is done here.
+"""Runs that were killed, and runs that are under way, in a project's folder.
 
-Its defaults mistrust files that a killed run left, and keep a lock that nobody holds. Here files
-appear whole or not at all, and records say what is finished.
+Every run holds a shared lock of the kernel's on one file, which ends with its process; whoever can
+have it alone is alone.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import fcntl
 import os
-import shutil
+import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from snakemake.settings.enums import RerunTrigger
-
+from ..core.errors import UserError
 from .lifeline import RUN
-from .planning import WorkflowPlan
 
+RESULTS = Path("results")
+LOCK = "running.lock"
 _held: list[IO[str]] = []  # open, and thereby locked, as long as this process lives
 
 
-def take_over(plan: WorkflowPlan) -> None:
-    """Prepare the main process of Snakemake, while it reads the workflow."""
+def take_over(cluster: bool) -> None:
+    """Prepare the main process of Snakemake: free what a killed run left locked.
+
+    Raises
+    ------
+    UserError
+        If Snakemake's own folder cannot be written.
+    """
     os.environ[RUN] = str(os.getpid())
     memory = Path(".snakemake")
     if not os.access(memory if memory.is_dir() else ".", os.W_OK):
-        print(f"{memory.absolute()}: cannot be written; copy the project", file=sys.stderr)
-        sys.exit(1)
-    _unlock(memory)
-    plan.standing.correct_clocks()
-    if plan.machine.cluster is not None:
+        raise UserError(f"{memory.absolute()}: cannot be written; copy the project")
+    if acquire():
+        os.utime(RESULTS / LOCK)  # a run that is not alone leaves the date of the one before it
+        _free(memory)
+    if cluster:
         _ask_squeue_only()
 
 
-def settle(plan: WorkflowPlan, workflow: Any) -> None:
-    """Tell Snakemake's `workflow`, once it builds its graph, what is made and what is not.
+def _free(memory: Path) -> None:
+    """Let Snakemake itself remove the lock and the marks of incomplete files of a killed run.
 
-    Of ``--rerun-triggers`` only ``mtime`` stays: names and records say what changed. The other
-    triggers know less, and after an edited rule would leave out what depends on its products
-    (snakemake issue 4166). Files that are there but are not what they should be are made again, as
-    by ``--forcerun``. Called for every job, it acts once.
+    A product without a record is not finished, so its marks would only have finished ones made
+    again.
     """
-    if plan.settled:
-        return
-    plan.settled = True
+    if any((memory / "locks").glob("*")):
+        _snakemake("--unlock", left=lambda: any((memory / "locks").glob("*")))
+        print("a run was killed here; going on where it was", file=sys.stderr)
+    if marked := [*_marked(memory / "incomplete")]:
+        left = partial(next, _marked(memory / "incomplete"), None)
+        _snakemake("--cleanup-metadata", *marked, left=left)
+
+
+def _marked(folder: Path) -> Iterator[str]:
+    """Files that Snakemake has marked as incomplete, which names of its own files tell."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            parts = path.relative_to(folder).parts
+            with contextlib.suppress(ValueError):  # another format
+                yield base64.urlsafe_b64decode("".join(parts).replace("@", "")).decode()
+
+
+def _snakemake(*options: str, left: Callable[[], object]) -> None:
+    """Call Snakemake's command line for this folder, with a workflow that makes nothing.
+
+    Whether it worked is told by what is `left`: its status also tells of files without metadata.
+    """
+    empty = Path(__file__).parents[2] / "rules" / "empty.smk"
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(empty), *options]
+    done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603 (no user's text)
+    if left():
+        said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
+        raise UserError(f".snakemake: {options[0]} failed ({said[-1]}); run snakemake --unlock")
+
+
+def only_time_stamps(workflow: Any) -> None:
+    """Let time stamps alone decide what Snakemake runs: names and records say what changed.
+
+    Its other triggers know less, and after an edited rule would leave out what depends on its
+    products (snakemake issue 4166). A profile's ``rerun-triggers: mtime`` does the same; Snakemake
+    has no directive for it, so a plain call is told here.
+
+    Raises
+    ------
+    UserError
+        If this version of Snakemake has no such setting.
+    """
+    from snakemake.settings.enums import RerunTrigger
+
     options = workflow.dag_settings
-    plan.whole = bool(options.forceall or options.forcerun or options.forcetargets)
+    if not isinstance(getattr(options, "rerun_triggers", None), frozenset | set):
+        raise UserError(
+            "this version of Snakemake has no rerun_triggers; use the version of "
+            "envs/requirements.txt"
+        )
     options.rerun_triggers = frozenset({RerunTrigger.MTIME})
-    workflow.dag.forcefiles.update(plan.standing.outdated())
-    workflow.dag.forcefiles.update(batch.receipt for batch in plan.batches.values())
 
 
 def _ask_squeue_only() -> None:
@@ -60,42 +110,35 @@ def _ask_squeue_only() -> None:
     that look, and all its attempts, with sacct. Where there is no accounting these fail, and the
     executor forgets its jobs and the run waits for ever (compare issue 207 of
     snakemake-executor-plugin-slurm). So it is given the last answer.
+
+    Raises
+    ------
+    UserError
+        If the executor has no such function any more.
     """
-    with contextlib.suppress(ImportError, AttributeError):
-        import snakemake_executor_plugin_slurm as executor
+    import snakemake_executor_plugin_slurm as executor
 
-        ask = executor.get_min_job_age
-        last: list[int] = []
+    ask = getattr(executor, "get_min_job_age", None)
+    if ask is None:
+        raise UserError(
+            "this version of snakemake-executor-plugin-slurm has no get_min_job_age; use the "
+            "version of envs/requirements.txt"
+        )
+    last: list[int] = []
 
-        def remembered() -> int | None:
-            if (age := ask()) is not None:
-                last[:] = [age]
-            return last[0] if last else None
+    def remembered() -> int | None:
+        if (age := ask()) is not None:
+            last[:] = [age]
+        return last[0] if last else None
 
-        executor.get_min_job_age = remembered
-
-
-def _unlock(memory: Path) -> None:
-    """Remove the lock of a run that was killed, and its marks of incomplete files.
-
-    A product without a record is not finished, so the marks would only have finished ones made
-    again. Every run holds a shared lock of the kernel's, which ends with its process; whoever can
-    have it alone is alone.
-    """
-    if not alone(memory):
-        return
-    os.utime(memory / "alive")  # a run that is not alone leaves the date of the one before it
-    shutil.rmtree(memory / "incomplete", ignore_errors=True)
-    if any((memory / "locks").glob("*")):
-        shutil.rmtree(memory / "locks")
-        print("a run was killed here; going on where it was", file=sys.stderr)
+    executor.get_min_job_age = remembered
 
 
-def alone(memory: Path) -> bool:
-    """Whether no run is under way with this folder of Snakemake's; from now on this one is."""
+def acquire(results: Path = RESULTS) -> bool:
+    """Whether no run is under way with these results; from now on this one is."""
     try:
-        memory.mkdir(exist_ok=True)
-        file = (memory / "alive").open("a")
+        results.mkdir(exist_ok=True)
+        file = (results / LOCK).open("a")
     except OSError:  # a read-only project: nothing can be under way
         return False
     _held.append(file)
@@ -109,12 +152,12 @@ def alone(memory: Path) -> bool:
             fcntl.flock(file, fcntl.LOCK_SH)  # nobody has it alone for longer than a moment
 
 
-def under_way(memory: Path) -> float | None:
-    """When the run began that is under way with this folder of Snakemake's, if there is one.
+def running_since(results: Path = RESULTS) -> float | None:
+    """When the run began that is under way with these results, if there is one.
 
     Nothing is created, and no lock is kept.
     """
-    path = memory / "alive"
+    path = results / LOCK
     try:
         # a network file system locks only what is opened for writing
         with path.open("r+" if os.access(path, os.W_OK) else "r") as file:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 FAILED = "failed: "  # begins the last entry in the log of a job that could say why
-STOPPED = "stopped by a signal"  # begins why it failed, if it was asked to
+_STOPPED = ("stopped by a signal", "interrupted")  # begin why it failed, if it was asked to
 _MADE = "made in "  # begins the last entry of a job that made what it should
 _TAIL = 2**13  # bytes that are read of a log
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
 
 
 @dataclass(frozen=True)
-class Log:
+class LogTail:
     """The end of a job's log.
 
     Attributes
@@ -30,7 +31,7 @@ class Log:
     lines: list[str]
 
     @classmethod
-    def read(cls, path: Path) -> Log | None:
+    def read(cls, path: Path) -> LogTail | None:
         """The end of a log; none if it cannot be read."""
         try:
             with path.open("rb") as file:
@@ -55,10 +56,22 @@ class Log:
 
     @property
     def stopped(self) -> bool:
-        """Whether the job was asked to stop, and has kept what it needs to go on."""
-        return (self.failure or "").startswith(STOPPED)
+        """Whether the job was asked to stop; a training has kept what it needs to go on."""
+        return (self.failure or "").startswith(_STOPPED)
 
     @property
-    def unfinished(self) -> bool:
-        """Whether it breaks off: its job is under way, or was killed."""
-        return not self.last.startswith((FAILED, _MADE))
+    def made(self) -> bool:
+        """Whether the job made what it should; if not, and it did not fail, it breaks off."""
+        return self.last.startswith(_MADE)
+
+
+def tails(root: Path, paths: Sequence[str]) -> dict[str, LogTail]:
+    """The ends of those logs that exist, in the order of `paths`."""
+    there = set()
+    for folder in {os.path.dirname(path) for path in paths}:  # noqa: PTH120 (ten thousands)
+        try:  # folders are listed, as most logs do not exist
+            there |= {f"{folder}/{name}" for name in os.listdir(root / folder)}  # noqa: PTH208
+        except OSError:
+            continue
+    found = ((path, LogTail.read(root / path)) for path in paths if path in there)
+    return {path: log for path, log in found if log}

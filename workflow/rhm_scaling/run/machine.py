@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ..core import texts
 from ..core.errors import UserError
@@ -49,20 +50,40 @@ class Cluster(Allocation):
     gpu: GPU | None = None
 
 
+def _as_names(value: Any) -> Any:
+    """One file, several with commas between, or a list."""
+    return value.split(",") if isinstance(value, str) else value
+
+
 class Machine(BaseModel):
     """What ``config/config.yaml``, ``config/cluster.yaml`` and ``--config`` may hold."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    study: Annotated[Line, Field(min_length=1, max_length=4096)]
+    study: Annotated[
+        tuple[Annotated[Line, Field(min_length=1, max_length=4096)], ...],
+        Field(min_length=1, max_length=1000),
+        BeforeValidator(_as_names, json_schema_input_type=str | list[str]),
+    ]
+    """The study's file, or several: a list, or names with commas between."""
+    scale: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{0,64}$")] = ""
+    """The scale of the studies that `claims` makes; empty for the files as they stand."""
     device: Literal["cpu", "cuda", "auto"] = "cpu"
+    """Where networks are trained; `auto`: on a GPU where there is one."""
     threads: Annotated[int, Field(ge=1, le=10**4)] | Literal["auto"] = "auto"
+    """Threads of one training; `auto`: one, or more for the long ones of a small study."""
     memory_mb: _Count | Literal["auto"] = "auto"
+    """Memory of all jobs together, in MiB; `auto`: what the machine has."""
     checkpoint_seconds: Annotated[int, Field(ge=0, le=10**9)] = 60
+    """Seconds between checkpoints of a training."""
     scratch: Annotated[Line, Field(max_length=4096)] = ""
+    """Folder on a node's own disk that takes nine of ten checkpoints; empty for none."""
     batch_minutes: Annotated[float, Field(ge=0, le=10**6)] = 0
+    """Minutes of work that one job is given; 0: each product is a job of its own."""
     temporary: tuple[Literal["datasets", "models"], ...] = ()
+    """What is not kept once it has served."""
     cluster: Cluster | None = None
+    """What differs from cluster to cluster."""
 
     @classmethod
     def read(cls, base: Path, *more: str) -> Machine:
@@ -141,3 +162,12 @@ def slots(base: Path) -> int:
     if not isinstance(jobs, int) or jobs < 1:
         raise UserError(f"{PROFILE}: jobs: must be a number of jobs, 1 or more")
     return jobs
+
+
+def settings_schema() -> str:
+    """The schema of ``config/config.yaml`` as YAML, where the workflow catalog looks for it."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Machine.model_json_schema(mode="validation"),
+    }
+    return yaml.safe_dump(schema, sort_keys=False, width=100)

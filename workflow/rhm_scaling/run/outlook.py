@@ -3,154 +3,256 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
+from heapq import nsmallest
+from operator import ne
 from typing import Any
 
 import pandas as pd
 
+from ..core import texts
 from ..core.errors import UserError
-from ..study.artifacts import Product
+from ..study.artifacts import STORE, Product
 from ..study.cost import Rates
-from .batches import Batch
+from ..study.plan import Plan
+from .batches import Batch, batches
 from .estimates import MEMORY, STAGE, core_seconds, disk, memory
-from .records import read_record
-from .status import Standing
+from .machine import CLUSTER, Machine, read_settings, slots
+from .records import read_record, versions
+from .resources import NoRoomError, here
+from .status import RESULTS, Standing
+
+TABLES = "tables and figures"
+BATCH_MINUTES = 1.0  # that `make run` gives the jobs of this machine
+# seconds until a job works, and until its end is noticed: here, and as seen on a test cluster
+_STARTS = {False: (3.0, 0.0), True: (8.0, 30.0)}
+# rules of batches that run side by side, in the order in which a run comes to them
+_LAYERS = (
+    ("draw_grammars",),
+    ("sample_datasets", "solve_grammars"),
+    ("train_networks", "count_symbols"),
+)
+_DECIDE = ("torch", "numpy")  # packages whose versions may change results
+_SIMILAR = 4  # records that are compared with what is missing
+_WIDTH = 100  # characters of a reason
 
 
-def _reason(
-    product: Product, root: Path, records: Callable[[Path, str], Mapping[str, list[Path]]]
-) -> str:
-    """Why a product is not there: what tells it from the most similar one that is."""
-    record = product.files["record"]
-    if (root / record).is_file():
-        return "damaged"
-    label, _, suffix = record.rpartition(f"-{product.identity}")
-    stem = root / label
-    found = []
-    for path in records(stem.parent, suffix).get(stem.name, []):
-        try:
-            known = read_record(path)["specification"]
-            found.append(", ".join(_differences(known, product.specification)))
-        except UserError:
-            continue
-    return min(found, key=len) if found else "new"
+def lines(standing: Standing, rates: Rates, cores: int) -> Iterator[str]:
+    """For a person at a machine of so many cores."""
+    plan, needed, tables = standing.plan, standing.needed(), stale(standing)
+    head = f"{plan.study.name}: {len(needed)} of {sum(map(len, plan.products.values()))} products"
+    try:
+        found = on_this_machine(standing, rates, cores)
+        count = f"{len(found)} batches, {len(tables)} {TABLES}"
+        yield f"{head} to make in {len(found) + len(tables)} jobs ({count})"
+        took = f"about {duration(elapsed(found, cores, len(tables)))}"
+    except NoRoomError as error:
+        yield f"{head} to make"
+        took = str(error)
+    if chosen := [*_chosen_sizes(plan)]:
+        yield from ["training sizes that auto chose:", *chosen]
+    if needed:
+        yield cells(standing).to_string(index=False) + "\n"
+    if needed or tables:
+        yield costs(standing, rates).to_string(index=False, float_format="{:.0f}".format)
+        yield f"here, {cores} cores: {took}"
+        if (standing.root / CLUSTER).is_file():
+            yield f"on the cluster of {CLUSTER}: {_on_cluster(standing, rates, len(tables))}"
+    if len(made := foretold(standing, rates)):
+        yield "trainings that are made, core-seconds:"
+        yield made.to_string(index=False, float_format="{:.2f}".format)
+    yield from other_versions(made for _, made in _made(standing, *plan.products))
 
 
-def _records(folder: Path, suffix: str) -> dict[str, list[Path]]:
-    """Records in a folder of the store, by their products' names without the identity."""
-    found = defaultdict(list)
-    for path in folder.glob(f"*{suffix}"):
-        name = str(path.relative_to(folder)).removesuffix(suffix)
-        found[name.rpartition("-")[0]].append(path)
-    return found
+def stale(standing: Standing) -> dict[str, str]:
+    """Stages whose tables and figures a run makes, with the paths of their logs."""
+    known = standing.stages.items()
+    return {name: s.log for name, s in known if s.outputs and name not in standing.current}
 
 
-def _differences(old: Any, new: Any, key: str = "") -> list[str]:
-    """What differs between two specifications, in words."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        if key == "inputs":
-            return ["what it is made from"] if old != new else []
-        names = sorted({*old, *new})
-        inner = [(f"{key}.{name}".lstrip("."), name) for name in names]
-        return [text for path, n in inner for text in _differences(old.get(n), new.get(n), path)]
-    if old == new:
-        return []
-    return ["source changed"] if key == "code" else [f"{key}: {old} -> {new}"]
+def on_this_machine(standing: Standing, rates: Rates, cores: int) -> list[Batch]:
+    """The batches of `make run`; a `NoRoomError` if a network does not fit into the memory."""
+    machine = Machine.of({**read_settings(standing.root), "batch_minutes": BATCH_MINUTES})
+    jobs = here(standing.plan.products["models"], machine, cores, rates)
+    return batches(standing.needed(), machine, rates, cores, jobs, {}, root=standing.root)
 
 
-def cells(products: Iterable[Product], root: Path = Path()) -> pd.DataFrame:
-    """What is to be made: a row a kind, cell and reason, with the number of jobs."""
-    records = cache(_records)  # thousands of products may share a folder
-    rows = Counter((known.kind, _cell(known), _reason(known, root, records)) for known in products)
-    table = [(kind, cell, jobs, why) for (kind, cell, why), jobs in rows.items()]
-    return pd.DataFrame(sorted(table), columns=["kind", "cell", "jobs", "why"])
+def _on_cluster(standing: Standing, rates: Rates, tables: int) -> str:
+    """What a run on the cluster would be, by its profile and `CLUSTER`."""
+    machine, jobs = Machine.read(standing.root, CLUSTER), slots(standing.root)
+    if machine.cluster is None:
+        raise UserError(f"{CLUSTER}: holds no cluster:")
+    try:
+        found = batches(standing.needed(), machine, rates, jobs, {}, {}, root=standing.root)
+    except NoRoomError as error:
+        return str(error)
+    cores, most = (max((getattr(b, n) for b in found), default=0) for n in ("threads", "memory"))
+    longest = duration(max((batch.seconds for batch in found), default=0.0))
+    return (
+        f"{len(found)} jobs, {jobs} at a time, with up to {cores} cores, {most} MiB and {longest} "
+        f"each: about {duration(elapsed(found, jobs, tables, cluster=True))}"
+    )
+
+
+def elapsed(found: Sequence[Batch], slots: int, tables: int, cluster: bool = False) -> float:
+    """Seconds of a run of batches, data first, then of so many tables and figures one by one.
+
+    On a cluster, whose queue is empty, `slots` are jobs at a time; on this machine they are cores.
+    """
+    start, noticed = _STARTS[cluster]
+    spent = STAGE * tables
+    for rules in _LAYERS:
+        mine = [batch for batch in found if batch.rule in rules]
+        if mine:
+            work = [(batch.seconds + start) * (1 if cluster else batch.threads) for batch in mine]
+            spent += max(sum(work) / slots, *(batch.seconds + start for batch in mine)) + noticed
+    return spent
+
+
+def costs(standing: Standing, rates: Rates) -> pd.DataFrame:
+    """Products, core-seconds, MiB at once and MiB on disk of a run, by kind."""
+    needed, tables = standing.needed(), len(stale(standing))
+    rows = [(TABLES, tables, STAGE * tables, STAGE, MEMORY, 2.0)] if tables else []
+    for kind in dict.fromkeys(product.kind for product in needed):
+        mine = [product for product in needed if product.kind == kind]
+        seconds = [core_seconds(product, rates) for product in mine]
+        sizes = max(map(memory, mine)), sum(map(disk, mine))
+        rows.append((kind, len(mine), sum(seconds), max(seconds), *sizes))
+    columns = ["work", "products", "core-seconds", "longest", "memory_mb", "disk_mb"]
+    return pd.DataFrame(rows, columns=columns).sort_values("core-seconds", ascending=False)
+
+
+def cells(standing: Standing) -> pd.DataFrame:
+    """What is to be made: a row a cell and reason, with the kinds and the number of products."""
+    reasons, found = _Reasons(standing), defaultdict[tuple[str, str], list[str]](list)
+    for product in standing.needed():
+        found[_cell(product), reasons.why(product)].append(product.kind)
+    rows = [
+        (cell, ", ".join(sorted({*kinds})), len(kinds), why) for (cell, why), kinds in found.items()
+    ]
+    return pd.DataFrame(sorted(rows), columns=["cell", "kinds", "products", "why"])
 
 
 def _cell(product: Product) -> str:
     """The readable part of a name: grammar, task and learner for blocks, the grammar for others."""
     parts = product.name.split("/")
-    return "/".join(parts[:3] if product.kind in ("models", "counts") else parts[:1])
+    return "/".join(parts[:3] if product.kind in RESULTS else parts[:1])
 
 
-def outlook(standing: Standing, rates: Rates) -> pd.DataFrame:
-    """Jobs, core-seconds, MiB at once and MiB on disk of a run, by kind."""
-    rows = []
-    needed = standing.needed()
-    for kind in dict.fromkeys(product.kind for product in needed):
-        mine = [product for product in needed if product.kind == kind]
-        seconds = [core_seconds(product, rates) for product in mine]
-        rows.append(
-            {
-                "work": kind,
-                "jobs": len(mine),
-                "core-seconds": sum(seconds),
-                "longest": max(seconds),
-                "memory_mb": max(map(memory, mine)),
-                "disk_mb": sum(map(disk, mine)),
-            }
-        )
-    stale = [s for name, s in standing.stages.items() if s.outputs and name not in standing.current]
-    if stale:
-        light = {"work": _LIGHT, "jobs": len(stale), "longest": STAGE}
-        rows.append(
-            {**light, "core-seconds": STAGE * len(stale), "memory_mb": MEMORY, "disk_mb": 2}
-        )
-    columns = ["work", "jobs", "core-seconds", "longest", "memory_mb", "disk_mb"]
-    return pd.DataFrame(rows, columns=columns).sort_values("core-seconds", ascending=False)
+class _Reasons:
+    """Why products are not there: what tells each from the most similar one that is."""
+
+    def __init__(self, standing: Standing) -> None:
+        self._standing = standing
+        self._there = cache(self._labels)
+        self._known = cache(self._specification)
+
+    def why(self, product: Product) -> str:
+        """The reason in a few words."""
+        if (self._standing.root / product.files["record"]).is_file():
+            return "damaged"
+        like, label = _label(product.kind, product.name)
+        found = self._there(product.kind).get(like, [])
+        near = nsmallest(_SIMILAR, found, key=lambda one: [*map(ne, one[0], label)])
+        said = [words for _, name in near for words in self._differs(product, name)]
+        return texts.cut(min(said)[-1], _WIDTH) if said else "new"
+
+    def _differs(self, product: Product, name: str) -> Iterator[tuple[int, bool, str]]:
+        """How much tells a product from another, whether the study keeps that, and in words."""
+        if known := self._known(product.kind, name):
+            changes = [*_differences(known, product.specification)]
+            follows = {"train_size", "replicas"} & {key for key, *_ in changes}
+            kept = name in self._standing.plan.products[product.kind]
+            said = [_said(*c, kept) for c in changes if not (follows and c[0] == "inputs")]
+            yield len(changes), kept, f"{'new: ' if kept else ''}{', '.join(said)}"
+
+    def _labels(self, kind: str) -> dict[str, list[tuple[list[str], str]]]:
+        """Labels and names of the products in the store, by what similar ones share."""
+        found = defaultdict(list)
+        store = self._standing.root / STORE / kind
+        for path in store.rglob("*record.json"):
+            name = str(path.relative_to(store)).removesuffix("record.json").rstrip("./")
+            like, label = _label(kind, name)
+            found[like].append((label, name))
+        return found
+
+    def _specification(self, kind: str, name: str) -> Any:
+        path = Product(kind, name, {}).files["record"]
+        try:
+            return read_record(self._standing.root / path)["specification"]
+        except UserError:
+            return {}
 
 
-def elapsed(table: pd.DataFrame, slots: int) -> float:
-    """Seconds of a run of an `outlook` in so many slots at once.
+def _label(kind: str, name: str) -> tuple[str, list[str]]:
+    """What similar products share, and what may differ: of a block, the first of these the least.
 
-    What is left at the end, tables and figures, runs one after another.
+    Shape, training size, replicas, learning rates.
     """
-    if table.empty:
-        return 0.0
-    work = table[table["work"] != _LIGHT]
-    shared = work["core-seconds"].sum() / slots
-    alone = work["longest"].max() if len(work) else 0.0
-    return float(max(shared, alone)) + _light(table)
+    label = name.rpartition("-")[0]
+    if kind not in RESULTS:
+        return label, []
+    folder, learner, size, span = label.rsplit("/", 3)
+    shape, _, rates = learner.partition("-lr")
+    return f"{folder}/{shape.partition('-')[0]}", [shape, size, span, rates]
 
 
-def on_cluster(batches: Sequence[Batch], slots: int, table: pd.DataFrame) -> float:
-    """Seconds of a run of batches on a cluster whose queue is empty, then of tables and figures."""
-    spent = 0.0
-    for layer in ("data", "learn"):
-        mine = [batch.seconds + _START for batch in batches if batch.name.startswith(layer)]
-        if mine:
-            spent += max(sum(mine) / slots, *mine) + _NOTICED
-    return spent + _light(table)
+def _differences(old: Any, new: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """What differs between two specifications: place, and what there is in each."""
+    if isinstance(old, dict) and isinstance(new, dict) and key != "inputs":
+        for name in sorted({*old, *new}):
+            yield from _differences(old.get(name), new.get(name), f"{key}.{name}".lstrip("."))
+    elif old != new:
+        yield key, old, new
 
 
-_LIGHT = "tables and figures"
-# seconds, as seen on a test cluster: until a job of SLURM's works; until its end is noticed
-_START, _NOTICED = 8.0, 30.0
+def _said(key: str, old: Any, new: Any, added: bool) -> str:
+    """A difference in words."""
+    if key in (words := {"code": "source changed", "inputs": "what it is made from"}):
+        return words[key]
+    if key == "replicas":  # first and last rule draw, sample and initialisation, as in names
+        sides = ([f"{min(n):03d}-{max(n):03d}" for n in zip(*seeds)] for seeds in (old, new))
+        pairs = [(f"{x}{a}", f"{x}{b}") for x, a, b in zip("rsi", *sides) if a != b]
+        old, new = map(".".join, zip(*pairs))
+    old, new = (texts.cut(str(value), _WIDTH // 3) for value in (old, new))
+    return f"{key} {new}" if added else f"{key}: {old} -> {new}"
 
 
-def _light(table: pd.DataFrame) -> float:
-    return float(table.loc[table["work"] == _LIGHT, "core-seconds"].sum())
+def _chosen_sizes(plan: Plan) -> Iterator[str]:
+    """Training sizes that theory chose, and why there are no larger ones."""
+    for (experiment, grammar), grid in plan.grids.items():
+        if grid.first_threshold is not None:
+            thresholds = f"{grid.first_threshold:.0f} to {grid.last_threshold:.0f}"
+            sizes = " ".join(map(str, grid.sizes))
+            yield f"  {experiment}, {grammar}: {sizes} (thresholds {thresholds}; end: {grid.ends})"
+
+
+def _made(standing: Standing, *kinds: str) -> Iterator[tuple[Product, dict[str, Any]]]:
+    """Products that are made, with what their records say of it."""
+    for kind, name in standing.made:
+        if kind in kinds:
+            product = standing.plan.products[kind][name]
+            yield product, read_record(standing.root / product.files["record"])["made"]
 
 
 def foretold(standing: Standing, rates: Rates) -> pd.DataFrame:
     """Estimated and actual core-seconds of the trainings that are made, by cell."""
-    rows = []
-    for name, product in standing.plan.products["models"].items():
-        if ("models", name) in standing.made:
-            made = read_record(standing.root / product.files["record"])["made"]
-            rows.append(
-                {
-                    "cell": _cell(product),
-                    "blocks": 1,
-                    # imports are not part of what a record counts
-                    "estimated": core_seconds(product, rates) - rates.start,
-                    "actual": made["core_seconds"],
-                }
-            )
-    columns = ["cell", "blocks", "estimated", "actual"]
-    table = pd.DataFrame(rows, columns=columns).groupby("cell", as_index=False).sum()
+    rows = [  # imports are not part of what a record counts
+        (_cell(block), 1, core_seconds(block, rates) - rates.start, made["core_seconds"])
+        for block, made in _made(standing, "models")
+    ]
+    table = pd.DataFrame(rows, columns=["cell", "blocks", "estimated", "actual"])
+    table = table.groupby("cell", as_index=False).sum()
     return table.assign(ratio=table["estimated"] / table["actual"])
+
+
+def other_versions(made: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """A line for each version of a package, of products made with others than are here."""
+    used = Counter((n, one["versions"].get(n)) for one in made for n in _DECIDE)
+    for (name, version), number in sorted(used.items(), key=str):
+        if version != versions().get(name):
+            yield f"made with {name} {version}, here {versions().get(name)}: {number} products"
 
 
 def duration(seconds: float) -> str:

@@ -1,90 +1,177 @@
-"""From Snakemake's configuration to a plan: the only place where the workflow meets the library."""
+"""Studies as the rules of the workflow need them: what is to be made, from what, and by which job.
+
+All studies of a run are one graph; what they have in common is made once.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import sys
 import time
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+from ..claims.names import CLAIM_TASKS
 from ..core import texts
 from ..core.errors import UserError
 from ..core.files import write_if_changed, write_text
-from ..core.fingerprint import PACKAGE
-from ..study.artifacts import STORE, Product
+from ..study.artifacts import KINDS, Product
 from ..study.cost import Rates
 from ..study.plan import Plan
 from ..study.reading import load_study, split_scale
-from .batches import Batch, alive, batches
+from ..study.tables import Stage
+from .batches import Batch, Key, alive, batches
 from .estimates import disk
-from .failures import failures
-from .machine import Machine, read_settings
-from .resources import NoRoomError, check_memory, here
+from .failures import failures, note_stops
+from .machine import Machine
+from .resources import Job, check_memory, here
+from .setup import one_line
 from .slurm import lost
 from .status import Standing
 
 
-class WorkflowPlan(Plan):
-    """A plan as the rules need it.
+class Run:
+    """What the rules ask: the studies of a run, and what of them is made.
 
     Attributes
     ----------
     machine
         Settings of this machine.
-    standing
-        What of it is made already.
+    studies
+        By name, each study's plan and what of it is made.
+    paths
+        By name, each study's file.
+    products
+        Every product of any study by kind and name.
+    made
+        Kind and name of every product that is made.
     jobs
         What each block of networks is given on this machine, by name.
     batches
-        What each job makes, by name, where a job makes several products.
-    makers
-        The batch that makes a product, by the product's kind and name.
-    settled
-        Whether Snakemake was told what is made.
+        What each job makes, by identity, where a job makes several products.
+    orders
+        Files that are newer than what is made from them, so that it is made again.
     whole
         Whether all arrows are to be shown, also those to finished products.
     started
         When jobs started.
+    stops
+        Signals since then that asked this run to stop.
     """
 
     def __init__(self, machine: Machine, base: Path, cores: int, slots: int = 1) -> None:
-        path = Path(machine.study)
-        if not split_scale(path)[0].is_file() and split_scale(base / path)[0].is_file():
-            path = base / path
-        study = load_study(path)
-        try:
-            super().__init__(study)
-        except UserError as error:
-            raise UserError(f"{texts.line(str(path))}: {error}") from error
-        self.machine = machine
-        rates = Rates.read(Path("results", "machine.json"))
-        self.standing = Standing(self, machine.spared)
-        self.jobs = {} if machine.cluster else here(self.products["models"], machine, cores, rates)
-        try:
-            self.batches = self._shared_out(machine, cores, slots, rates)
-        except NoRoomError as error:
-            raise UserError(f"{texts.line(str(path))}: {error}") from error
-        self.makers = {key: batch for batch in self.batches.values() for key in batch.products}
-        self.settled = self.whole = False
-        self.started = time.time()
+        self.machine, self.base, self.cores = machine, base, cores
+        self.slots = slots if machine.cluster else cores
+        self.rates = Rates.read(Path("results", "machine.json"))
+        self.studies: dict[str, Standing] = {}
+        self.paths: dict[str, Path] = {}
+        self.products: dict[str, dict[str, Product]] = {kind: {} for kind in KINDS}
+        self.made: set[Key] = set()
+        self.jobs: dict[str, Job] = {}
+        self.batches: dict[str, Batch] = {}
+        self.whole = False
+        self.started, self.stops = time.time(), list[int]()
+        self._makers: dict[Key, Batch] = {}
+        self._damaged: dict[Key, str] = {}
+        self.orders: set[str] = set()
+        for name in machine.study:
+            self.add(name)
 
-    def _shared_out(
-        self, machine: Machine, cores: int, slots: int, rates: Rates
-    ) -> dict[str, Batch]:
-        """The batches in which products are made; none if each is a job."""
-        if machine.batched:
-            slots = slots if machine.cluster else cores
-            earlier = alive(self.study.name) if machine.cluster else {}
-            found = batches(self.standing, machine, rates, slots, self.jobs, earlier)
-            return {batch.name: batch for batch in found}
-        needed = [block for block in self.standing.needed() if block.kind == "models"]
-        check_memory((block, self.jobs[block.name]) for block in needed)
-        return {}
+    def add(self, file: str) -> Standing:
+        """Take up a study, and put what it needs into batches.
+
+        Raises
+        ------
+        UserError
+            If it cannot be read or planned, or another study has its name.
+        """
+        path = Path(file)
+        if not split_scale(path)[0].is_file() and split_scale(self.base / path)[0].is_file():
+            path = self.base / path
+        study = load_study(path)
+        with _named(path):
+            if study.name in self.studies:
+                if self.paths[study.name] == path:
+                    return self.studies[study.name]
+                first = texts.line(str(self.paths[study.name]))
+                raise UserError(f"name: {study.name!r} is also the name of {first}; change one")
+            plan = Plan(study)
+            standing = Standing(plan, self.machine.spared)
+            needed = standing.needed()
+            if not self.machine.cluster:
+                blocks = plan.products["models"]
+                self.jobs = here(blocks, self.machine, self.cores, self.rates) | self.jobs
+            if self.machine.batched:
+                self._compose(needed)
+            else:
+                networks = (product for product in needed if product.kind == "models")
+                check_memory((block, self.jobs[block.name]) for block in networks)
+        self.studies[study.name], self.paths[study.name] = standing, path
+        for kind, known in plan.products.items():
+            self.products[kind] |= known
+        self.made |= standing.made
+        return standing
+
+    def _compose(self, needed: Sequence[Product]) -> None:
+        """Put products into batches that no batch makes yet."""
+        left = [product for product in needed if (product.kind, product.name) not in self._makers]
+        if not left:  # nothing to ask a cluster for
+            return
+        for batch in batches(
+            left, self.machine, self.rates, self.slots, self.jobs, self._alive, self._makers
+        ):
+            self.batches[batch.identity] = batch
+            self._makers |= dict.fromkeys(batch.products, batch)
+
+    @cached_property
+    def _alive(self) -> dict[str, tuple[Batch, list[str]]]:
+        return alive() if self.machine.cluster else {}
+
+    def take_over(self) -> None:
+        """Order what is not up to date, with a date that makes Snakemake see it.
+
+        Snakemake makes a file again that is older than what it is made from. So a stage whose
+        tables are there, but are not what the study asks for, reads its order, which is written
+        now; likewise products whose files were changed by hand.
+        """
+        for name, standing in self.studies.items():
+            standing.correct_clocks()
+            planned = {"planned": time.time_ns()}  # never the same content
+            for stage in standing.stale():
+                write_text(Path(stage.file), json.dumps({**stage.order, **planned}) + "\n")
+                self.orders.add(stage.file)
+            if damaged := standing.damaged():
+                mark = f"results/{name}/stages/damaged.json"
+                named = {"damaged": [product.name for product in damaged], **planned}
+                write_text(Path(mark), json.dumps(named) + "\n")
+                self._damaged |= {(product.kind, product.name): mark for product in damaged}
+                self.orders.add(mark)
+
+    def claims(self) -> dict[str, str]:
+        """The studies that decide the claims of the theory, at the scale asked for: file by name.
+
+        Raises
+        ------
+        UserError
+            If one cannot be read.
+        """
+        scale = f":{self.machine.scale}" if self.machine.scale else ""
+        names = [f"config/studies/{claim.lower()}.yaml{scale}" for claim in CLAIM_TASKS]
+        known = {name: self.add(name).plan.study.name for name in names}
+        self.take_over()
+        return {study: name for name, study in known.items()}
+
+    def claim_tables(self) -> list[str]:
+        """Tables and figures of the studies of all claims."""
+        return [
+            path
+            for study in self.claims()
+            for stage in self.studies[study].stages.values()
+            for path in targets(stage)
+        ]
 
     def product(self, kind: str, name: str) -> Product:
         """The product of a kind with a name.
@@ -92,56 +179,93 @@ class WorkflowPlan(Plan):
         Raises
         ------
         UserError
-            If it is not part of this study, or its code or parameters have changed since.
+            If it is not part of a study, or its code or parameters have changed since.
         """
         try:
             return self.products[kind][name]
         except KeyError:
+            studies = " and ".join(self.studies)
             raise UserError(
-                f"results/store/{kind}/{name}: no product of the study {self.study.name} "
+                f"results/store/{kind}/{name}: no product of the study {studies} "
                 "with the present code; choose another study or path"
             ) from None
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to do."""
+        return all(standing.complete for standing in self.studies.values())
 
     def sources(self, kind: str, name: str) -> list[str]:
         """Files that a product's job reads; none for a product that is made.
 
-        So nothing makes Snakemake go back behind a finished product. Only once all of the study is
+        So nothing makes Snakemake go back behind a finished product. Only once all studies are
         made are all arrows shown, for the report.
         """
         product = self.product(kind, name)
-        if self._behind(self.standing.made, (kind, name)):
+        if (kind, name) in self.made and not self.complete and not self.whole:
             return []
         records = [known.files["record"] for known in product.inputs.values()]
-        return [*product.sources.values(), *records]
+        mark = self._damaged.get((kind, name))
+        return [*product.sources.values(), *records, *([mark] if mark else [])]
 
-    def stage_sources(self, name: str) -> list[str]:
-        """Files that a light stage's job reads; none if its tables and figures are up to date."""
-        if self._behind(self.standing.current, name):
+    def reads(self, step: str, study: str, shown: Sequence[str]) -> list[str]:
+        """Files that a step's job reads; none if its tables and figures are up to date.
+
+        Parameters
+        ----------
+        step, study
+            Their names.
+        shown
+            The tables that the step's rule shows, of which the study may not have all.
+
+        Raises
+        ------
+        ValueError
+            If the rule does not show a table that the step reads.
+        """
+        standing = self.study(study)
+        stage = standing.stages[step]
+        if step in standing.current and not standing.complete and not self.whole:
             return []
-        stage = self.standing.stages[name]
-        if not self.machine.batched:
-            return stage.reads
-        # finished products would only make the graph large
-        made_by = {(p.kind, p.name) for p in stage.products} & self.makers.keys()
-        receipts = sorted({self.makers[key].receipt for key in made_by})
-        return [*receipts, *(path for path in stage.reads if not path.startswith(STORE))]
+        if hidden := set(stage.tables) - set(shown):
+            raise ValueError(f"the rule {step} does not show its input {min(hidden)}")
+        tables = [path for path in shown if path in stage.tables]
+        store = stage.store
+        if self.machine.batched:  # finished products would only make the graph large
+            made_by = {(p.kind, p.name) for p in stage.products} & self._makers.keys()
+            store = sorted({self._makers[key].receipt for key in made_by})
+        order = [] if step in standing.current else [stage.file]
+        return [*store, *tables, *order]
 
-    def _behind(self, made: Container[Any], what: Any) -> bool:
-        return what in made and not self.standing.complete and not self.whole
+    def study(self, name: str) -> Standing:
+        """A study of this run.
 
-    def made_by(self, *names: str) -> list[str]:
-        """Tables, figures and records of those light stages that the study asks for."""
-        stages = [self.standing.stages[name] for name in names]
-        return [path for stage in stages if stage.outputs for path in stage.files]
+        Raises
+        ------
+        UserError
+            If it is none.
+        """
+        if name not in self.studies:
+            known = " and ".join(self.studies)
+            raise UserError(f"results/{name}: of no study of this run ({known}); give study=FILE")
+        return self.studies[name]
 
-    def paths(self, kind: str) -> list[str]:
+    def made_by(self, *steps: str) -> list[str]:
+        """Tables, figures and records of those steps that a study asks for."""
+        return [
+            path
+            for standing in self.studies.values()
+            for step in steps or standing.stages
+            for path in targets(standing.stages[step])
+        ]
+
+    def paths_of(self, kind: str) -> list[str]:
         """Files of all products of a kind, but for those that are not kept.
 
         In batches, what says that the batches are done that make those which are not made.
         """
         if self.machine.batched:
-            receipts = {b.receipt for (made, _), b in self.makers.items() if made == kind}
-            return sorted(receipts)
+            return sorted({b.receipt for (made, _), b in self._makers.items() if made == kind})
         return [
             path
             for product in self.products[kind].values()
@@ -150,25 +274,47 @@ class WorkflowPlan(Plan):
         ]
 
     def start(self) -> None:
-        """Write ``study.json`` and the shares of the light stages, for the jobs of a run.
+        """Write each ``study.json`` and what batches hold, for the jobs of a run.
 
-        A disk that cannot be written, or has no room for what is to be made, ends it in one line.
+        A study that would overwrite another's results, a disk that cannot be written, or has no
+        room for what is to be made, ends it in one line.
         """
-        self.started = time.time()
-        with _one_line():
-            for path, content in self.standing.resolved().items():
-                write_if_changed(Path(path), json.dumps(content, indent=1) + "\n")
+        self.started, self.stops = time.time(), note_stops()
+        with one_line():
+            for name, standing in self.studies.items():
+                path = Path("results", name, "study.json")
+                self._own(path, name)
+                content = {"file": str(self.paths[name]), **standing.resolved()}
+                write_if_changed(path, json.dumps(content, indent=1) + "\n")
             for batch in self.batches.values():
-                Path(batch.receipt).unlink(missing_ok=True)
-                if not batch.after:  # its job reads it
-                    write_text(Path(batch.file), batch.json())
-            needed = sum(map(disk, self.standing.needed())) + _ROOM
+                write_text(Path(batch.file), batch.json())
+            made = self._needed()
+            print(f"{' and '.join(self.studies)}: {len(made)} products to make", file=sys.stderr)
+            needed = sum(map(disk, made)) + _ROOM
             free = shutil.disk_usage("results").free / 2**20
             if free < needed:
                 raise UserError(
                     f"results: {free:.0f} MiB free on this disk, about {needed:.0f} needed; make "
                     "room, or keep less (temporary: in config/config.yaml)"
                 )
+
+    def _own(self, path: Path, name: str) -> None:
+        """Refuse to overwrite the results of another study of the same name."""
+        try:
+            first = Path(json.loads(path.read_text(encoding="utf-8"))["file"])
+            other = load_study(first).name == name
+        except (OSError, ValueError, KeyError, TypeError, UserError):
+            return  # none yet, or its file is gone or has another name by now
+        mine = self.paths[name]
+        if other and first.resolve() != mine.resolve():
+            raise UserError(
+                f"{texts.line(str(mine))}: name: {name!r} is also the name of "
+                f"{texts.line(str(first))}, whose results are in {path.parent}; take another name"
+            )
+
+    def _needed(self) -> list[Product]:
+        products = (p for standing in self.studies.values() for p in standing.needed())
+        return [*{(product.kind, product.name): product for product in products}.values()]
 
     def succeeded(self) -> None:
         """Remove data that are not kept; where there are no batches Snakemake does so."""
@@ -178,61 +324,40 @@ class WorkflowPlan(Plan):
 
     def failed(self) -> None:
         """Print a line for each job of this run that has failed."""
-        lines = [*failures(Standing(self, self.machine.spared), self.started)]
+        lines = [
+            line
+            for standing in self.studies.values()
+            for line in failures(
+                Standing(standing.plan, self.machine.spared), self.started, bool(self.stops)
+            )
+        ]
         if self.machine.cluster is not None:
-            undone = {name for name, b in self.batches.items() if not Path(b.receipt).exists()}
+            undone = {b.name for b in self.batches.values() if not Path(b.receipt).exists()}
             with contextlib.suppress(UserError):  # the files' lines are enough
-                lines += lost(Path(), self.study.name, undone)
-        print(*lines, sep="\n", file=sys.stderr)
+                lines += lost(Path(), undone)
+        for line in dict.fromkeys(lines):
+            print(line, file=sys.stderr)
 
 
 _ROOM = 16.0  # MiB for tables, figures and logs
 
 
-def jobs_use_this_library() -> None:
-    """Let every job run this copy of the library with the interpreter that plans it.
-
-    So neither an activated environment nor an installation is needed, and a job cannot run other
-    code than the one that was planned with.
-    """
-    first = {"PYTHONPATH": PACKAGE.parent, "PATH": Path(sys.executable).parent}
-    for variable, path in first.items():
-        rest = [part for part in os.environ.get(variable, "").split(os.pathsep) if part]
-        os.environ[variable] = os.pathsep.join([str(path), *rest])
-    # the C library keeps freed memory: activations are allocated anew at every step, and giving
-    # their pages back and clearing them again took up to a third of a transformer's time
-    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**30))
-    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**32))
-
-
-def plan_or_exit(
-    config: Mapping[str, Any], base: Path, cores: int | None, slots: int | None = None
-) -> WorkflowPlan:
-    """The plan of the configured study; a user's mistake ends in one line."""
-    with _one_line():
-        return WorkflowPlan(Machine.of(config), base, cores or os.cpu_count() or 1, slots or 1)
-
-
-def machine_or_exit(config: Mapping[str, Any]) -> Machine:
-    """The machine's settings; a user's mistake ends in one line."""
-    with _one_line():
-        return Machine.of(config)
-
-
-def read_settings_or_exit(base: Path) -> None:
-    """`read_settings` before Snakemake reads them, which meets bad values with a traceback."""
-    with _one_line():
-        read_settings(base)
+def targets(stage: Stage) -> list[str]:
+    """What Snakemake is asked for of a stage: its tables, the folder of its figures, its record."""
+    if not stage.outputs:
+        return []
+    folder = f"results/{stage.share['study']}"
+    found = (
+        path if str(Path(path).parent) == folder else str(Path(path).parent)
+        for path in stage.outputs
+    )
+    return [*dict.fromkeys(found), stage.record]
 
 
 @contextlib.contextmanager
-def _one_line() -> Iterator[None]:
-    """End Snakemake with a line where the user has to mend something."""
+def _named(path: Path) -> Iterator[None]:
+    """Name a study's file where something is wrong with it."""
     try:
         yield
     except UserError as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)
-    except OSError as error:
-        print(f"{error.filename}: {error.strerror}; mend that and run again", file=sys.stderr)
-        sys.exit(1)
+        raise UserError(f"{texts.line(str(path))}: {error}") from error

@@ -21,6 +21,10 @@ from ..core.errors import UserError
 from ..core.files import write_text
 from ..core.hashing import canonical_json, identity
 
+# Of records, and of the tables and files that they stand beside. 1, which was not written: until
+# 2026-11-28, with other identities. 2: a fingerprint covers definitions instead of modules
+FORMATS = (1, 2)
+FORMAT = FORMATS[-1]
 _PACKAGES = ("numpy", "scipy", "torch", "pandas", "snakemake")
 
 
@@ -37,7 +41,11 @@ def record_path(path: Path) -> Path:
 
 
 def write_record(
-    path: Path, specification: dict[str, Any], files: Sequence[Path], made: dict[str, Any]
+    path: Path,
+    specification: dict[str, Any],
+    files: Sequence[Path],
+    made: dict[str, Any],
+    identified: str | None = None,
 ) -> None:
     """Write the record of a product from its files, which must be finished.
 
@@ -51,13 +59,16 @@ def write_record(
         The product's, below the record's folder or its parent.
     made
         How it was made: core-seconds, threads, device.
+    identified
+        Its identity, where that is not the hash of the specification as it stands.
     """
     sums = {
         os.path.relpath(file, path.parent): {"bytes": file.stat().st_size, "sha256": digest(file)}
         for file in sorted(files)
     }
     record = {
-        "identity": identity(specification),
+        "format": FORMAT,
+        "identity": identified or identity(specification),
         "specification": specification,
         "files": sums,
         "made": {
@@ -81,7 +92,7 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises
     ------
     UserError
-        If there is none, or it is damaged.
+        If there is none, it is damaged, or of a later version.
     """
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -92,6 +103,8 @@ def read_record(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: is missing; run again") from error
     if not sound:
         raise UserError(f"{path}: damaged (its SHA-256 is wrong); delete it and run again")
+    if record.get("format", 1) not in FORMATS:
+        raise UserError(f"{path}: has format {record['format']}, of a later version; use that one")
     return record
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from ..core.errors import UserError
@@ -25,18 +27,14 @@ class QueuedJob:
         Name of the batch that it makes.
     state
         Such as ``PENDING`` or ``RUNNING``.
-    reason
-        Why it waits, or the nodes on which it runs.
-    elapsed, left
-        Time since it started, and until its limit, as SLURM writes them.
+    start
+        When it started, as a time stamp; infinite if it has not.
     """
 
     number: str
     batch: str
     state: str
-    reason: str
-    elapsed: str
-    left: str
+    start: float
 
 
 # how jobs end that have not done what they should
@@ -46,9 +44,9 @@ BADLY = {
 }
 # what the log of a job says of its allocation
 GIVEN = re.compile(r"SLURM job \d+ has (?P<cores>\d+) cores since (?P<start>\S+)")
-_FORMAT = "%i|%T|%k|%Z|%M|%L|%R"
+_FORMAT = "%i|%T|%S|%k|%Z"
 # the executor's comment on a job: its rule and wildcards, of which the batch is the last
-_BATCH = re.compile(r"^rule_make_batch_wildcards_.*_((?:data|learn)-[0-9a-f]{12})$")
+_BATCH = re.compile(r"^rule_\w*?((?:sample|solve|train|count)_[a-z]+)_wildcards_([0-9a-f]{12})$")
 
 
 def queued(folder: Path, ended: bool = False) -> list[QueuedJob]:
@@ -72,22 +70,20 @@ def queued(folder: Path, ended: bool = False) -> list[QueuedJob]:
     for line in _squeue("--me", f"--format={_FORMAT}", *(["--states=all"] if ended else [])):
         if line.count("|") < _FORMAT.count("|"):  # a cluster's name, where there are several
             continue
-        number, state, comment, where, elapsed, left, reason = line.split("|", 6)
+        number, state, start, comment, where = line.split("|", 4)
         name = _BATCH.match(comment)
         if name and Path(where) == folder.absolute():
-            found.append(QueuedJob(number, name[1], state, reason, elapsed, left))
+            found.append(QueuedJob(number, "-".join(name.groups()), state, _moment(start)))
     return found
 
 
-def lost(folder: Path, study: str, batches: Collection[str]) -> Iterator[str]:
-    """A line, with SLURM's log, for each batch of a study whose last job has ended badly.
+def lost(folder: Path, batches: Collection[str]) -> Iterator[str]:
+    """A line, with SLURM's log, for each batch whose last job has ended badly.
 
     Parameters
     ----------
     folder
         The project's.
-    study
-        Its name.
     batches
         Names of those that are not done.
 
@@ -99,8 +95,16 @@ def lost(folder: Path, study: str, batches: Collection[str]) -> Iterator[str]:
     last = {job.batch: job for job in sorted(queued(folder, ended=True), key=_number)}
     for job in last.values():
         if job.batch in batches and job.state in BADLY:
-            log = f".snakemake/slurm_logs/rule_make_batch/{study}_{job.batch}/{job.number}.log"
+            rule, _, batch = job.batch.rpartition("-")
+            log = f".snakemake/slurm_logs/rule_{rule}/{batch}/{job.number}.log"
             yield f"{log}: SLURM ended the job as {job.state}; run again to go on where it was"
+
+
+def _moment(start: str) -> float:
+    try:
+        return datetime.fromisoformat(start).timestamp()
+    except ValueError:  # N/A
+        return math.inf
 
 
 def _number(job: QueuedJob) -> int:
@@ -137,6 +141,6 @@ def _squeue(*options: str) -> list[str]:
         )
     except (subprocess.SubprocessError, OSError) as error:
         said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-        reason = said[-1].removeprefix("squeue: ") if said else "no answer"
+        reason = re.sub(r"^(squeue: )?(\w+: )?", "", said[-1]) if said else "no answer"
         raise UserError(f"squeue: {reason}; try again when SLURM answers") from error
     return done.stdout.splitlines()

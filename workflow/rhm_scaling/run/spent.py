@@ -1,22 +1,21 @@
-"""How the time of a run was spent, from the logs of its jobs."""
+"""How the time of a run was spent, from the records of what it made."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from ..core.errors import UserError
 from ..study.plan import Plan
+from .batches import FOLDER, Batch, Key
+from .records import read_record
 from .slurm import GIVEN
 
-_LINE = re.compile(r"^(\S+ \S+) (?:started|made in ([\d.]+) core-seconds)$", re.MULTILINE)
-_LIGHT = "tables and figures"
 _LABELS = {"models": "training", "counts": "counting", "sentences": "sampling"}
+_STAMP = 19  # characters of a time
 
 
 def spent(plan: Plan, root: Path, cores: int) -> pd.DataFrame:
@@ -29,37 +28,40 @@ def spent(plan: Plan, root: Path, cores: int) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If there are no logs.
+        If nothing is made.
     """
-    logs = {
-        _LABELS.get(kind, kind): [
-            root / "results" / "logs" / kind / f"{name}.log" for name in products
-        ]
-        for kind, products in plan.products.items()
+    folder = root / "results" / plan.study.name
+    records = {
+        _LABELS.get(kind, kind): [root / product.files["record"] for product in known.values()]
+        for kind, known in plan.products.items()
     }
-    logs[_LIGHT] = sorted((root / "results" / plan.study.name / "logs").glob("*.log"))
-    moments: list[datetime] = []
-    rows: list[dict[str, Any]] = []
-    for kind, paths in logs.items():
-        found = [
-            _LINE.findall(path.read_text(encoding="utf-8")) for path in paths if path.is_file()
-        ]
-        marks = [mark for lines in found for mark in lines]
-        moments += [datetime.fromisoformat(moment) for moment, _ in marks]
-        seconds = sum(float(lines[-1][1] or 0) for lines in found if lines)
-        rows.append({"work": kind, "jobs": len(found), "core-seconds": seconds})
-    if not moments:
-        raise UserError(f"results/logs: nothing of the study {plan.study.name}; run it first")
-    elapsed = (max(moments) - min(moments)).total_seconds()
-    rows = [row for row in rows if row["jobs"]]
-    jobs = sum(row["jobs"] for row in rows)
-    whole = {"work": "elapsed x cores", "jobs": jobs, "core-seconds": elapsed * cores}
-    batches = (root / "results" / plan.study.name / "batches").glob("*.log")
-    if given := [seconds for path in batches for seconds in _allocated(path)]:
-        rows = [row for row in rows if row["work"] != _LIGHT]
-        whole = {"work": "allocated", "jobs": len(given), "core-seconds": sum(given)}
-    table = pd.DataFrame([*rows, whole])
-    return table.assign(share=table["core-seconds"] / whole["core-seconds"])
+    mine = {(kind, name) for kind, known in plan.products.items() for name in known}
+    given = [seconds for log in _logs(root, mine) for seconds in _allocated(log)]
+    if not given:
+        records["tables and figures"] = [*folder.glob("stages/*.record.json")]
+    rows: list[tuple[str, int, float]] = []
+    ends: list[tuple[float, float]] = []
+    for kind, paths in records.items():
+        made = [read_record(path)["made"] for path in paths if path.is_file()]
+        rows += [(kind, len(made), sum(one["core_seconds"] for one in made))] if made else []
+        for one in made:
+            end = datetime.fromisoformat(one["at"]).timestamp()
+            ends.append((end - one["core_seconds"] / one["threads"], end))
+    if not rows:
+        raise UserError(f"results/store: nothing of the study {plan.study.name}; run it first")
+    starts, stops = zip(*ends)
+    jobs, elapsed = sum(row[1] for row in rows), (max(stops) - min(starts)) * cores
+    whole = ("allocated", len(given), sum(given)) if given else ("elapsed x cores", jobs, elapsed)
+    table = pd.DataFrame([*rows, whole], columns=["work", "jobs", "core-seconds"])
+    return table.assign(share=table["core-seconds"] / whole[2])
+
+
+def _logs(root: Path, products: set[Key]) -> Iterator[Path]:
+    """Logs of batches that made some of a study's products."""
+    for path in (root / FOLDER).glob("*.json"):
+        log = path.with_suffix(".log")
+        if log.is_file() and products.intersection(Batch.read(path).products):
+            yield log
 
 
 def _allocated(log: Path) -> Iterator[float]:
@@ -69,6 +71,3 @@ def _allocated(log: Path) -> Iterator[float]:
             start = datetime.fromisoformat(given["start"])
             end = datetime.fromisoformat(job.splitlines()[-1][:_STAMP])
             yield int(given["cores"]) * (end - start).total_seconds()
-
-
-_STAMP = 19  # characters of a time

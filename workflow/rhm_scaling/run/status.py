@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import UserError
+from ..steps.plan import stages
 from ..study.artifacts import Product
 from ..study.plan import Plan
-from ..study.tables import Stage, stages
+from ..study.tables import Stage
 from .records import intact, read_record
 
 # Kinds that are results by themselves; the others are only made for these.
@@ -99,12 +100,7 @@ class Standing:
 
     def needed(self) -> list[Product]:
         """Products that a run has to make: those wanted, and what they are made from."""
-        reads = [
-            product
-            for stage in self.stages.values()
-            if stage.outputs and stage.name not in self.current
-            for product in stage.products
-        ]
+        reads = [product for stage in self.stale() for product in stage.products]
         pending, found = [*self.wanted, *reads], dict[tuple[str, str], Product]()
         while pending:
             product = pending.pop()
@@ -114,26 +110,24 @@ class Standing:
                 pending.extend(product.inputs.values())
         return [*found.values()]
 
-    def resolved(self) -> dict[str, Any]:
-        """By path, what a run writes when it starts: the resolved study, the stages' shares."""
-        code = {name: stage.share["code"] for name, stage in self.stages.items()}
-        study = {**self.plan.resolved(), "stages": code}
-        shares = {stage.file: stage.share for stage in self.stages.values()}
-        return {f"results/{self.plan.study.name}/study.json": study, **shares}
+    def stale(self) -> list[Stage]:
+        """Tables and figures that the study asks for and that are not up to date."""
+        return [s for name, s in self.stages.items() if s.outputs and name not in self.current]
 
-    def outdated(self) -> list[str]:
-        """Files that are there, whole products, and are not what they should be."""
-        products = [
-            product.files.values()
+    def damaged(self) -> list[Product]:
+        """Products whose files are all there, and are not what they should be."""
+        return [
+            product
             for kind, known in self.plan.products.items()
             for name, product in known.items()
             if (kind, name) not in self.made
+            and all((self.root / path).exists() for path in product.files.values())
         ]
-        tables = [stage.outputs for name, stage in self.stages.items() if name not in self.current]
-        present = [
-            files for files in products if all((self.root / path).exists() for path in files)
-        ]
-        return [path for files in [*present, *tables] for path in files]
+
+    def resolved(self) -> dict[str, Any]:
+        """The content of ``study.json``: the study, its products, the code of its tables."""
+        code = {name: stage.share["code"] for name, stage in self.stages.items()}
+        return {**self.plan.resolved(), "stages": code}
 
     def correct_clocks(self) -> None:
         """Date files from the future to this moment.

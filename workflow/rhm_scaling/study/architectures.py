@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from ..grammar.tasks import TASKS, Task
 from ..theory.complexities import Learner
-from .types import DepthRangeConfig, Depths, Model, PositiveInt, Rates, Width, Widths, sizes
+from .types import DepthRangeConfig, Depths, LearningRates, Model, PositiveInt, Width, Widths, sizes
 
 
 class SgdConfig(Model):
@@ -16,7 +16,7 @@ class SgdConfig(Model):
 
     kind: Literal["sgd"]
     """Always `sgd`."""
-    lr: Rates = [0.5]
+    lr: LearningRates = [0.5]
     """Learning rate, or several to try: every point of a curve then takes the one of least
     validation loss. In a `cnn`, `lcn` or `fcn`, and with `base_width`, it is scaled so that it
     suits all widths."""
@@ -31,7 +31,7 @@ class AdamConfig(Model):
 
     kind: Literal["adam"]
     """Always `adam`."""
-    lr: Rates = [1e-3]
+    lr: LearningRates = [1e-3]
     """Learning rate, or several to try: every point of a curve then takes the one of least
     validation loss. In a `cnn`, `lcn` or `fcn`, and with `base_width`, it is scaled so that it
     suits all widths."""

@@ -106,7 +106,7 @@ def make_product(
 ) -> Product:
     """A product whose code is the stage of its kind and the modules that this loads `by_name`."""
     inputs = inputs or {}
-    code = fingerprint(f"steps.{STEPS[kind]}:make", *by_name)
+    code = fingerprint(f"steps.products.{STEPS[kind]}:make", *by_name)
     made_from = {role: product.identity for role, product in inputs.items()}
     specification = {"kind": kind, **what, "inputs": made_from, "code": code}
     name = f"{label}-{identity(specification)}"

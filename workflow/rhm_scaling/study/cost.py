@@ -18,6 +18,7 @@ from ..core.errors import UserError
 from ..grammar.model import Parameters
 from ..grammar.sampling import ONLINE
 from ..grammar.tasks import Task, outputs
+from .artifacts import Product
 
 _MIB = 2**20
 _NUMBER = 4  # bytes of one in single precision
@@ -291,3 +292,17 @@ def threads(seconds: Mapping[str, float], cores: int) -> dict[str, int]:
         name: max(1, min(cores, math.ceil(own / fair - 1e-9))) if fair > 0 else 1
         for name, own in seconds.items()
     }
+
+
+def accounting(block: Product) -> dict[str, Any]:
+    """What a network of a block has and does: body_parameters, and operations of a training step.
+
+    By the convention of this module; not known of learners that count.
+    """
+    if block.kind != "models":
+        return {"body_parameters": "", "operations": ""}
+    what = block.specification
+    parameters = Parameters.from_specification(what["grammar"])
+    network = work(parameters, what["task"], what["architecture"])
+    operations = what["settings"]["batch_size"] * network.training
+    return {"body_parameters": network.body_parameters, "operations": operations}

@@ -307,6 +307,22 @@ class Plan:
             (curve, self._add(make_product("coordinates", label, what, inputs, by_name)))
         )
 
+    def specifications(self) -> dict[str, Any]:
+        """Parameters of every grammar by name."""
+        return {name: self.parameters(name).specification() for name in self.study.grammars}
+
+    def learners(self) -> dict[str, Any]:
+        """By architecture, the kind of learner whose thresholds it has."""
+        return {name: config.learner for name, config in self.study.architectures.items()}
+
+    def described(self) -> dict[str, Any]:
+        """The curves with finite training sizes, with what theory needs to know of them."""
+        return {
+            "curves": [{"experiment": curve.experiment, **curve.key()} for curve in self.finite],
+            "grammars": self.specifications(),
+            "learners": self.learners(),
+        }
+
     def solved(self) -> list[tuple[str, Task]]:
         """Grammars and tasks whose theory is drawn."""
         return list(dict.fromkeys((grammar, task) for grammar, task, _ in self.theory))
@@ -364,9 +380,7 @@ class Plan:
         """The content of ``study.json``: the study with every default, and all its products."""
         return {
             "study": self.study.model_dump(mode="json"),
-            "grammars": {
-                name: self.parameters(name).specification() for name in self.study.grammars
-            },
+            "grammars": self.specifications(),
             "train_sizes": [
                 {"experiment": experiment, "grammar": grammar, **asdict(chosen)}
                 for (experiment, grammar), chosen in self.grids.items()

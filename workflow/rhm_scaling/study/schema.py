@@ -34,7 +34,7 @@ _MOST_RULES = 2**26  # numbers in the rules of a level
 _MOST_LABEL = 200  # characters of the name of a grammar's folder in the store
 _MOST_FILE = 2**25  # bytes of a grammar's file
 
-FOLDERS = ("store", "logs", "reference", "claims")  # below results/, of no study
+FOLDERS = ("store", "logs", "reference", "claims", "batches")  # below results/, of no study
 
 
 class DrawnGrammarConfig(Model):
@@ -215,7 +215,7 @@ class Study(Model):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
     """Names the folder under `results/`: lower-case letters, digits, `-` and `_`; not `store`,
-    `logs`, `reference` or `claims`."""
+    `logs`, `reference`, `claims` or `batches`."""
     scales: Annotated[dict[str, dict[str, Any]], Field(max_length=16)] = {}
     """The same study in other sizes, by name: the keys that a scale changes, merged into the study
     (`null` removes a key). `FILE:SCALE` chooses one; its results are those of `name-SCALE`."""

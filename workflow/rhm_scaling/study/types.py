@@ -61,7 +61,7 @@ Some = Field(min_length=1, max_length=_MOST_LISTED)
 Sizes = Annotated[list[PositiveInt], Some, AfterValidator(_distinct)]
 Names = Annotated[list[Name], Some, AfterValidator(_distinct)]
 Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-Rates = Annotated[
+LearningRates = Annotated[
     Annotated[list[PositiveFloat], Some, AfterValidator(_distinct)],
     BeforeValidator(_as_list, json_schema_input_type=PositiveFloat | list[PositiveFloat]),
 ]

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special  # scipy.stats would take a second to import
 
 Array = NDArray[np.float64]
 
@@ -125,6 +124,8 @@ def error_of_known(errors_by_patches: Array, p: Array) -> Array:
     `errors_by_patches` are the Bayes errors with ``0..J`` random patches known. As the rule's rank
     says nothing of the symbol, this holds whatever makes a patch known.
     """
+    from scipy import special  # not needed where a study is only planned
+
     patches = len(errors_by_patches) - 1
     j = np.arange(patches + 1)
     inside = np.clip(np.asarray(p, dtype=float)[..., None], 1e-300, 1 - 1e-16)

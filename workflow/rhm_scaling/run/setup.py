@@ -1,0 +1,55 @@
+"""What the workflow does before it plans: whose code its jobs run, and readable settings."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import UserError
+from ..core.fingerprint import PACKAGE
+from .machine import Machine, read_settings
+
+
+def use_this_library() -> None:
+    """Let every job run this copy of the library with the interpreter that plans it.
+
+    So neither an activated environment nor an installation is needed, and a job cannot run other
+    code than the one that was planned with.
+    """
+    first = {"PYTHONPATH": PACKAGE.parent, "PATH": Path(sys.executable).parent}
+    for variable, path in first.items():
+        rest = [part for part in os.environ.get(variable, "").split(os.pathsep) if part]
+        os.environ[variable] = os.pathsep.join([str(path), *rest])
+    # the C library keeps freed memory: activations are allocated anew at every step, and giving
+    # their pages back and clearing them again took up to a third of a transformer's time
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**30))
+    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**32))
+
+
+def machine_or_exit(config: Mapping[str, Any]) -> Machine:
+    """The machine's settings; a user's mistake ends in one line."""
+    with one_line():
+        return Machine.of(config)
+
+
+def read_settings_or_exit(base: Path) -> None:
+    """`read_settings` before Snakemake reads them, which meets bad values with a traceback."""
+    with one_line():
+        read_settings(base)
+
+
+@contextlib.contextmanager
+def one_line() -> Iterator[None]:
+    """End Snakemake with a line where the user has to mend something."""
+    try:
+        yield
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}; mend that and run again", file=sys.stderr)
+        sys.exit(1)

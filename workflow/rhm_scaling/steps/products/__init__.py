@@ -1,0 +1,1 @@
+"""Steps that make products of the store: one module a rule, of the same name."""

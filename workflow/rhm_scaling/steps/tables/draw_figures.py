@@ -1,0 +1,165 @@
+"""Figures (PDF and PNG) of every experiment, and the table of exponents for the report."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ...core.files import write_text
+from ...grammar.model import Parameters
+from ...study.plan import Curve, Plan
+from ...study.tables import Part, figure_files
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}: exponents</title><style>
+body {{ font-family: sans-serif; margin: 2em; }}
+table {{ border-collapse: collapse; }}
+th, td {{ padding: 0.3em 0.8em; text-align: right; border-bottom: 1px solid #ccc; }}
+th:first-child, td:first-child, td:last-child, th:last-child {{ text-align: left; }}
+</style></head><body><h1>{title}</h1><p>Predicted and fitted exponents; every curve falls as
+<i>P</i> to minus its exponent.</p>{table}</body></html>
+"""
+
+
+def planned(plan: Plan) -> Part:
+    """Every experiment, and the study's claim."""
+    study = plan.study
+    families = {(c.grammar, c.task, c.architecture): c for c in plan.sized}
+    represented = dict.fromkeys(curve for curve, _ in plan.represented)
+    what = {
+        "curves": _named(plan.finite),
+        "families": _named(families.values()),
+        "learners": plan.learners(),
+        "swept": _named(plan.sweeping),
+        "titles": {
+            name: experiment.title or name for name, experiment in study.experiments.items()
+        },
+        "recovering": _experiments(plan.recovering),
+        "sweeping": _experiments(plan.sweeping),
+        "title": study.title or study.name,
+        "represented": _named(represented),
+        "claim": study.claim,
+        **({"grammars": plan.specifications()} if study.claim else {}),
+    }
+    kinds = {
+        "learning_curves": plan.finite,
+        "local_exponents": plan.finite,
+        "recovery": plan.recovering,
+        "learning_rates": plan.sweeping,
+        "scaling": plan.sized,
+        "invariance": represented,
+    }
+    names = [f"{kind}-{name}" for kind, curves in kinds.items() for name in _experiments(curves)]
+    names += [f"claim-{study.claim}"] if study.claim else []
+    pages = ["figures/exponents-table.html"] if plan.finite else []
+    after = (
+        *("aggregate_curves", "fit_curves", "tabulate_theory", "gather_recovery", "compare_rates"),
+        *("compare_sizes", "find_crossings", "decide_claim", "measure_representations"),
+    )
+    return Part(what, [*figure_files("figures", names), *pages], after=after)
+
+
+def _named(curves: Iterable[Curve]) -> list[dict[str, Any]]:
+    return [{"experiment": curve.experiment, **curve.key()} for curve in curves]
+
+
+def _experiments(curves: Iterable[Curve]) -> list[str]:
+    return sorted({curve.experiment for curve in curves})
+
+
+def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+    """Draw everything under ``figures/``."""
+    from ...plots.claims import invariance
+    from ...plots.curves import recoveries, save, style
+    from ...plots.rates import learning_rates
+    from ...plots.sizes import network_sizes
+
+    style()
+    # identical tables make identical files: no time stamps inside
+    if stage["curves"]:
+        _draw_curves(stage, folder)
+    if stage["claim"]:
+        _draw_claim(stage, folder)
+    for experiment in dict.fromkeys(curve["experiment"] for curve in stage["represented"]):
+        keys = _keys(stage["represented"], experiment)
+        tables = [pd.read_csv(folder / f"{name}.csv") for name in ("invariance", "thresholds")]
+        drawn = invariance(tables[0].merge(keys), tables[1], stage["titles"][experiment])
+        save(drawn, folder / "figures", f"invariance-{experiment}")
+    for experiment in stage["recovering"]:
+        recovery = pd.read_csv(folder / "recovery.csv")
+        found = pd.read_csv(folder / "recovered_at.csv")
+        keys = _keys(stage["curves"], experiment)
+        title = stage["titles"][experiment]
+        drawn = recoveries(recovery.merge(keys), found.merge(keys), title)
+        save(drawn, folder / "figures", f"recovery-{experiment}")
+    for experiment in stage["sweeping"]:
+        keys = _keys(stage["swept"], experiment)
+        names = ("rates", "best_rates", "rate_scaling", "coordinates")
+        networks = keys[["grammar", "task", "architecture", "depth"]].drop_duplicates()
+        tried = [pd.read_csv(folder / f"{name}.csv").merge(networks) for name in names]
+        drawn = learning_rates(stage["titles"][experiment], *tried)
+        save(drawn, folder / "figures", f"learning_rates-{experiment}")
+    for experiment in dict.fromkeys(family["experiment"] for family in stage["families"]):
+        families = [family for family in stage["families"] if family["experiment"] == experiment]
+        named = ("sizes", "scaling", "compute", "frontier", "levels")
+        tables = [pd.read_csv(folder / f"{name}.csv") for name in named]
+        drawn = network_sizes(stage["titles"][experiment], families, *tables)
+        save(drawn, folder / "figures", f"scaling-{experiment}")
+
+
+def _draw_claim(stage: dict[str, Any], folder: Path) -> None:
+    """What decides the study's claim."""
+    from ...plots.claim_panels import Tables
+    from ...plots.claims import claim
+    from ...plots.curves import save
+
+    names = ("curves", "fits", "crossings", "thresholds", "theory")
+    given = {name: pd.read_csv(folder / f"{name}.csv") for name in names}
+    represented = bool(stage["represented"])
+    given["invariance"] = pd.read_csv(folder / "invariance.csv") if represented else pd.DataFrame()
+    grammars = {
+        name: Parameters.from_specification(known) for name, known in stage["grammars"].items()
+    }
+    decided = pd.read_csv(folder / "claims.csv")
+    drawn = claim(stage["claim"], decided, Tables(**given, grammars=grammars))
+    save(drawn, folder / "figures", f"claim-{stage['claim']}")
+
+
+def _keys(curves: list[dict[str, Any]], experiment: str) -> pd.DataFrame:
+    """The columns that identify the curves of an experiment, to pick its rows of a table."""
+    members = [curve for curve in curves if curve["experiment"] == experiment]
+    return pd.DataFrame(members).drop(columns="experiment")
+
+
+def _draw_curves(stage: dict[str, Any], folder: Path) -> None:
+    """Learning curves and local exponents of every experiment, and the table of exponents."""
+    from ...plots.curves import learning_curves, local_exponents, save
+    from ...plots.summary import exponent_table
+
+    curves, fits, local, theory = (
+        pd.read_csv(folder / f"{name}.csv")
+        for name in ("curves", "fits", "local_exponents", "theory")
+    )
+    for experiment in dict.fromkeys(curve["experiment"] for curve in stage["curves"]):
+        keys, title = _keys(stage["curves"], experiment), stage["titles"][experiment]
+        mine = curves.merge(keys)
+        mine["learner"] = mine["architecture"].map(stage["learners"])
+        known = theory[theory["grammar"].isin(keys["grammar"])]
+        known = known[known["task"] == keys["task"].iloc[0]]
+        save(
+            learning_curves(mine, fits, known, title),
+            folder / "figures",
+            f"learning_curves-{experiment}",
+        )
+        save(
+            local_exponents(mine, local, fits, title),
+            folder / "figures",
+            f"local_exponents-{experiment}",
+        )
+    table = exponent_table(fits).to_html(index=False, border=0)
+    page = _PAGE.format(title=html.escape(stage["title"]), table=table)
+    write_text(folder / "figures" / "exponents-table.html", page)

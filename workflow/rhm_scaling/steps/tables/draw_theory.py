@@ -1,0 +1,50 @@
+"""Figures of the theory of every grammar and task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ...study.plan import Plan
+from ...study.tables import Part, figure_files
+from ..read_tables import read_table
+
+
+def planned(plan: Plan) -> Part:
+    """Every grammar with every task that it serves."""
+    what = {
+        "grammars": plan.specifications(),
+        "figures": plan.solved(),
+        "surveys": [
+            {"file": known.files["product"], "grammar": grammar, "task": task}
+            for (grammar, task), known in plan.surveys.items()
+        ],
+    }
+    products = [(known, ("product",)) for known in plan.surveys.values()]
+    names = [f"{grammar}-{task}" for grammar, task in plan.solved()]
+    return Part(what, figure_files("theory", names), after=("tabulate_theory",), products=products)
+
+
+def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+    """Draw ``theory/<grammar>-<task>``."""
+    from ...plots.curves import save, style
+    from ...plots.theory import theory_figure
+
+    style()
+    theory, predictions = (pd.read_csv(folder / f"{n}.csv") for n in ("theory", "predictions"))
+    surveys = {(known["grammar"], known["task"]): known["file"] for known in stage["surveys"]}
+    for grammar, task in stage["figures"]:
+        known, curves = (
+            table[(table["grammar"] == grammar) & (table["task"] == task)]
+            for table in (theory, predictions)
+        )
+        file = surveys.get((grammar, task))
+        survey = None if file is None else read_table(root / file)
+        title = f"{grammar}, {task.replace('_', ' ')}"
+        save(
+            theory_figure(task, known, curves, survey, title),
+            folder / "theory",
+            f"{grammar}-{task}",
+        )

@@ -1,0 +1,44 @@
+"""``crossings.csv`` and ``thresholds.csv``: the sizes at which levels are learnt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ...analysis.curves import finite_sizes, identified, rows_of
+from ...analysis.learning_rates import at_chosen_rate
+from ...analysis.theory_columns import Known
+from ...analysis.thresholds import THRESHOLDS, crossings, thresholds_table
+from ...core.files import write_text
+from ...grammar.tasks import MEASURE
+from ...study.plan import Plan
+from ...study.tables import Part
+
+
+def planned(plan: Plan) -> Part:
+    """Curves whose crossings are predicted."""
+    what = {"curves": [curve.key() for curve in plan.crossing], "learners": plan.learners()}
+    outputs = ["crossings.csv", "thresholds.csv"] if plan.crossing else []
+    return Part(what, outputs, after=("gather_runs", "tabulate_theory"))
+
+
+def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+    """Find the crossings of every curve of the study."""
+    runs = finite_sizes(at_chosen_rate(pd.read_csv(folder / "runs.csv")))
+    theory = pd.read_csv(folder / "theory.csv")
+    each, summed = [], []
+    for key in stage["curves"]:
+        known = Known.of(theory, key)
+        learner = stage["learners"][key["architecture"]]
+        found = crossings(
+            rows_of(runs, key),
+            MEASURE[key["task"]],
+            known.heights(key["task"]),
+            {column: known.thresholds(who or learner) for column, who in THRESHOLDS.items()},
+        )
+        each.append(identified(found, stage["study"], key))
+        summed.append(identified(thresholds_table(found), stage["study"], key))
+    for name, tables in {"crossings": each, "thresholds": summed}.items():
+        write_text(folder / f"{name}.csv", pd.concat(tables).to_csv(index=False))

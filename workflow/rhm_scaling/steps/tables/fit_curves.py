@@ -1,0 +1,96 @@
+"""``fits.csv`` and ``local_exponents.csv``: exponents, intervals, predictions beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...analysis.curves import (
+    CONFIDENCE,
+    CURVE_KEY,
+    finite_sizes,
+    identified,
+    replica_matrix,
+    rows_of,
+)
+from ...analysis.learning_rates import at_chosen_rate
+from ...analysis.power_law import (
+    BOOTSTRAPS,
+    fit_power_law,
+    fit_with_interval,
+    fitting_window,
+    local_exponents,
+)
+from ...core.files import write_text
+from ...core.hashing import seed_from
+from ...grammar.tasks import MEASURE
+from ...study.plan import Plan
+from ...study.tables import Part
+
+
+def planned(plan: Plan) -> Part:
+    """Curves with finite training sizes."""
+    outputs = ["fits.csv", "local_exponents.csv"] if plan.finite else []
+    after = ("gather_runs", "aggregate_curves", "tabulate_theory")
+    return Part(plan.described(), outputs, after=after)
+
+
+def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+    """Fit every curve of the study."""
+    runs = finite_sizes(at_chosen_rate(pd.read_csv(folder / "runs.csv")))
+    curves = pd.read_csv(folder / "curves.csv")
+    theory = pd.read_csv(folder / "theory.csv")
+    rows, local = [], []
+    for curve in stage["curves"]:
+        key = {column: curve[column] for column in CURVE_KEY}
+        table, mine = rows_of(curves, key), rows_of(runs, key)
+        window = fitting_window(table)
+        all_sizes = table["train_size"].tolist()
+        sizes = table["train_size"].to_numpy(dtype=float)
+        replicas = replica_matrix(mine, MEASURE[key["task"]], all_sizes)
+        seed = seed_from("bootstrap", key)
+        inside = window.inside
+        best, low, high = fit_with_interval(sizes[inside], replicas.loc[:, inside], seed)
+        predicted, smooth = (
+            fit_power_law(sizes[inside], table[column].to_numpy()[inside])
+            for column in ("predicted", "predicted_smooth")
+        )
+        learner = stage["learners"][key["architecture"]]
+        asymptotic = theory[
+            (theory["quantity"] == "exponent")
+            & (theory["grammar"] == key["grammar"])
+            & (theory["task"] == key["task"])
+            & (theory["learner"].isna() | (theory["learner"] == learner))
+        ]["value"]
+        known = learner is not None and len(asymptotic)
+        rows.append(
+            {
+                "study": stage["study"],
+                **key,
+                "measure": MEASURE[key["task"]],
+                "predicted_asymptotic": asymptotic.iloc[0] if known else np.nan,
+                "predicted_same_fit": predicted.exponent,
+                "predicted_smooth_fit": smooth.exponent,
+                "exponent": best.exponent,
+                "low": low,
+                "high": high,
+                "confidence": CONFIDENCE,
+                "amplitude": best.amplitude,
+                "converged": best.converged,
+                "points": int(inside.sum()),
+                "window_low": sizes[inside].min() if inside.any() else np.nan,
+                "window_high": sizes[inside].max() if inside.any() else np.nan,
+                "window_reason": window.reason,
+                "rule_draws": mine["rule_seed"].nunique(),
+                "replicas": len(replicas),
+                "diverged": int((mine["status"] == "diverged").sum()),
+                "bootstraps": BOOTSTRAPS,
+            }
+        )
+        slopes = local_exponents(sizes, replicas, seed)
+        local.append(identified(slopes, stage["study"], key))
+    write_text(folder / "fits.csv", pd.DataFrame(rows).to_csv(index=False))
+    write_text(folder / "local_exponents.csv", pd.concat(local).to_csv(index=False))

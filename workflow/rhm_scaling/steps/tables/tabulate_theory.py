@@ -1,0 +1,125 @@
+"""``theory.csv`` and ``predictions.csv``: what is known of every grammar before any training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+
+from ...core.files import write_text
+from ...grammar.model import Parameters
+from ...study.plan import Plan
+from ...study.tables import Part
+from ...theory.complexities import (
+    Array,
+    Learner,
+    asymptotic_exponent,
+    at_half,
+    autoregressive_floor,
+    classification_exponent,
+    classification_thresholds,
+    ensemble_complexities,
+    ensemble_label_complexities,
+    ranked_level,
+    sample_complexities,
+)
+from ...theory.solve import CURVES, QUANTITIES
+from ..read_tables import read_table
+
+KEY = ["study", "grammar", "task", "rule_seed"]
+COLUMNS = [*KEY, *QUANTITIES]
+CURVE_COLUMNS = [*KEY, *CURVES]
+
+
+def planned(plan: Plan) -> Part:
+    """The theory of every grammar, task and rule draw."""
+    what = {
+        "grammars": plan.specifications(),
+        "products": [
+            {"files": known.files, "grammar": grammar, "task": task, "rule": rule}
+            for (grammar, task, rule), known in plan.theory.items()
+        ],
+    }
+    products = [(known, ("quantities", "curves")) for known in plan.theory.values()]
+    return Part(what, ["theory.csv", "predictions.csv"], products=products)
+
+
+def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+    """One row a number; `method` says how it was found."""
+    quantities, curves = [], []
+    for product in stage["products"]:
+        key = {"grammar": product["grammar"], "task": product["task"], "rule_seed": product["rule"]}
+        files = product["files"]
+        quantities.append(read_table(root / files["quantities"]).assign(**key))
+        curves.append(read_table(root / files["curves"]).assign(**key))
+    for grammar, task in dict.fromkeys((p["grammar"], p["task"]) for p in stage["products"]):
+        parameters = Parameters.from_specification(stage["grammars"][grammar])
+        rows = pd.DataFrame(_closed_forms(parameters, task), columns=QUANTITIES)
+        quantities.append(rows.assign(grammar=grammar, task=task))
+    table = _together(quantities, COLUMNS, stage["study"])
+    for column in ("rule_seed", "level", "index"):
+        table[column] = table[column].astype("Int64")
+    write_text(folder / "theory.csv", table.to_csv(index=False))
+    predicted = _together(curves, CURVE_COLUMNS, stage["study"])
+    write_text(folder / "predictions.csv", predicted.to_csv(index=False))
+
+
+def _together(parts: list[pd.DataFrame], columns: list[str], study: str) -> pd.DataFrame:
+    # without empty parts, which would make pandas guess types
+    whole = pd.concat([part.astype(object) for part in parts if len(part)] or parts[:1])
+    return (
+        whole.assign(study=study)
+        .reindex(columns=columns)
+        .sort_values(["grammar", "task", "rule_seed"], kind="stable")
+    )
+
+
+def _closed_forms(parameters: Parameters, task: str) -> Iterator[dict[str, Any]]:
+    """What depends on the grammar's parameters alone; nothing is known of a grammar from a file."""
+    if parameters.file is not None:
+        return
+    closed = {"stderr": 0.0, "method": "closed form"}
+    if task == "autoregressive":
+        value = autoregressive_floor(parameters)
+        yield {"quantity": "entropy_rate", "value": value, **closed}
+        return
+    if task == "classification":
+        yield from _ranked(
+            {
+                "closed form": classification_thresholds(parameters),
+                "ensemble": ensemble_label_complexities(parameters),
+            },
+            parameters.probabilities(1),
+            {"level": 1},
+        )
+        yield {
+            "quantity": "exponent",
+            "value": classification_exponent(parameters),
+            **closed,
+        }
+        return
+    for learner in get_args(Learner):
+        for level in range(1, parameters.L + 1):
+            yield from _ranked(
+                {
+                    "closed form": sample_complexities(parameters, level, learner),
+                    "ensemble": ensemble_complexities(parameters, level, learner),
+                },
+                parameters.probabilities(ranked_level(level, learner)),
+                {"learner": learner, "level": level},
+            )
+        value = asymptotic_exponent(parameters, learner)
+        yield {"quantity": "exponent", "learner": learner, "value": value, **closed}
+
+
+def _ranked(
+    by_method: dict[str, Array], f: Array, where: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    for method, complexities in by_method.items():
+        same = {**where, "stderr": 0.0 if method == "closed form" else np.nan, "method": method}
+        for rank, value in enumerate(complexities, 1):
+            yield {"quantity": "sample_complexity", "index": rank, "value": value, **same}
+        yield {"quantity": "threshold", "value": at_half(complexities, f), **same}

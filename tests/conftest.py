@@ -1,9 +1,9 @@
-"""What several tests share: grammars small enough to enumerate, a project that has been run."""
+"""What several tests share: tiny languages, a project that has been run."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
+import fcntl
 import os
 import re
 import shutil
@@ -12,96 +12,20 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from rhm_scaling.grammar.json_file import user_grammar
-from rhm_scaling.grammar.model import Grammar, Parameters
+from helpers.dry_runs import dry_run
+from helpers.grammars import GRAMMARS, Language, enumerate_language
 from rhm_scaling.study.artifacts import Product
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
 
 ROOT = Path(__file__).parents[1]
 TINY = "config/studies/tiny.yaml"
-
-# shapes that differ in everything: n and v, s, per-level m, Zipf rules at either level
-SHAPES = {
-    "square": Parameters.make(v=4, s=2, L=2, m=2),
-    "wide": Parameters.make(v=3, n=2, s=3, L=2, m={1: 2, 2: 3}),
-    "zipf": Parameters.make(v=4, n=3, s=2, L=2, m={1: 3, 2: 2}, zipf={1: 1.0, 2: 0.5}),
-    "deep": Parameters.make(v=3, n=2, s=2, L=3, m={1: 2, 2: 1, 3: 2}),
-}
-
-
-# shared tuples at two levels, symbols with different numbers of rules, an unequal root
-AMBIGUOUS = """{
-  "v": 3,
-  "rules": {
-    "1": [[[0, 1], [2, 2], [1, 1]], [[0, 1], [1, 0]], [[2, 0]]],
-    "2": [[[0, 1], [1, 2]], [[0, 1], [2, 0], [2, 2]]],
-    "3": [[[0, 0]], [[1, 0], [0, 1]], [[0, 0], [1, 1]]]
-  },
-  "probabilities": {
-    "1": [[0.5, 0.3, 0.2], [0.9, 0.1], [1]],
-    "2": [[0.25, 0.75], [0.1, 0.2, 0.7]]
-  },
-  "root": [0.5, 0.2, 0.3]
-}"""
-GRAMMARS = {name: Grammar.draw(shape, rule_seed=3) for name, shape in SHAPES.items()}
-GRAMMARS["ambiguous"] = user_grammar(AMBIGUOUS)
-
-
-@dataclass(frozen=True)
-class Language:
-    """Every derivation of a tiny grammar: symbols by level, from the tokens to the root.
-
-    `symbols[l]` has shape ``(derivations, nodes)``; `probability` is that of the derivation.
-    """
-
-    grammar: Grammar
-    symbols: list[np.ndarray]
-    probability: np.ndarray
-
-    @property
-    def tokens(self) -> np.ndarray:
-        """Symbols of level 0."""
-        return self.symbols[0]
-
-    def given(self, row: int, known: np.ndarray) -> np.ndarray:
-        """Probabilities of the derivations that agree with the known tokens of one of them."""
-        agree = (self.tokens[:, known] == self.tokens[row, known]).all(axis=1)
-        return np.where(agree, self.probability, 0.0) / self.probability[agree].sum()
-
-
-def expand(grammar: Grammar, level: int, symbol: int) -> list[tuple[list[list[int]], float]]:
-    """All (symbols by level, probability) that a symbol derives, by plain recursion."""
-    if level == 0:
-        return [([[symbol]], 1.0)]
-    found = []
-    rules, weights = grammar.rules_of(level)[symbol], grammar.probabilities_of(level)[symbol]
-    for rule, f in zip(rules, weights, strict=True):
-        if f == 0:
-            continue
-        parts = [expand(grammar, level - 1, int(child)) for child in rule]
-        for choice in itertools.product(*parts):
-            levels = zip(*(part for part, _ in choice), strict=True)
-            below = [list(itertools.chain(*nodes)) for nodes in levels]
-            found.append(([*below, [symbol]], f * float(np.prod([p for _, p in choice]))))
-    return found
-
-
-def enumerate_language(grammar: Grammar) -> Language:
-    rows = [
-        (symbols, p * grammar.root[label])
-        for label in range(grammar.parameters.n)
-        for symbols, p in expand(grammar, grammar.parameters.L, label)
-    ]
-    symbols, probability = zip(*rows, strict=True)
-    by_level = [np.array(level) for level in zip(*symbols, strict=True)]
-    return Language(grammar, by_level, np.array(probability))
 
 
 @pytest.fixture(params=list(GRAMMARS), scope="session")
@@ -114,6 +38,32 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+# what takes longest begins first: a folder, whose files are run one after another, and files
+LONGEST = ("cluster", "test_reruns", "test_kills", "test_workflow", "test_faults", "test_studies")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        in_cluster = item.path.parent.name == "cluster"
+        if in_cluster or "finished_tiny" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    names = (item.path.stem, item.path.parent.name)
+    return next((place for place, name in enumerate(LONGEST) if name in names), len(LONGEST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from helpers.side_by_side import Files
+
+    config.option.loadscopereorder = False  # ours is the order
+    return Files(config, log)
+
+
 @dataclass(frozen=True)
 class Project:
     """A copy of the project in which studies are run."""
@@ -122,12 +72,16 @@ class Project:
 
     def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run Snakemake as a user would."""
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+        arguments = ("--cores", "2", *arguments)
         # nothing on the path or in the environment: a plain call has to do
         environment = {**os.environ, "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True
-        )
+        if "-n" in arguments:
+            done = dry_run(arguments, self.folder, environment)
+        else:
+            command = [sys.executable, "-m", "snakemake", *arguments]
+            done = subprocess.run(
+                command, cwd=self.folder, env=environment, capture_output=True, text=True
+            )
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
@@ -140,7 +94,9 @@ class Project:
         if "Nothing to be done" in text:
             return {}
         table = text.split("Job stats:")[1].split("total")[0]
-        return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+        found = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+        found.pop("everything", None)  # the target itself
+        return found
 
     def edited(self, name: str, *changes: tuple[str, str]) -> str:
         """A changed copy of the tiny study."""
@@ -190,11 +146,26 @@ class Project:
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    made = Project(ROOT).copy(tmp_path_factory.mktemp("project"), results=False)
-    report = ["--report", "results/tiny/report.html", "--report-after-run"]
-    made.snakemake("--config", f"study={TINY}", *report)
-    return made
+def finished_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which the tiny study is finished: one for all processes that run tests."""
+    mine = tmp_path_factory.getbasetemp()
+    shared = mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
+    with (shared / "finished.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        finished = shared / "finished"
+        if not finished.exists():
+            made = Project(ROOT).copy(shared / "unfinished", results=False)
+            report = ["--report", "results/tiny/report.html", "--report-after-run"]
+            made.snakemake("--config", f"study={TINY}", *report)
+            made.folder.rename(finished)
+    return finished
+
+
+@pytest.fixture(scope="module")
+def project(finished_tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A finished project for the tests of one file, with all that Snakemake remembers."""
+    folder = tmp_path_factory.mktemp("projects") / "project"
+    return Project(Path(shutil.copytree(finished_tiny, folder)))
 
 
 def command(project: Project, *arguments: str) -> list[str]:

@@ -210,7 +210,7 @@ def test_a_family_that_diverged_has_empty_tables_and_is_drawn(
         levels.assign(**KEY).reindex(columns=[*KEY, *size_scaling.LEVEL_COLUMNS, *needed]),
     )
     save(drawn, tmp_path, "nothing")
-    assert (tmp_path / "figures" / "nothing.png").is_file()
+    assert (tmp_path / "nothing.png").is_file()
 
 
 def test_levels_are_reached_where_the_excess_passes_their_middle() -> None:

@@ -15,7 +15,7 @@ from rhm_scaling.analysis.theory_columns import Known
 from rhm_scaling.claims.measured import Evidence
 from rhm_scaling.claims.names import ClaimName
 from rhm_scaling.claims.power import power, weights_of
-from rhm_scaling.claims.registry import CLAIMS, decided, expected
+from rhm_scaling.claims.registry import CLAIMS, decided, expectations
 from rhm_scaling.claims.simulated import obeying, predicted_exponent
 from rhm_scaling.claims.verdicts import AGREES, DISAGREES
 from rhm_scaling.grammar.model import Grammar, Parameters
@@ -129,7 +129,7 @@ def test_a_criterion_has_the_rule_draws_of_the_networks_it_looks_at() -> None:
     cnn, other = designs("B3")[:2]
     few = replace(other, runs=other.runs[other.runs["rule_seed"] < 4])
     curves = obeying("B3", True, [cnn, few])
-    known = expected("B3", curves)
+    known = expectations("B3", curves)
     draws = {c.name: f.rule_draws for c, f in zip(known, decided("B3", curves, known))}
     assert draws["growth with the level"] == DRAWS
     assert draws["a larger exponent than the transformer's"] == 4

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
 
-from cluster import LINK, Cluster, ClusterError, missing
+from helpers.cluster import Cluster
+from helpers.daemons import LINK, ClusterError, missing
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 GREEDY = "x = bytearray(400 << 20); import time; time.sleep(60)"
@@ -80,10 +80,12 @@ def test_a_new_controller_knows_running_jobs(cluster: Cluster) -> None:
     cluster.cancel(beyond)
 
 
-def test_two_clusters_are_apart_and_leave_nothing(cluster: Cluster, tmp_path: Path) -> None:
+def test_two_clusters_are_apart_and_leave_nothing(
+    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     mine = cluster.submit("--wrap", "sleep 96.5")
     cluster.until(mine, "RUNNING")
-    with Cluster.start(tmp_path / "other", nodes=1) as other:
+    with Cluster.start(tmp_path_factory.mktemp("other"), nodes=1) as other:
         assert other.jobs() == []
         id = other.submit("--wrap", "sleep 95.5")
         other.until(id, "RUNNING")
@@ -97,9 +99,9 @@ def test_two_clusters_are_apart_and_leave_nothing(cluster: Cluster, tmp_path: Pa
 
 
 def test_a_daemon_that_does_not_come_up_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cluster.CONFIGURATION", "{title}\nNonsense=1\n")
+    monkeypatch.setattr("helpers.cluster.CONFIGURATION", "{title}\nNonsense=1\n")
     with pytest.raises(ClusterError, match=r"^slurmctld did not come up: .*fatal"):
-        Cluster.start(tmp_path / "broken")
+        Cluster.start(tmp_path_factory.mktemp("broken"))
     assert not LINK.is_symlink()

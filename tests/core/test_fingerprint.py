@@ -13,6 +13,16 @@ import pytest
 from rhm_scaling.core import fingerprint as fingerprints
 from rhm_scaling.study.architectures import kinds
 
+# what versions of Python parse, write or show in different ways
+SAMPLE = r'''
+@decorated
+async def f(a: int = -1, *rest, key=None, **more) -> "None":
+    """Docstring."""
+    parts = f"{'-'.join(rest)} {{}} {key!r}\n", f"{a=}" "b", f"{a:>{more['w']}}", f"{rest + ['']}"
+    table = {name: [part for part in value if part != key] for name, value in more.items()}
+    return [*parts, {**table}, f"{a:{key}}", ..., "\u2ffc\U0001fae8"]
+'''
+
 Edit = Callable[[str, str, str], None]
 PACKAGE = fingerprints.PACKAGE
 
@@ -43,20 +53,27 @@ def edit(copy: Path) -> Edit:
 
 
 def clear() -> None:
-    for function in ("fingerprint", "_read", "_statement", "_effects"):
+    for function in ("fingerprint", "_read", "_statement", "_effects", "_colour"):
         getattr(fingerprints, function).cache_clear()
 
 
-STEPS = [
-    *("draw_grammar", "sample_sentences", "predict_exactly", "solve_grammar"),
-    *("gather_runs", "aggregate_curves", "fit_curves", "compare_sizes", "draw_figures"),
-]
+STEPS = {
+    **dict.fromkeys(
+        ("draw_grammar", "sample_sentences", "predict_exactly", "solve_grammar"), "products"
+    ),
+    **dict.fromkeys(
+        ("gather_runs", "aggregate_curves", "fit_curves", "compare_sizes", "draw_figures"), "tables"
+    ),
+}
+TRAIN = "steps.products.train_block"
 
 
 def prints() -> dict[str, str]:
-    found = {step: fingerprints.fingerprint(f"steps.{step}:make") for step in STEPS}
+    found = {
+        step: fingerprints.fingerprint(f"steps.{kind}.{step}:make") for step, kind in STEPS.items()
+    }
     for kind in kinds():
-        found[kind] = fingerprints.fingerprint("steps.train_block:make", f"models.{kind}:Network")
+        found[kind] = fingerprints.fingerprint(f"{TRAIN}:make", f"models.{kind}:Network")
     return found
 
 
@@ -102,7 +119,7 @@ SAMPLED = {"sample_sentences", "solve_grammar", *MODELS}
         ("cli/jobs", "default=1", "default=2", set()),
         # what an error says
         ("core/errors", "A mistake or a fault", "A fault or a mistake", set()),
-        ("steps/train_block", "not even one network fits", "no network fits", set()),
+        ("steps/products/train_block", "not even one network fits", "no network fits", set()),
         ("steps/files", "delete it and run again", "remove it, then run again", set()),
     ],
 )
@@ -116,10 +133,7 @@ def test_what_an_edit_touches(
 def operators(module: str) -> list[int]:
     """Places of the arithmetic in the functions of a module that a step can reach."""
     reached = fingerprints._closure(
-        {
-            ("steps.train_block", place)
-            for place in fingerprints._read("steps.train_block").defined["make"]
-        }
+        {(TRAIN, place) for place in fingerprints._read(TRAIN).defined["make"]}
     )
     known = fingerprints._read(module)
     nodes = [
@@ -146,7 +160,7 @@ def test_every_product_that_a_training_computes_counts(copy: Path, module: str) 
     assert lines
     path = copy / f"{module}.py"
     text = path.read_text(encoding="utf-8")
-    before = fingerprints.fingerprint("steps.train_block:make")
+    before = fingerprints.fingerprint(f"{TRAIN}:make")
     for number in set(lines):
         rows = text.split("\n")
         if rows[number - 1].count(" * ") != 1:
@@ -154,7 +168,7 @@ def test_every_product_that_a_training_computes_counts(copy: Path, module: str) 
         rows[number - 1] = rows[number - 1].replace(" * ", " + ")
         path.write_text("\n".join(rows), encoding="utf-8")
         clear()
-        assert fingerprints.fingerprint("steps.train_block:make") != before, rows[number - 1]
+        assert fingerprints.fingerprint(f"{TRAIN}:make") != before, rows[number - 1]
 
 
 def renamed(folder: Path, old: str, new: str) -> None:
@@ -239,9 +253,9 @@ def test_two_functions_of_one_name_and_one_text_are_told_apart(copy: Path) -> No
 def test_another_library_under_the_same_name_counts(before: dict[str, str], edit: Edit) -> None:
     edit("training/counting", "import numpy as np", "import cupy as np")
     assert changed(before) == set()  # of no step above
-    one = fingerprints.fingerprint("steps.count_block:make")
+    one = fingerprints.fingerprint("steps.products.count_block:make")
     edit("training/counting", "import cupy as np", "import numpy as np")
-    assert fingerprints.fingerprint("steps.count_block:make") != one
+    assert fingerprints.fingerprint("steps.products.count_block:make") != one
 
 
 def test_changing_back_gives_the_same_fingerprint(before: dict[str, str], edit: Edit) -> None:
@@ -262,8 +276,13 @@ def test_a_helper_imported_inside_a_function_counts(copy: Path) -> None:
     assert fingerprints.fingerprint("caller:make") != before
 
 
+def test_every_python_gives_the_same_fingerprint(copy: Path) -> None:
+    (copy / "sample.py").write_text(SAMPLE, encoding="utf-8")
+    assert fingerprints.fingerprint("sample:f") == "c521f8685672"
+
+
 def test_an_unknown_definition_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"no definition 'steps\.nothing:make'"):
         fingerprints.fingerprint("steps.nothing:make")
-    with pytest.raises(ValueError, match=r"no definition 'steps\.fit_curves:nothing'"):
-        fingerprints.fingerprint("steps.fit_curves:nothing")
+    with pytest.raises(ValueError, match=r"no definition 'steps\.tables\.fit_curves:nothing'"):
+        fingerprints.fingerprint("steps.tables.fit_curves:nothing")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import AMBIGUOUS, GRAMMARS, SHAPES
+from helpers.grammars import AMBIGUOUS, GRAMMARS, SHAPES
 from rhm_scaling.grammar.json_file import from_json, to_json, user_grammar
 from rhm_scaling.grammar.model import Grammar, Parameters
 

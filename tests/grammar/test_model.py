@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import GRAMMARS, SHAPES, Language
+from helpers.grammars import GRAMMARS, SHAPES, Language
 from rhm_scaling.grammar.json_file import to_json
 from rhm_scaling.grammar.model import ENUMERABLE, Grammar, Parameters
 

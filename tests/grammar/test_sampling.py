@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import SHAPES, Language
+from helpers.grammars import SHAPES, Language
 from rhm_scaling.grammar import sampling
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import CHUNK, STREAMS, Stream, overlap, unsigned_type

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, TINY, Project, call, labels_only
+from conftest import ROOT, TINY, Project, call, environment, labels_only
 from rhm_scaling.core.errors import UserError
-from rhm_scaling.run import outlook
-from rhm_scaling.run.batches import batches
+from rhm_scaling.run import outlook, records
+from rhm_scaling.run.batches import RULES, batches
 from rhm_scaling.run.clean import leftovers
 from rhm_scaling.run.estimates import disk
 from rhm_scaling.run.machine import CLUSTER, Machine
@@ -28,41 +31,80 @@ def standing(project: Project, study: str = TINY) -> Standing:
     return Standing(Plan(load_study(project.folder / study)), root=project.folder)
 
 
+GRAMMAR = ("grammars", "sentences", "exact", "theory", "survey", "models")
+RATES = "[0.1, 0.4]"
+AUTO = "train_sizes: {largest: 90, language_fraction: 1.0}"
+LONG = [round(0.1 + 0.01 * i, 2) for i in range(40)]
+
+
 @pytest.mark.parametrize(
     ("changes", "whys"),
     [
-        ([("[16, 32, 64, 128]", "[16, 32, 64, 128, 256]")], {"models": "new"}),
+        ([("[16, 32, 64, 128]", "[16, 32, 64, 128, 256]")], {"models": {"new: train_size 256"}}),
+        ([("[16, 32, 64, 128]", "[16, 32, 64, 130]")], {"models": {"train_size: 128 -> 130"}}),
+        # with another file of sentences, which is no reason of its own
+        ([("[16, 32, 64, 128]", "[16, 32, 64, 2048]")], {"models": {"train_size: 128 -> 2048"}}),
+        ([("max_steps: 64", "max_steps: 65")], {"models": {"settings.max_steps: 64 -> 65"}}),
         (
-            [("max_steps: 64", "max_steps: 65")],
-            {"models": "settings.max_steps: 64 -> 65"},
+            [("max_steps: 64", "max_steps: 65"), ("min_steps: 16", "min_steps: 17")],
+            {"models": {"settings.max_steps: 64 -> 65, settings.min_steps: 16 -> 17"}},
         ),
         (
-            [("zipf: {1: 1.0}", "zipf: {1: 2.0}")],
-            dict.fromkeys(("grammars", "sentences", "exact", "theory", "survey", "models"), "new"),
+            [("width: 16\n", "width: 16\n    optimizer: {kind: sgd, lr: 0.3}\n")],
+            {"models": {"learning_rates: [0.5] -> [0.3]"}},
         ),
-        ([("test_size: 256", "test_size: 512")], {"sentences": "new", "exact": "new"}),
+        (
+            [(RATES, "[0.1, 0.2, 0.4]")],
+            {
+                "models": {"learning_rates: [0.1, 0.4] -> [0.1, 0.2, 0.4]"},
+                "coordinates": {"learning_rate: 0.4 -> 0.2"},
+            },
+        ),
+        (
+            [(RATES, str(LONG)), ("block: {", "block: {learning_rates: 100, ")],
+            {"models": {f"learning_rates: [0.1, 0.4] -> {str(LONG)[:30]}..."}},
+        ),
+        (
+            [("replicas: {rule_draws: 2}\n  last:", "replicas: {rule_draws: 3}\n  last:")],
+            {"models": {"new: replicas r002-002"}, "grammars": {"new"}},
+        ),
+        (
+            [("block: {rule_draws: 2}", "block: {rule_draws: 1}")],
+            {
+                kind: {"replicas: r000-001 -> r000-000", "replicas: r000-001 -> r001-001"}
+                for kind in ("models", "counts")
+            },
+        ),
+        ([("width: [8, 16]", "width: [8, 16, 12]")], {"models": {"new: architecture.width 12"}}),
+        ([("zipf: {1: 1.0}", "zipf: {1: 2.0}")], {kind: {"new"} for kind in GRAMMAR}),
+        (
+            [("test_size: 256", "test_size: 512")],
+            {"sentences": {"new"}, "exact": {"new"}, "models": {"what it is made from"}},
+        ),
     ],
 )  # fmt: skip
 def test_the_plan_says_why(
-    project: Project, changes: list[tuple[str, str]], whys: dict[str, str]
+    project: Project, changes: list[tuple[str, str]], whys: dict[str, set[str]]
 ) -> None:
     now = standing(project, project.edited("planned", *changes))
-    table = outlook.cells(now.needed(), project.folder)
+    table = outlook.cells(now)
     for kind, why in whys.items():
-        assert set(table.loc[table["kind"] == kind, "why"]) == {why}
-    if "test_size" in changes[0][0]:
-        assert set(table.loc[table["kind"] == "models", "why"]) == {"what it is made from"}
-    assert table["jobs"].sum() == len(now.needed())
+        of_kind = table["kinds"].str.split(", ").map(lambda kinds, kind=kind: kind in kinds)
+        assert set(table.loc[of_kind, "why"]) == why
+    assert table["products"].sum() == len(now.needed())
 
 
 def test_the_plan_names_changed_sources(project: Project) -> None:
     with project.source("models/cnn", ".relu_()", ".tanh_()"):
         status, lines, _ = call(project, "plan", TINY)
     assert status == 0
-    assert lines[0] == "tiny: 14 of 75 products to make, 20 jobs"
-    blocks = [line.split() for line in lines if line.strip().startswith("models") and "/" in line]
+    assert re.fullmatch(
+        r"tiny: 14 of 75 products to make in \d+ jobs \(\d+ batches, 6 tables and figures\)",
+        lines[0],
+    )
+    blocks = [line.split() for line in lines if "/" in line and " models " in line]
     assert {tuple(words[-2:]) for words in blocks} == {("source", "changed")}
-    assert all("/cnn-" in words[1] for words in blocks)
+    assert all("/cnn-" in words[0] for words in blocks)
     text = "\n".join(lines)
     assert re.search(r"^here, \d+ cores: about \d+ (seconds|minutes)$", text, re.MULTILINE)
     assert re.search(
@@ -70,32 +112,156 @@ def test_the_plan_names_changed_sources(project: Project) -> None:
     )
 
 
+def test_the_plan_says_how_many_jobs_make_run_starts(project: Project, tmp_path: Path) -> None:
+    """Of a study of which nothing is made, and of one of which a part is."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (batched,) = re.findall(r"^HOW_laptop = .* (batch_minutes=\S+)", makefile, re.MULTILINE)
+    fresh = project.copy(tmp_path / "fresh", results=False)
+    more = project.edited("planned", ("[16, 32, 64, 128]", "[16, 32, 64, 128, 256, 512]"))
+    for where, study in ((fresh, "config/studies/laptop.yaml"), (project, more)):
+        profile = ("--profile", "workflow/profiles/laptop", "--cores", "all", "--quiet", "host")
+        jobs = where.planned(*profile, study=study, settings=[batched])
+        _, lines, _ = call(where, "plan", study)
+        said = re.search(r" in (\d+) jobs \((\d+) batches, (\d+) tables and figures\)$", lines[0])
+        assert said is not None
+        number, batched_jobs, tables = map(int, said.groups())
+        assert number == sum(jobs.values())
+        assert batched_jobs == sum(jobs.get(rule, 0) for rule in RULES)
+        assert number == batched_jobs + tables
+
+
+def test_the_plan_counts_the_cores_that_it_may_use(project: Project) -> None:
+    study = project.edited("planned", ("max_steps: 64", "max_steps: 65"))
+    mine = os.sched_getaffinity(0)
+    for cores in ({min(mine)}, mine):
+        found = call(project, "plan", study, prepare=lambda: os.sched_setaffinity(0, cores))  # noqa: B023
+        assert any(line.startswith(f"here, {len(cores)} cores: about") for line in found[1])
+
+
+def test_the_plan_lists_the_sizes_that_were_chosen(project: Project) -> None:
+    study = project.edited("planned", ("train_sizes: [16, 32, 64, 128]", AUTO))
+    _, lines, _ = call(project, "plan", study)
+    place = lines.index("training sizes that auto chose:")
+    known = Plan(load_study(project.folder / study)).grids
+    for line, grammar in zip(lines[place + 1 :], ("flat", "zipf")):
+        grid = known["labels", grammar]
+        assert line.startswith(
+            f"  labels, {grammar}: {' '.join(map(str, grid.sizes))} (thresholds "
+        )
+        assert line.endswith(f"; end: {grid.ends})")
+    assert "  last" not in lines[place + 3]  # whose sizes are listed in the study
+    _, lines, _ = call(project, "plan", TINY)
+    assert not any("auto chose" in line for line in lines)
+
+
+def test_a_plan_that_fits_nowhere_says_so(project: Project, tmp_path: Path) -> None:
+    small = project.copy(tmp_path)
+    study = small.edited("wide", ("width: 16\n", "width: 60000\n"))
+    settings = tmp_path / "config" / "config.yaml"
+    text = settings.read_text(encoding="utf-8").replace("memory_mb: auto", "memory_mb: 1000")
+    settings.write_text(text, encoding="utf-8")
+    status, lines, _ = call(small, "plan", study)
+    assert status == 0
+    assert lines[0] == "tiny: 11 of 75 products to make"
+    for where in (r"here, \d+ cores", "on the cluster of config/cluster.yaml"):
+        fits = re.compile(
+            rf"{where}: architectures: kind cnn, width 60000: one network needs \d+ MiB"
+        )
+        assert any(fits.match(line) for line in lines)
+
+
 def test_the_plan_of_a_finished_study_compares_estimates_with_what_it_took(
     project: Project,
 ) -> None:
     now = standing(project)
     assert now.needed() == []
-    assert outlook.outlook(now, Rates()).empty
-    assert outlook.elapsed(outlook.outlook(now, Rates()), 2) == 0.0
+    assert outlook.costs(now, Rates()).empty
+    assert outlook.elapsed([], 2, 0) == 0.0
     table = outlook.foretold(now, Rates())
     assert table["blocks"].sum() == len(now.plan.products["models"])
     assert (table["actual"] > 0).all()
     status, lines, _ = call(project, "plan", TINY)
     assert status == 0
-    assert lines[0] == "tiny: 0 of 75 products to make, 0 jobs"
-    assert lines[1] == "trainings that are made, core-seconds:"
+    assert lines[:2] == [
+        "tiny: 0 of 75 products to make in 0 jobs (0 batches, 0 tables and figures)",
+        "trainings that are made, core-seconds:",
+    ]
+    assert len(lines) == 3 + len(table)  # and nothing of versions
+
+
+def test_a_finished_study_is_shown(project: Project) -> None:
+    status, lines, errors = call(project, "show", TINY)
+    assert (status, errors) == (0, [])
+    assert len(lines) == 1 + len(project.table("fits")) + 1
+    assert lines[-1].startswith("report: results/tiny/report.html ")
+
+
+def test_no_table_without_rows_is_printed(project: Project, tmp_path: Path) -> None:
+    small = project.copy(tmp_path)
+    (tmp_path / "results" / "tiny" / "fits.csv").unlink()
+    _, lines, _ = call(small, "plan", TINY)
+    assert lines[0] == "tiny: 0 of 75 products to make in 1 jobs (0 batches, 1 tables and figures)"
+    assert lines[1].split() == [
+        "work",
+        "products",
+        "core-seconds",
+        "longest",
+        "memory_mb",
+        "disk_mb",
+    ]
+    assert not any("Empty" in line for line in lines)
+
+
+def test_other_versions_of_packages_are_named_and_nothing_is_made_again(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = project.copy(tmp_path)
+    here = records.versions()
+    monkeypatch.setattr(records, "versions", lambda: {**here, "torch": "1.2.3"})
+    for block in [*standing(small).plan.products["models"].values()][:3]:
+        *files, record = (tmp_path / path for path in block.files.values())
+        made = json.loads(record.read_text(encoding="utf-8"))["made"]
+        kept = {key: made[key] for key in ("core_seconds", "threads")}
+        records.write_record(record, block.specification, files, kept)
+    says = f"made with torch 1.2.3, here {here['torch']}: 3 products"
+    for arguments in (("plan", TINY), ("verify",)):
+        status, lines, _ = call(small, *arguments)
+        assert status == 0
+        assert [line for line in lines if line.startswith("made with")] == [says]
+    assert standing(small).needed() == []
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+@pytest.mark.parametrize("command", ["plan", "status", "verify", "clean"])
+def test_who_has_read_enough_ends_a_command_quietly(
+    project: Project, command: str, buffered: bool
+) -> None:
+    study = [TINY] if command in ("plan", "status") else []
+    done = subprocess.Popen(
+        [sys.executable, "-m", "rhm_scaling", command, *study],
+        cwd=project.folder,
+        env=environment(project, **({} if buffered else {"PYTHONUNBUFFERED": "1"})),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert done.stdout is not None and done.stderr is not None
+    done.stdout.close()
+    assert done.wait() == 0
+    assert [line for line in done.stderr if "squeue" not in line] == []
 
 
 def test_time_follows_slots_and_disk_is_of_the_right_size(project: Project, tmp_path: Path) -> None:
     """A study never run, and the sizes of what is there."""
     study = load_study(ROOT / "config" / "studies" / "laptop.yaml")
+    shutil.copytree(ROOT / "config", tmp_path / "config")
     nothing = Standing(Plan(study), root=tmp_path)
-    table = outlook.outlook(nothing, Rates())
-    times = [outlook.elapsed(table, slots) for slots in (1, 2, 4, 1000)]
-    assert times[0] > 1.7 * times[1] > 1.7 * times[2] > times[3]
-    assert times[3] >= table["longest"].max()
-    found = batches(nothing, Machine.read(ROOT, CLUSTER), Rates(), 50, {}, {})
-    there = [outlook.on_cluster(found, slots, table) for slots in (1, 50)]
+    here = outlook.on_this_machine(nothing, Rates(), 4)
+    times = [outlook.elapsed(here, slots, 8) for slots in (1, 2, 4, 1000)]
+    assert times[0] > 1.6 * times[1] > 1.6 * times[2] > times[3]
+    assert times[3] > max(batch.seconds for batch in here) + 8
+    found = batches(nothing.needed(), Machine.read(ROOT, CLUSTER), Rates(), 50, {}, {})
+    there = [outlook.elapsed(found, slots, 8, cluster=True) for slots in (1, 50)]
     assert there[0] > there[1] > max(batch.seconds for batch in found)
     for kind, known in standing(project).plan.products.items():
         expected = sum(disk(product) for product in known.values()) * 2**20

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from conftest import TINY, Project, call, making
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.publish.loading import load_network, load_runs
-from rhm_scaling.run import clean
+from rhm_scaling.run import clean, records
 from rhm_scaling.study.artifacts import KINDS, Product
 from rhm_scaling.study.plan import Plan
 
@@ -65,12 +66,9 @@ def test_a_damaged_table_of_the_store_does_not_reach_the_tables(
         **{"models": "gather_runs", "counts": "gather_runs", "theory": "tabulate_theory"},
         **{"survey": "draw_theory", "coordinates": "compare_rates"},
     }[kind]
-    share = project.folder / "results" / "tiny" / "stages" / f"{stage}.json"
-    record = json.loads(share.with_name(f"{stage}.record.json").read_text(encoding="utf-8"))
-    path = share.relative_to(project.folder)
+    (order,) = (project.folder / "results" / "tiny" / "stages").glob(f"{stage}-*.json")
     with damaged(project.folder / product.files[role], flip):
-        arguments = ["stage", str(path), record["identity"], "--outputs", "by-hand/record.json"]
-        status, _, errors = call(project, *arguments)
+        status, _, errors = call(project, "stage", str(order))
     assert status == 1
     assert errors == [
         f"rhm_scaling: {product.files[role]}: damaged (its SHA-256 is not the recorded one); "
@@ -125,7 +123,7 @@ def test_damaged_products_are_removed_on_request_and_made_again_the_same(
     assert lines[-1].endswith("2 damaged files removed")
     assert not weights.exists()
     jobs = project.planned()
-    assert jobs == {"train_block": 1, "fit_curves": 1, "all": 1}
+    assert jobs == {"train_block": 1, "fit_curves": 1}
     project.snakemake("--config", f"study={TINY}")
     assert (weights.read_bytes(), table.read_bytes()) == before
 
@@ -143,7 +141,7 @@ def test_a_product_without_a_record_is_not_finished(project: Project, block: Pro
     kept = record.read_bytes()
     record.unlink()
     try:
-        assert project.planned() == {"train_block": 1, "all": 1}
+        assert project.planned() == {"train_block": 1}
     finally:
         record.write_bytes(kept)
 
@@ -156,3 +154,30 @@ def test_another_product_of_the_same_name_is_refused(project: Project, block: Pr
         done = project.snakemake("-n", "--config", f"study={TINY}", check=False)
     assert done.returncode == 1
     assert f"{block.files['record']}: describes another product" in done.stdout + done.stderr
+
+
+OLD = Path(__file__).parents[1] / "data" / "store-1"  # results of a version without formats
+
+
+def test_a_store_of_an_earlier_version_is_read_or_refused_in_a_line(tmp_path: Path) -> None:
+    shutil.copytree(OLD / "results", tmp_path / "results")
+    (block,) = (tmp_path / "results" / "store").rglob("record.json")
+    # what stands in the store can be read and checked, but has the identity of other code
+    record = records.read_record(block)
+    assert "format" not in record
+    records.check(block)
+    assert list(clean.damaged(tmp_path)) == []
+    with pytest.raises(UserError, match=r"runs\.csv: has no record of this version; run the study"):
+        load_runs("tiny", tmp_path)
+
+
+def test_a_store_of_a_later_version_is_refused_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a\n1\n", encoding="utf-8")
+    path = tmp_path / "record.json"
+    records.write_record(path, {"kind": "any"}, [tmp_path / "a.csv"], {})
+    record = json.loads(path.read_text(encoding="utf-8"))
+    assert record.pop("format") == records.FORMAT and record.pop("sha256")
+    later = {"format": records.FORMAT + 1, **record}
+    path.write_text(json.dumps({**later, "sha256": records._seal(later)}), encoding="utf-8")
+    with pytest.raises(UserError, match=r"record\.json: has format 3, of a later version; use"):
+        records.read_record(path)

@@ -22,7 +22,7 @@ from rhm_scaling.run import gpus
 
 JOB = """
 import sys
-from rhm_scaling.gpus import claim
+from rhm_scaling.run.gpus import claim
 visible, *uuids = sys.argv[1:]
 print(claim(uuids, visible, lambda line: print(line, flush=True)), flush=True)
 sys.stdin.read()

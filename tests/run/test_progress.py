@@ -2,123 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import re
-import shutil
+import subprocess
+import sys
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-import soak
 
 from conftest import TINY, Project, call
-from rhm_scaling.run.batches import Batch
-from rhm_scaling.run.locks import alone, under_way
+from helpers import soak
+from helpers.states import STAMP, STEP, progress, run_since, states, undone, unmake, write  # noqa: F401 (a fixture)
+from rhm_scaling.run.failures import failures
+from rhm_scaling.run.locks import LOCK, acquire, running_since
 from rhm_scaling.run.progress import Progress
-from rhm_scaling.run.slurm import QueuedJob, lost
 from rhm_scaling.run.status import Standing
-from rhm_scaling.study.artifacts import Product
 from rhm_scaling.study.cost import Rates
 from rhm_scaling.study.plan import Plan
-from rhm_scaling.study.reading import load_study
-
-STAMP = "2025-01-02 03:04:05"
-STEP = "cnn last_token P=64: step 8, 2 of 2 active, validation 1.6"
-
-
-@pytest.fixture
-def small(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A finished project, and a SLURM that holds no job."""
-    (tmp_path / "copy").mkdir()
-    copy = project.copy(tmp_path / "copy")
-    shutil.rmtree(copy.folder / "results" / "logs")
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    squeue(copy, "")
-    return copy
-
-
-def squeue(project: Project, text: str, status: int = 0) -> None:
-    """Let `squeue` answer with a text, or fail with it."""
-    script = project.folder.parent / "bin" / "squeue"
-    script.parent.mkdir(exist_ok=True)
-    where = " >&2" if status else ""
-    script.write_text(f"#!/bin/sh\ncat{where} <<'END'\n{text}\nEND\nexit {status}\n")
-    script.chmod(0o755)
-
-
-def unmake(project: Project, products: Sequence[Product]) -> None:
-    for product in products:
-        (project.folder / product.files["record"]).unlink()
-
-
-def write(project: Project, log: str, *entries: str, age: float = 0.0) -> None:
-    """A log, written some seconds ago."""
-    path = project.folder / log
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{STAMP} {entry}\n" for entry in entries), encoding="utf-8")
-    then = time.time() - age
-    os.utime(path, (then, then))
-
-
-def progress(
-    project: Project,
-    jobs: Sequence[QueuedJob] = (),
-    began: float | None = None,
-    rates: Rates = Rates(start=0.0),  # noqa: B008 (frozen)
-) -> Progress:
-    plan = Plan(load_study(project.folder / TINY))
-    return Progress(Standing(plan, root=project.folder), jobs, began, rates)
-
-
-def states(found: Progress) -> dict[str, tuple[str, str]]:
-    """State of each training, and what is said of it."""
-    return {item.name: (item.state, item.says) for item in found.items if item.kind == "models"}
-
-
-@contextlib.contextmanager
-def run_since(project: Project, age: float) -> Iterator[None]:
-    """A run that began some seconds ago, as far as its lock tells."""
-    memory = project.folder / ".snakemake"
-    memory.mkdir()
-    with (memory / "alive").open("a") as alive:
-        fcntl.flock(alive, fcntl.LOCK_SH)
-        then = time.time() - age
-        os.utime(memory / "alive", (then, then))
-        yield
-
-
-def batch(project: Project, name: str, products: Sequence[Product], study: str = "tiny") -> Batch:
-    """The description of a batch, as a run leaves it."""
-    made = Batch(
-        name=name,
-        study=study,
-        products=[(product.kind, product.name) for product in products],
-        commands=[[] for _ in products],
-        spared=[],
-        seconds=1.0,
-        threads=1,
-        memory=1000,
-        gpu=False,
-        waits=[],
-        after=[],
-    )
-    path = project.folder / made.file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(made.json(), encoding="utf-8")
-    return made
-
-
-def line(project: Project, number: int, name: str, state: str, reason: str) -> str:
-    """What `squeue` says of a job that has run for a minute."""
-    comment = f"rule_make_batch_wildcards_tiny_{name}"
-    return f"{number}|{state}|{comment}|{project.folder}|1:00|59:00|{reason}"
-
-
-def names(number: int) -> str:
-    return f"learn-{number:012x}"
 
 
 def test_a_finished_study(small: Project) -> None:
@@ -130,8 +31,12 @@ def test_a_finished_study(small: Project) -> None:
 
 
 def test_what_logs_say_where_no_run_is_under_way(small: Project, plan: Plan) -> None:
-    failed, broken, killed, ended, none, folder, garbage = [*plan.products["models"].values()][:7]
-    unmake(small, [failed, broken, killed, ended, none, folder, garbage])
+    blocks = [*plan.products["models"].values()][:9]
+    failed, broken, killed, ended, _, folder, garbage, stopped, asked = blocks
+    unmake(small, blocks)
+    # by a person: a training that keeps a checkpoint, and a job that keeps nothing
+    write(small, stopped.log, "failed: stopped by a signal; run again to go on from here")
+    write(small, asked.log, "started", "failed: interrupted; run again")
     write(small, failed.log, "started", STEP, "failed: out of memory; use smaller blocks")
     # the message of an error can have more than one line
     write(small, broken.log, "Traceback\n  one\n", "failed: RuntimeError: bad\nsizes; see above")
@@ -145,13 +50,12 @@ def test_what_logs_say_where_no_run_is_under_way(small: Project, plan: Plan) -> 
     write(small, stage, "failed: a\x1b[31mtable is odd")
     status, lines, errors = call(small, "status", TINY)
     assert (status, errors) == (0, [])
-    assert lines[0] == "tiny: 68 of 75 products made, 8 of 9 tables and figures up to date"
+    assert lines[0] == "tiny: 66 of 75 products made, 8 of 9 tables and figures up to date"
     table = {" ".join(words[:-5]): words[-5:] for words in map(str.split, lines[2:12])}
     # made, running, waiting, failed, interrupted
-    assert table["models"] == ["15", "0", "3", "2", "2"]
+    assert table["models"] == ["13", "0", "3", "2", "4"]
     assert table["tables and figures"] == ["8", "0", "0", "1", "0"]
     assert table["counts"] == ["9", "0", "0", "0", "0"]
-    assert "interrupted, to go on with the next run: 2" in lines
     place = lines.index(f"  models/{failed.name}: out of memory; use smaller blocks")
     assert lines[place + 1 : place + 5] == [
         f"    {failed.log}",
@@ -160,10 +64,10 @@ def test_what_logs_say_where_no_run_is_under_way(small: Project, plan: Plan) -> 
         f"      {STAMP} failed: out of memory; use smaller blocks",
     ]
     assert f"  models/{broken.name}: RuntimeError: bad" in lines
-    place = lines.index(r"  tables and figures/fits: a\x1b[31mtable is odd")
+    place = lines.index(r"  tables and figures/fit_curves: a\x1b[31mtable is odd")
     assert lines[place + 1] == f"    {stage}"
     assert re.match(
-        r"about \d+ \w+ left once it runs; cores: \d+ \(.* the 15 trainings made", lines[-1]
+        r"about \d+ \w+ left once it runs; cores: \d+ \(.* the 13 trainings made", lines[-1]
     )
 
 
@@ -176,7 +80,7 @@ def test_a_run_under_way_has_the_logs_since_it_began(small: Project, plan: Plan)
     write(small, failed.log, "failed: no room", age=30)
     with run_since(small, 60):
         status, lines, errors = call(small, "status", TINY)
-        began = under_way(small.folder / ".snakemake")
+        began = running_since(small.folder / "results")
     assert (status, errors) == (0, [])
     assert lines[1].startswith("a run is under way here since 20")
     place = lines.index("running:")
@@ -218,120 +122,65 @@ def test_time_left_counts_what_running_trainings_have_behind_them(
     assert found.seconds_left(2) == found.seconds_left(1000)  # each training runs in one slot
 
 
+def test_a_person_who_stops_a_run_is_not_taken_for_a_lack_of_memory(
+    small: Project, plan: Plan
+) -> None:
+    failed, killed, stopped, earlier = [*plan.products["models"].values()][:4]
+    unmake(small, [failed, killed, stopped, earlier])
+    write(small, failed.log, "failed: no room")
+    write(small, killed.log, "started", STEP)
+    write(small, stopped.log, "failed: interrupted; run again")
+    write(small, earlier.log, "started", age=100)
+    now, since = Standing(plan, root=small.folder), time.time() - 50
+    own = {f"{failed.log}: no room", f"{stopped.log}: interrupted; run again"}
+    assert {*failures(now, since)} == {
+        *own,
+        f"{killed.log}: ended without a word: killed, perhaps for its memory; run again to go on "
+        "where it was",
+    }
+    assert {*failures(now, since, interrupted=True)} == {
+        *own,
+        f"{killed.log}: interrupted; run again to go on where it was",
+    }
+
+
+def test_signals_are_noted_and_do_what_they_did() -> None:
+    code = """
+import os, signal, sys
+from rhm_scaling.run.failures import note_stops
+signal.signal(signal.SIGTERM, lambda *_: print("handled"))
+came = note_stops()
+os.kill(os.getpid(), signal.SIGTERM)
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+print(came == [signal.SIGTERM, signal.SIGINT])
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as after nohup
+note_stops()
+print(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)
+"""
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, capture_output=True
+    )
+    assert done.stdout.decode().split() == ["handled", "interrupted", "True", "True"]
+
+
 def test_lists_end(small: Project, plan: Plan) -> None:
     blocks = [*plan.products["models"].values()]
     unmake(small, blocks)
     for age, block in enumerate(blocks):
         write(small, block.log, STEP, age=age)
-    lines = "\n".join(progress(small, began=0.0).report(2)).splitlines()
+    lines = "\n".join(progress(small, began=0.0).lines(2)).splitlines()
     place = lines.index("running:")
     assert f"models/{blocks[0].name}:" in lines[place + 1]  # the last written
     assert lines[place + 21] == "  ... and 2 more"
     for block in blocks:
         write(small, block.log, "failed: no room")
-    lines = "\n".join(progress(small).report(2)).splitlines()
+    lines = "\n".join(progress(small).lines(2)).splitlines()
     assert lines[lines.index("failed:") + 3 * 20 + 1] == "  ... and 2 more"
     assert lines[-1].endswith("(from operations counted; no training is made yet)")
-
-
-def test_jobs_of_a_cluster(small: Project, plan: Plan) -> None:
-    blocks = [*plan.products["models"].values()][:10]
-    unmake(small, blocks)
-    makes, next_, done, waits, lost, silent, again, damaged, late, other = blocks
-    write(small, makes.log, "started", STEP, age=10)
-    write(small, next_.log, "started", STEP, age=1000)  # of an earlier attempt
-    write(small, done.log, "failed: no room", age=10)
-    write(small, waits.log, "failed: no room", age=1000)
-    write(small, lost.log, "started", STEP, age=10)
-    write(small, again.log, "started", STEP, age=10)
-    batch(small, names(1), [makes, next_, done])
-    batch(small, names(2), [waits])
-    gone = batch(small, names(3), [lost, silent])
-    write(small, gone.file.replace(".json", ".log"), "started")
-    batch(small, names(4), [again])
-    batch(small, names(5), [late])
-    cut = small.folder / batch(small, names(6), [damaged]).file
-    cut.write_text(cut.read_text(encoding="utf-8")[:100], encoding="utf-8")
-    batch(small, names(7), [other], "elsewhere")
-    jobs = [
-        "CLUSTER: main",
-        line(small, 11, names(1), "RUNNING", "node3"),
-        line(small, 12, names(2), "PENDING", "(Priority)"),
-        line(small, 13, names(3), "OUT_OF_MEMORY", "(OutOfMemory)"),
-        line(small, 15, names(4), "PENDING", "(Resources)"),
-        line(small, 14, names(4), "TIMEOUT", "(TimeLimit)"),
-        line(small, 16, names(6), "RUNNING", "node4"),
-        line(small, 17, names(7), "RUNNING", "node4"),
-        line(small, 9, names(5), "FAILED", "(NonZeroExitCode)"),
-        line(small, 10, names(5), "COMPLETED", "(None)"),
-    ]
-    squeue(small, "\n".join(jobs))
-    status, lines, errors = call(small, "status", TINY)
-    assert status == 0
-    assert len(errors) == 1
-    assert f"{names(6)}.json: not readable" in errors[0]
-    assert lines[1] == "jobs on the cluster: 1 running, 2 waiting"
-    place = lines.index("running:")
-    says = r"\(job 11 on node3, 59:00 until its limit\)"
-    assert re.match(rf"  models/{makes.name} {says}: {re.escape(STEP)}", lines[place + 1])
-    assert "waiting in the queue (Priority): 1" in lines
-    assert "waiting in the queue (Resources): 1" in lines
-    place = lines.index(f"  models/{lost.name}: job 13: OUT_OF_MEMORY")
-    assert lines[place + 1] == f"    {lost.log}"
-    place = lines.index(f"  models/{silent.name}: job 13: OUT_OF_MEMORY")
-    assert lines[place + 1 : place + 3] == [
-        f"    results/tiny/batches/{names(3)}.log",
-        f"      {STAMP} started",
-    ]
-    assert f"  models/{done.name}: no room" in lines
-    table = {words[0]: words[1:] for words in map(str.split, lines[2:12])}
-    assert table["models"] == ["12", "1", "6", "3", "0"]
-    assert re.match(r"about \d+ \w+ left; jobs at a time: 1 \(", lines[-1])
-
-
-def test_of_several_jobs_the_last_counts(small: Project, plan: Plan) -> None:
-    block = next(iter(plan.products["models"].values()))
-    unmake(small, [block])
-    write(small, block.log, "started", STEP, age=10)
-    batch(small, names(1), [block])
-
-    def job(number: str, state: str) -> QueuedJob:
-        return QueuedJob(number, names(1), state, "n1", "1-00:01:00", "9:00")
-
-    def state(*jobs: QueuedJob, began: float | None = None) -> str:
-        return states(progress(small, jobs, began))[block.name][0]
-
-    assert state() == "interrupted"
-    assert state(job("9", "TIMEOUT")) == "failed"
-    assert state(job("9", "TIMEOUT"), job("10", "RUNNING")) == "running"
-    assert state(job("9", "RUNNING"), job("10", "PENDING")) == "running"  # which waits for it
-    assert state(job("10", "NODE_FAIL"), job("9", "COMPLETED")) == "failed"
-    assert state(job("9", "CANCELLED"), job("10", "COMPLETED")) == "interrupted"
-    # a run on this machine, after a cluster's job was cancelled
-    assert state(job("9", "CANCELLED"), began=time.time() - 60) == "running"
-
-
-def test_at_the_end_of_a_run_a_lost_job_is_a_line(small: Project) -> None:
-    jobs = [
-        line(small, 12, names(1), "COMPLETED", "(None)"),  # of a second attempt
-        line(small, 10, names(1), "TIMEOUT", "(TimeLimit)"),
-        line(small, 9, names(2), "NODE_FAIL", "(None)"),
-        line(small, 11, names(2), "OUT_OF_MEMORY", "(OutOfMemory)"),
-        line(small, 13, names(3), "FAILED", "(NonZeroExitCode)"),
-    ]
-    squeue(small, "\n".join(jobs))
-    log = f".snakemake/slurm_logs/rule_make_batch/tiny_{names(2)}/11.log"
-    says = "SLURM ended the job as OUT_OF_MEMORY; run again to go on where it was"
-    assert [*lost(small.folder, "tiny", {names(1), names(2)})] == [f"{log}: {says}"]
-
-
-def test_a_queue_that_does_not_answer_is_a_line(small: Project) -> None:
-    squeue(small, "slurm_load_jobs error: Unable to contact slurm controller", status=1)
-    status, lines, errors = call(small, "status", TINY)
-    assert status == 0
-    assert len(errors) == 1
-    assert "squeue: slurm_load_jobs error: Unable to contact slurm controller" in errors[0]
-    assert lines[0].startswith("tiny: 75 of 75 products made")
 
 
 def test_a_study_that_is_not_there_is_a_line(small: Project) -> None:
@@ -342,16 +191,16 @@ def test_a_study_that_is_not_there_is_a_line(small: Project) -> None:
 
 
 def test_asking_for_the_lock_leaves_no_trace(tmp_path: Path) -> None:
-    memory = tmp_path / ".snakemake"
-    assert under_way(memory) is None
+    memory = tmp_path / "results"
+    assert running_since(memory) is None
     assert not memory.exists()
     memory.mkdir()
-    assert under_way(memory) is None
-    (memory / "alive").touch()
-    os.utime(memory / "alive", (1000, 1000))
-    assert under_way(memory) is None
-    assert alone(memory)
-    assert under_way(memory) == 1000
+    assert running_since(memory) is None
+    (memory / LOCK).touch()
+    os.utime(memory / LOCK, (1000, 1000))
+    assert running_since(memory) is None
+    assert acquire(memory)
+    assert running_since(memory) == 1000
 
 
 def until(project: Project, study: str, what: str) -> list[str]:
@@ -365,6 +214,7 @@ def until(project: Project, study: str, what: str) -> list[str]:
     raise AssertionError("\n".join(lines))
 
 
+@pytest.mark.slow
 def test_a_run_from_its_beginning_to_its_end_by_force(tmp_path: Path) -> None:
     folder = soak.project(tmp_path / "run")
     path, study = folder / "config" / "studies" / "soak.yaml", "config/studies/soak.yaml"
@@ -387,4 +237,5 @@ def test_a_run_from_its_beginning_to_its_end_by_force(tmp_path: Path) -> None:
         soak.kill(run, 9)
     lines = until(mine, study, "no run is under way")
     assert "running:" not in lines
-    assert any(re.match(r"interrupted, to go on with the next run: \d", x) for x in lines)
+    counts = dict(zip(lines[2].split(), next(x for x in lines if "models" in x).split()))
+    assert int(counts["interrupted"]) > 0

@@ -11,10 +11,10 @@ from rhm_scaling.core.errors import UserError
 from rhm_scaling.core.files import write_text
 from rhm_scaling.run.records import write_record
 from rhm_scaling.run.status import Standing
+from rhm_scaling.steps.plan import stages
 from rhm_scaling.study.artifacts import capacity
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import parse_study
-from rhm_scaling.study.tables import stages
 
 STUDY = {
     "name": "base",
@@ -234,7 +234,7 @@ def test_what_stands_in_the_store_is_made(tmp_path: Path) -> None:
     # another size, then gone, which is right only for what is not kept
     write_text(files["weights"], "longer than before")
     assert Standing(BASE, root=tmp_path).made == set()
-    assert {*product.files.values()} <= {*Standing(BASE, root=tmp_path).outdated()}
+    assert Standing(BASE, root=tmp_path).damaged() == [product]
     files["weights"].unlink()
     assert Standing(BASE, root=tmp_path).made == set()
     assert Standing(BASE, ["weights.safetensors"], tmp_path).made == made

@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 import yaml
 
-from conftest import AMBIGUOUS, GRAMMARS
+from helpers.grammars import AMBIGUOUS, GRAMMARS
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.study import reference
 from rhm_scaling.study.reading import load_study, parse_study

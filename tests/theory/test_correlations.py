@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from conftest import GRAMMARS, SHAPES, Language
+from helpers.grammars import GRAMMARS, SHAPES, Language
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.theory import complexities, correlations
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from conftest import GRAMMARS, Language
+from helpers.grammars import GRAMMARS, Language
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import Stream
 from rhm_scaling.theory import entropies, inference

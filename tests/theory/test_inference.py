@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.inference import plain_last_token
-from conftest import GRAMMARS, SHAPES, Language, enumerate_language
+from helpers.grammars import GRAMMARS, SHAPES, Language, enumerate_language
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import Stream
 from rhm_scaling.theory import inference

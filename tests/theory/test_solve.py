@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import GRAMMARS, enumerate_language
+from helpers.grammars import GRAMMARS, enumerate_language
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.theory import correlations, inference
 from rhm_scaling.theory.solve import CURVES, QUANTITIES, solve

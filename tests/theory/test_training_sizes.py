@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from conftest import GRAMMARS
+from helpers.grammars import GRAMMARS
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.theory import complexities, correlations, training_sizes
 

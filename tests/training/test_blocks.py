@@ -16,10 +16,11 @@ from safetensors.torch import load_file
 
 from conftest import TINY, Project
 from rhm_scaling.core.errors import UserError
-from rhm_scaling.run.planning import Machine, WorkflowPlan
+from rhm_scaling.run.machine import Machine
+from rhm_scaling.run.planning import Run
 from rhm_scaling.run.spent import spent
-from rhm_scaling.steps import train_block
 from rhm_scaling.steps.files import write_rows
+from rhm_scaling.steps.products import train_block
 from rhm_scaling.study.artifacts import Product
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
@@ -110,9 +111,9 @@ def test_rows_are_written_as_pandas_would(tmp_path: Path) -> None:
     assert (tmp_path / "rows.csv").read_text() == pd.DataFrame(rows).to_csv(index=False)
 
 
-def planned(project: Project, cores: int = 2, **settings: Any) -> WorkflowPlan:
+def planned(project: Project, cores: int = 2, **settings: Any) -> Run:
     machine = Machine(study=str(project.folder / TINY), **settings)
-    return WorkflowPlan(machine, project.folder, cores)
+    return Run(machine, project.folder, cores)
 
 
 def test_jobs_are_given_threads_and_memory(project: Project) -> None:
@@ -149,7 +150,7 @@ def test_a_network_without_room_is_refused_before_any_job(
 
 
 def test_what_is_finished_does_not_change_the_jobs(project: Project, tmp_path: Path) -> None:
-    alone = WorkflowPlan(Machine(study=str(project.folder / TINY)), tmp_path, 2)
+    alone = Run(Machine(study=str(project.folder / TINY)), tmp_path, 2)
     assert alone.jobs == planned(project).jobs
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_loop import MEAN_FIELD, SETTINGS, run
 from torch import Tensor
 
 from conftest import Project, call, command, environment, making
+from helpers.trainings import MEAN_FIELD, SETTINGS, run
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.study.architectures import kinds
 from rhm_scaling.study.artifacts import Product

@@ -6,21 +6,14 @@ from typing import Any
 
 import pandas as pd
 
-from conftest import GRAMMARS
+from helpers.documents import documented
+from helpers.grammars import GRAMMARS
 from rhm_scaling.grammar.json_file import user_grammar
 from rhm_scaling.plots.summary import exponent_table
-from rhm_scaling.steps import gather_runs, tabulate_theory
+from rhm_scaling.steps.tables import gather_runs, tabulate_theory
 from rhm_scaling.theory.solve import solve
 
 ROOT = Path(__file__).parents[2]
-
-
-def documented(table: str) -> list[str]:
-    """Columns in the order of the table's section of results/README.md."""
-    text = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
-    section = text.split(f"### `{table}`", 1)[1].split("\n### ", 1)[0]
-    cells = re.findall(r"^\| (.+?) \|", section, flags=re.MULTILINE)
-    return [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
 
 
 def test_columns_of_runs_and_theory_are_documented() -> None:
@@ -102,13 +95,11 @@ def test_what_the_readme_says_of_network_sizes_is_the_reference() -> None:
 
 
 def test_stopping_early_changes_nothing_beyond_the_noise() -> None:
-    gather_runs = pd.read_csv(ROOT / "results" / "reference" / "stopping" / "runs.csv")
+    runs = pd.read_csv(ROOT / "results" / "reference" / "stopping" / "runs.csv")
     key = ["grammar", "architecture", "rule_seed"]
-    longer = gather_runs["architecture"].str.endswith("-longer")
-    late = gather_runs[longer].assign(
-        architecture=gather_runs["architecture"].str.removesuffix("-longer")
-    )
-    both = gather_runs[~longer].merge(late, on=key, suffixes=("", "_late"))
+    longer = runs["architecture"].str.endswith("-longer")
+    late = runs[longer].assign(architecture=runs["architecture"].str.removesuffix("-longer"))
+    both = runs[~longer].merge(late, on=key, suffixes=("", "_late"))
     assert len(both) == 18
     # a replica that goes on keeps its best step or finds a better one, ten times as long
     assert (both["steps_late"] >= 9 * both["steps"]).all()

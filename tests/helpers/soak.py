@@ -1,6 +1,6 @@
 """Kill a run again and again, at random moments, and compare its tables with an undisturbed one.
 
-python tests/soak.py --kills 50 --seed 0
+python tests/helpers/soak.py --kills 50 --seed 0
 """
 
 from __future__ import annotations

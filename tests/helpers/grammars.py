@@ -1,0 +1,87 @@
+"""Grammars small enough to enumerate, and their whole languages."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from rhm_scaling.grammar.json_file import user_grammar
+from rhm_scaling.grammar.model import Grammar, Parameters
+
+# shapes that differ in everything: n and v, s, per-level m, Zipf rules at either level
+SHAPES = {
+    "square": Parameters.make(v=4, s=2, L=2, m=2),
+    "wide": Parameters.make(v=3, n=2, s=3, L=2, m={1: 2, 2: 3}),
+    "zipf": Parameters.make(v=4, n=3, s=2, L=2, m={1: 3, 2: 2}, zipf={1: 1.0, 2: 0.5}),
+    "deep": Parameters.make(v=3, n=2, s=2, L=3, m={1: 2, 2: 1, 3: 2}),
+}
+
+
+# shared tuples at two levels, symbols with different numbers of rules, an unequal root
+AMBIGUOUS = """{
+  "v": 3,
+  "rules": {
+    "1": [[[0, 1], [2, 2], [1, 1]], [[0, 1], [1, 0]], [[2, 0]]],
+    "2": [[[0, 1], [1, 2]], [[0, 1], [2, 0], [2, 2]]],
+    "3": [[[0, 0]], [[1, 0], [0, 1]], [[0, 0], [1, 1]]]
+  },
+  "probabilities": {
+    "1": [[0.5, 0.3, 0.2], [0.9, 0.1], [1]],
+    "2": [[0.25, 0.75], [0.1, 0.2, 0.7]]
+  },
+  "root": [0.5, 0.2, 0.3]
+}"""
+GRAMMARS = {name: Grammar.draw(shape, rule_seed=3) for name, shape in SHAPES.items()}
+GRAMMARS["ambiguous"] = user_grammar(AMBIGUOUS)
+
+
+@dataclass(frozen=True)
+class Language:
+    """Every derivation of a tiny grammar: symbols by level, from the tokens to the root.
+
+    `symbols[l]` has shape ``(derivations, nodes)``; `probability` is that of the derivation.
+    """
+
+    grammar: Grammar
+    symbols: list[np.ndarray]
+    probability: np.ndarray
+
+    @property
+    def tokens(self) -> np.ndarray:
+        """Symbols of level 0."""
+        return self.symbols[0]
+
+    def given(self, row: int, known: np.ndarray) -> np.ndarray:
+        """Probabilities of the derivations that agree with the known tokens of one of them."""
+        agree = (self.tokens[:, known] == self.tokens[row, known]).all(axis=1)
+        return np.where(agree, self.probability, 0.0) / self.probability[agree].sum()
+
+
+def expand(grammar: Grammar, level: int, symbol: int) -> list[tuple[list[list[int]], float]]:
+    """All (symbols by level, probability) that a symbol derives, by plain recursion."""
+    if level == 0:
+        return [([[symbol]], 1.0)]
+    found = []
+    rules, weights = grammar.rules_of(level)[symbol], grammar.probabilities_of(level)[symbol]
+    for rule, f in zip(rules, weights, strict=True):
+        if f == 0:
+            continue
+        parts = [expand(grammar, level - 1, int(child)) for child in rule]
+        for choice in itertools.product(*parts):
+            levels = zip(*(part for part, _ in choice), strict=True)
+            below = [list(itertools.chain(*nodes)) for nodes in levels]
+            found.append(([*below, [symbol]], f * float(np.prod([p for _, p in choice]))))
+    return found
+
+
+def enumerate_language(grammar: Grammar) -> Language:
+    rows = [
+        (symbols, p * grammar.root[label])
+        for label in range(grammar.parameters.n)
+        for symbols, p in expand(grammar, grammar.parameters.L, label)
+    ]
+    symbols, probability = zip(*rows, strict=True)
+    by_level = [np.array(level) for level in zip(*symbols, strict=True)]
+    return Language(grammar, by_level, np.array(probability))

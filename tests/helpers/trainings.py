@@ -1,0 +1,51 @@
+"""Small trainings of every architecture, some replicas at a time."""
+
+from rhm_scaling.grammar.model import Grammar, Parameters
+from rhm_scaling.grammar.sampling import Stream
+from rhm_scaling.models import build
+from rhm_scaling.models.layers import Shape
+from rhm_scaling.training.batches import Epochs
+from rhm_scaling.training.checkpoints import Checkpoint
+from rhm_scaling.training.datasets import Examples
+from rhm_scaling.training.loop import Outcome, Settings, train
+
+PARAMETERS = Parameters.make(v=6, s=2, L=3, m=2)
+MEAN_FIELD = ("cnn", "lcn", "fcn")
+SETTINGS = Settings(
+    optimizer="sgd",
+    momentum=0.9,
+    warmup_steps=10,
+    batch_size=32,
+    max_steps=120,
+    min_steps=20,
+    patience=2.0,
+    train_loss=0.001,
+    evaluations_per_octave=2,
+)
+
+
+def examples(task: str, replicas: list[int], stream: str, size: int) -> Examples:
+    data = [Stream(Grammar.draw(PARAMETERS, rule), rule, 0, stream).take(size) for rule in replicas]
+    return Examples.make(task, data, range(len(replicas)), PARAMETERS.v)
+
+
+def shape(task: str, width: int = 12) -> Shape:
+    return Shape(6, 2, 3, 6, task, width=width, depth=2, heads=2)
+
+
+def run(
+    kind: str,
+    task: str,
+    replicas: list[int],
+    settings: Settings,
+    width: int = 12,
+    rates: list[float] | float = 0.2,
+    checkpoint: Checkpoint | None = None,
+) -> Outcome:
+    seeds = [1000 + replica for replica in replicas]
+    network = build(kind, shape(task, width), seeds)
+    if isinstance(rates, float):
+        rates = [rates] * len(replicas)
+    feed = Epochs(examples(task, replicas, "train", 100), seeds, settings.batch_size)
+    held_out = examples(task, replicas, "validation", 150)
+    return train(network, feed, held_out, rates, settings, checkpoint=checkpoint)

@@ -22,7 +22,7 @@ if workflow.is_main_process or not MACHINE.batched:
         )
         if workflow.is_main_process:
             take_over(MACHINE.cluster is not None)
-            RUN.take_over()
+            RUN.place_orders(*RUN.studies)
             # Snakemake calls no handler below of a workflow that another one imports
             if not workflow.modifier.is_main_snakefile():
                 RUN.start()

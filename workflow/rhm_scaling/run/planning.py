@@ -130,14 +130,15 @@ class Run:
     def _alive(self) -> dict[str, tuple[Batch, list[str]]]:
         return alive() if self.machine.cluster else {}
 
-    def take_over(self) -> None:
-        """Order what is not up to date, with a date that makes Snakemake see it.
+    def place_orders(self, *names: str) -> None:
+        """In some studies, order what is not up to date, with a date that makes Snakemake see it.
 
         Snakemake makes a file again that is older than what it is made from. So a stage whose
         tables are there, but are not what the study asks for, reads its order, which is written
         now; likewise products whose files were changed by hand.
         """
-        for name, standing in self.studies.items():
+        for name in names:
+            standing = self.studies[name]
             standing.correct_clocks()
             planned = {"planned": time.time_ns()}  # never the same content
             for stage in standing.stale():
@@ -160,9 +161,10 @@ class Run:
         """
         scale = f":{self.machine.scale}" if self.machine.scale else ""
         names = [f"config/studies/{claim.lower()}.yaml{scale}" for claim in CLAIM_TASKS]
-        known = {name: self.add(name).plan.study.name for name in names}
-        self.take_over()
-        return {study: name for name, study in known.items()}
+        before = {*self.studies}
+        found = {self.add(name).plan.study.name: name for name in names}
+        self.place_orders(*(found.keys() - before))
+        return found
 
     def claim_tables(self) -> list[str]:
         """Tables and figures of the studies of all claims."""

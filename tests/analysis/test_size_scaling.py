@@ -235,7 +235,7 @@ def test_levels_are_reached_where_the_excess_passes_their_middle() -> None:
 
 
 def test_parameters_needed_count_the_rules() -> None:
-    grammar = Parameters.make(v=8, n=5, s=2, L=3, m={1: 4, 2: 2, 3: 3})
+    grammar = Parameters.from_keys(v=8, n=5, s=2, L=3, m={1: 4, 2: 2, 3: 3})
     shared = [parameters_needed(grammar, level, "cnn") for level in (1, 2, 3)]
     assert shared == [32, 32 + 16, 32 + 16 + 15]
     unshared = [parameters_needed(grammar, level, "transformer") for level in (1, 2, 3)]

@@ -16,7 +16,7 @@ from rhm_scaling.claims.measured import Evidence
 from rhm_scaling.claims.names import ClaimName
 from rhm_scaling.claims.power import power, weights_of
 from rhm_scaling.claims.registry import CLAIMS, decided, expectations
-from rhm_scaling.claims.simulated import obeying, predicted_exponent
+from rhm_scaling.claims.simulated import predicted_exponent, simulate
 from rhm_scaling.claims.verdicts import AGREES, DISAGREES
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.tasks import Task
@@ -26,8 +26,8 @@ DRAWS = 14
 STUDIES = 10
 SIZES = 2 ** np.arange(4, 18)
 MIDDLE = SIZES[2:12]  # as far as laptops get with levels
-M2 = Parameters.make(v=8, s=2, L=4, m=2)
-M4 = Parameters.make(v=8, s=2, L=4, m={1: 4, 2: 2, 3: 2, 4: 2})
+M2 = Parameters.from_keys(v=8, s=2, L=4, m=2)
+M4 = Parameters.from_keys(v=8, s=2, L=4, m={1: 4, 2: 2, 3: 2, 4: 2})
 LEARNERS = {"cnn": "cnn", "lcn": "transformer", "transformer": "transformer"}
 
 
@@ -66,7 +66,7 @@ def curve(
 
 def zipf(a: float | None, L: int = 3, v: int = 32) -> Parameters:
     m = {1: v, 2: 8, 3: 4, 4: 4}
-    return Parameters.make(
+    return Parameters.from_keys(
         v=v, s=2, L=L, m={level: m[level] for level in range(1, L + 1)}, zipf={1: a} if a else {}
     )
 
@@ -75,15 +75,15 @@ def designs(name: ClaimName) -> list[Evidence]:
     """A study that can decide a claim."""
     few: dict[str, Any] = {"draws": 6, "sizes": SIZES}
     if name == "A1":
-        grammars = [Parameters.make(v=8, s=2, L=L, m=m) for L, m in ((2, 8), (3, 8), (3, 4))]
+        grammars = [Parameters.from_keys(v=8, s=2, L=L, m=m) for L, m in ((2, 8), (3, 8), (3, 4))]
         return [curve(p, "classification", "cnn", **few) for p in grammars]
     if name == "A2":
         return [curve(zipf(a), "classification", "cnn", **few) for a in (0.5, 1.0, 2.0)]
     if name == "A3":
-        deep = [Parameters.make(v=8, s=2, L=L, m=8, zipf={1: 1.0}) for L in (2, 3, 4)]
+        deep = [Parameters.from_keys(v=8, s=2, L=L, m=8, zipf={1: 1.0}) for L in (2, 3, 4)]
         return [curve(p, "classification", "cnn", **few) for p in deep]
     if name == "A4":
-        with_zipf = Parameters.make(v=8, s=2, L=4, m={1: 4, 2: 2, 3: 2, 4: 2}, zipf={1: 1.0})
+        with_zipf = Parameters.from_keys(v=8, s=2, L=4, m={1: 4, 2: 2, 3: 2, 4: 2}, zipf={1: 1.0})
         return [curve(p, "last_token", "cnn", **few) for p in (M4, with_zipf)]
     kinds = {"B2": ["transformer"], "B4": ["cnn"], "B5": ["lcn"]}.get(name, ["cnn", "transformer"])
     return [curve(p, "last_token", k, represented=name == "B4") for p in (M2, M4) for k in kinds]
@@ -118,7 +118,7 @@ def test_what_hangs_on_what_theory_leaves_open_counts_for_nothing() -> None:
 
 def test_exponents_are_held_against_those_of_the_same_rule_draws() -> None:
     design = [curve(p, "last_token", "transformer") for p in (M2, M4)]
-    for obeying_curve in obeying("B2", True, design):
+    for obeying_curve in simulate("B2", True, design):
         one, others = [3], list(range(8))
         assert predicted_exponent(obeying_curve, one) == obeying_curve.exponent(one)
         assert predicted_exponent(obeying_curve, others) == obeying_curve.exponent(others)
@@ -128,7 +128,7 @@ def test_exponents_are_held_against_those_of_the_same_rule_draws() -> None:
 def test_a_criterion_has_the_rule_draws_of_the_networks_it_looks_at() -> None:
     cnn, other = designs("B3")[:2]
     few = replace(other, runs=other.runs[other.runs["rule_seed"] < 4])
-    curves = obeying("B3", True, [cnn, few])
+    curves = simulate("B3", True, [cnn, few])
     known = expectations("B3", curves)
     draws = {c.name: f.rule_draws for c, f in zip(known, decided("B3", curves, known))}
     assert draws["growth with the level"] == DRAWS
@@ -137,7 +137,7 @@ def test_a_criterion_has_the_rule_draws_of_the_networks_it_looks_at() -> None:
 
 def test_sizes_at_which_trainings_were_cut_off_enter_no_fit() -> None:
     design = curve(zipf(1.0), "classification", "cnn", sizes=SIZES)
-    (whole,) = obeying("A2", True, [design])
+    (whole,) = simulate("A2", True, [design])
     sizes = whole.runs["train_size"]
     for ended, inside in (("patience", True), ("max_steps", False)):
         reason = np.where(sizes == sizes.max(), ended, "patience")

@@ -64,7 +64,6 @@ def test_every_line_of_the_guide_runs_on_a_cluster(
     assert jobs and {job.state for job in jobs} == {"COMPLETED"}
     found = dict(said)
     assert "train_networks" in next(text for line, text in said if "--dry-run" in line)
-    assert "allocated" in next(text for line, text in said if " spent " in line)
     assert "crate.zip" in next(text for line, text in said if "archive" in line)
     # home again: nothing is trained, nothing is drawn
     assert "Nothing to be done" in found[lines()[-1]]

@@ -21,7 +21,7 @@ def parameters(draw: st.DrawFn) -> Parameters:
     zipf = draw(st.dictionaries(st.integers(1, L), st.floats(0.1, 3)))
     if n > v**s:
         n = v
-    return Parameters.make(v=v, n=n, s=s, L=L, m=m, zipf=zipf)
+    return Parameters.from_keys(v=v, n=n, s=s, L=L, m=m, zipf=zipf)
 
 
 @given(parameters(), st.integers(0, 2**31))
@@ -45,7 +45,7 @@ def test_a_draw_is_decided_by_parameters_and_seed() -> None:
 
 
 def test_every_tuple_is_drawn_equally_often() -> None:
-    parameters = Parameters.make(v=3, n=2, s=2, L=1, m=2)
+    parameters = Parameters.from_keys(v=3, n=2, s=2, L=1, m=2)
     counts = np.zeros((3, 3))
     draws = 3000
     for seed in range(draws):
@@ -57,7 +57,7 @@ def test_every_tuple_is_drawn_equally_often() -> None:
 
 
 def test_more_tuples_than_can_be_enumerated() -> None:
-    parameters = Parameters.make(v=256, s=8, L=1, m=3)
+    parameters = Parameters.from_keys(v=256, s=8, L=1, m=3)
     assert parameters.v**parameters.s > ENUMERABLE**2
     tuples = Grammar.draw(parameters, 0).rules_of(1).reshape(-1, 8)
     assert len(np.unique(tuples, axis=0)) == 256 * 3
@@ -67,7 +67,7 @@ def test_both_ways_to_draw_tuples_are_uniform(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(
         "rhm_scaling.grammar.model.ENUMERABLE", 0
     )  # force rejection on a small case
-    parameters = Parameters.make(v=2, n=1, s=2, L=1, m=3)
+    parameters = Parameters.from_keys(v=2, n=1, s=2, L=1, m=3)
     missing = np.zeros(4)
     for seed in range(2000):
         rules = Grammar.draw(parameters, seed).rules_of(1)[0]
@@ -92,7 +92,7 @@ def test_both_ways_to_draw_tuples_are_uniform(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_impossible_parameters_name_the_key(given: dict, key: str) -> None:
     with pytest.raises(ValueError, match=f"^{key}: "):
-        Parameters.make(**given)
+        Parameters.from_keys(**given)
 
 
 def test_last_marginals_and_size_against_enumeration(language: Language) -> None:

@@ -56,10 +56,10 @@ def test_alias_tables_hold_the_probabilities(weights: list[float]) -> None:
 @pytest.mark.parametrize(
     "parameters",
     [
-        Parameters.make(v=300, s=2, L=3, m=2),  # two bytes a token
-        Parameters.make(v=20, s=8, L=2, m=3),
-        Parameters.make(v=8, s=3, L=3, m=4, zipf={2: 1.0}),  # rows that are no integer
-        Parameters.make(v=64, n=8, s=2, L=3, m={1: 64, 2: 4, 3: 4}, zipf={1: 1.0}),
+        Parameters.from_keys(v=300, s=2, L=3, m=2),  # two bytes a token
+        Parameters.from_keys(v=20, s=8, L=2, m=3),
+        Parameters.from_keys(v=8, s=3, L=3, m=4, zipf={2: 1.0}),  # rows that are no integer
+        Parameters.from_keys(v=64, n=8, s=2, L=3, m={1: 64, 2: 4, 3: 4}, zipf={1: 1.0}),
     ],
 )
 def test_sentences_of_every_layout_are_of_the_grammar(parameters: Parameters) -> None:
@@ -97,7 +97,7 @@ def test_smallest_unsigned_type(v: int, name: str) -> None:
 
 
 def test_memory_is_flat_in_the_number_of_sentences(tmp_path: Path) -> None:
-    deep = Grammar.draw(Parameters.make(v=8, s=2, L=4, m=2), 0)
+    deep = Grammar.draw(Parameters.from_keys(v=8, s=2, L=4, m=2), 0)
     peaks = []
     for chunks in (2, 32):
         tracemalloc.start()

@@ -12,10 +12,10 @@ from rhm_scaling.grammar.model import Grammar, Parameters
 
 # shapes that differ in everything: n and v, s, per-level m, Zipf rules at either level
 SHAPES = {
-    "square": Parameters.make(v=4, s=2, L=2, m=2),
-    "wide": Parameters.make(v=3, n=2, s=3, L=2, m={1: 2, 2: 3}),
-    "zipf": Parameters.make(v=4, n=3, s=2, L=2, m={1: 3, 2: 2}, zipf={1: 1.0, 2: 0.5}),
-    "deep": Parameters.make(v=3, n=2, s=2, L=3, m={1: 2, 2: 1, 3: 2}),
+    "square": Parameters.from_keys(v=4, s=2, L=2, m=2),
+    "wide": Parameters.from_keys(v=3, n=2, s=3, L=2, m={1: 2, 2: 3}),
+    "zipf": Parameters.from_keys(v=4, n=3, s=2, L=2, m={1: 3, 2: 2}, zipf={1: 1.0, 2: 0.5}),
+    "deep": Parameters.from_keys(v=3, n=2, s=2, L=3, m={1: 2, 2: 1, 3: 2}),
 }
 
 

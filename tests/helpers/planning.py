@@ -75,10 +75,10 @@ def planned(config: dict[str, Any]) -> Run | list[str]:
             machine = machine_or_exit(config)
             with one_line():
                 found = Run(machine, Path(), 2)
-        (standing,) = found.studies.values()
-        text = json.dumps(standing.resolved(), allow_nan=False)
+        (status,) = found.studies.values()
+        text = json.dumps(status.resolved(), allow_nan=False)
         assert len(text) > 100
-        assert sum(map(disk, standing.needed())) > 0
+        assert sum(map(disk, status.needed())) > 0
         for kind, known in found.products.items():
             for name, product in known.items():
                 assert found.sources(kind, name) is not None
@@ -86,10 +86,10 @@ def planned(config: dict[str, Any]) -> Run | list[str]:
                     assert os.path.normpath(path) == path
                     assert path.startswith("results/store/")
                     assert all(len(part) < 230 for part in path.split("/"))
-        for stage in standing.stages.values():
+        for stage in status.stages.values():
             for path in [*stage.outputs, stage.record, stage.log, stage.file]:
                 assert os.path.normpath(path) == path
-                assert path.startswith(f"results/{standing.plan.study.name}/")
+                assert path.startswith(f"results/{status.plan.study.name}/")
         assert all(job.threads > 0 and 0 <= job.seconds < 1e300 for job in found.jobs.values())
     except SystemExit as end:
         assert end.code == 1

@@ -17,7 +17,7 @@ from rhm_scaling.run.batches import Batch
 from rhm_scaling.run.locks import LOCK
 from rhm_scaling.run.progress import Progress
 from rhm_scaling.run.slurm import QueuedJob
-from rhm_scaling.run.status import Standing
+from rhm_scaling.run.status import Status
 from rhm_scaling.study.artifacts import Product
 from rhm_scaling.study.cost import Rates
 from rhm_scaling.study.plan import Plan
@@ -66,9 +66,10 @@ def progress(
     jobs: Sequence[QueuedJob] = (),
     began: float | None = None,
     rates: Rates = Rates(start=0.0),  # noqa: B008 (frozen)
+    over: bool = False,
 ) -> Progress:
     plan = Plan(load_study(project.folder / TINY))
-    return Progress(Standing(plan, root=project.folder), jobs, began, rates)
+    return Progress(Status(plan, root=project.folder), jobs, began, rates, over)
 
 
 def states(found: Progress) -> dict[str, tuple[str, str]]:

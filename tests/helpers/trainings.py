@@ -4,12 +4,12 @@ from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import Stream
 from rhm_scaling.models import build
 from rhm_scaling.models.layers import Shape
-from rhm_scaling.training.batches import Epochs
+from rhm_scaling.training.batches import FiniteBatches
 from rhm_scaling.training.checkpoints import Checkpoint
 from rhm_scaling.training.datasets import Examples
 from rhm_scaling.training.loop import Outcome, Settings, train
 
-PARAMETERS = Parameters.make(v=6, s=2, L=3, m=2)
+PARAMETERS = Parameters.from_keys(v=6, s=2, L=3, m=2)
 MEAN_FIELD = ("cnn", "lcn", "fcn")
 SETTINGS = Settings(
     optimizer="sgd",
@@ -26,7 +26,7 @@ SETTINGS = Settings(
 
 def examples(task: str, replicas: list[int], stream: str, size: int) -> Examples:
     data = [Stream(Grammar.draw(PARAMETERS, rule), rule, 0, stream).take(size) for rule in replicas]
-    return Examples.make(task, data, range(len(replicas)), PARAMETERS.v)
+    return Examples.from_sentences(task, data, range(len(replicas)), PARAMETERS.v)
 
 
 def shape(task: str, width: int = 12) -> Shape:
@@ -46,6 +46,6 @@ def run(
     network = build(kind, shape(task, width), seeds)
     if isinstance(rates, float):
         rates = [rates] * len(replicas)
-    feed = Epochs(examples(task, replicas, "train", 100), seeds, settings.batch_size)
+    batches = FiniteBatches(examples(task, replicas, "train", 100), seeds, settings.batch_size)
     held_out = examples(task, replicas, "validation", 150)
-    return train(network, feed, held_out, rates, settings, checkpoint=checkpoint)
+    return train(network, batches, held_out, rates, settings, checkpoint=checkpoint)

@@ -15,7 +15,7 @@ from rhm_scaling.study.architectures import kinds
 from rhm_scaling.training.datasets import Examples, example_losses
 from rhm_scaling.training.optimizers import Optimizer
 
-PARAMETERS = Parameters.make(v=8, s=2, L=3, m=2)
+PARAMETERS = Parameters.from_keys(v=8, s=2, L=3, m=2)
 # parts of a change that fade as the root of the width fade late in plain layers
 WIDTHS = {
     **dict.fromkeys(kinds(), (16, 32, 64, 128)),
@@ -48,7 +48,7 @@ def growth(kind: str, optimizer: str, base: int | None) -> list[float]:
         shape = Shape(8, 2, 3, 8, "last_token", width=width, depth=3, heads=2, base_width=base)
         network = build(kind, shape, list(range(REPLICAS)))
         rates = [RATES[kind, optimizer]] * REPLICAS
-        known = Examples.make("last_token", [SENTENCES], [0] * REPLICAS, PARAMETERS.v)
+        known = Examples.from_sentences("last_token", [SENTENCES], [0] * REPLICAS, PARAMETERS.v)
         change = Optimizer(network, optimizer, rates, momentum=0.0)
         watched, _ = known.batch(torch.arange(BATCH).expand(REPLICAS, -1))
         before = activations(network, watched)

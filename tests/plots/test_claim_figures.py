@@ -12,8 +12,8 @@ from rhm_scaling.plots.claim_panels import Tables
 from rhm_scaling.plots.claims import claim
 
 GRAMMARS = {
-    "plain": Parameters.make(v=8, s=2, L=3, m=2),
-    "zipf": Parameters.make(v=8, s=2, L=3, m=2, zipf={1: 1.0}),
+    "plain": Parameters.from_keys(v=8, s=2, L=3, m=2),
+    "zipf": Parameters.from_keys(v=8, s=2, L=3, m=2, zipf={1: 1.0}),
 }
 SIZES = np.geomspace(64, 4096, 7)
 NOTHING = pd.DataFrame()

@@ -20,8 +20,8 @@ from rhm_scaling.plots.claims_page import Decided, claims_table, number, page
 from rhm_scaling.plots.guides import guide
 
 GRAMMARS = {
-    "plain": Parameters.make(v=8, s=2, L=3, m=4),
-    "zipf": Parameters.make(v=8, s=2, L=3, m=4, zipf={1: 1.0}),
+    "plain": Parameters.from_keys(v=8, s=2, L=3, m=4),
+    "zipf": Parameters.from_keys(v=8, s=2, L=3, m=4, zipf={1: 1.0}),
 }
 KEY = {"architecture": "cnn", "width": 64, "depth": 3}
 

@@ -14,9 +14,9 @@ from rhm_scaling.steps.tables import tabulate_theory
 from rhm_scaling.theory.solve import QUANTITIES, solve
 
 EDGES = {
-    "one level": Grammar.draw(Parameters.make(v=6, s=2, L=1, m=3), 0),
-    "one class": Grammar.draw(Parameters.make(v=6, n=1, s=2, L=2, m=2), 0),
-    "no correlation": Grammar.draw(Parameters.make(v=4, s=2, L=3, m=4), 0),
+    "one level": Grammar.draw(Parameters.from_keys(v=6, s=2, L=1, m=3), 0),
+    "one class": Grammar.draw(Parameters.from_keys(v=6, n=1, s=2, L=2, m=2), 0),
+    "no correlation": Grammar.draw(Parameters.from_keys(v=4, s=2, L=3, m=4), 0),
     "ordinary": GRAMMARS["zipf"],
     "file": GRAMMARS["ambiguous"],
 }

@@ -15,7 +15,7 @@ from conftest import TINY, Project, call
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.run.batches import RULES, Batch, Key, batches
 from rhm_scaling.run.machine import CLUSTER, Machine, slots
-from rhm_scaling.run.status import Standing
+from rhm_scaling.run.status import Status
 from rhm_scaling.study.cost import Rates
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import parse_study
@@ -40,25 +40,25 @@ experiments:
 
 
 @pytest.fixture(scope="module")
-def sweep(tmp_path_factory: pytest.TempPathFactory) -> Standing:
-    return Standing(Plan(parse_study(STUDY, "sweep")), root=tmp_path_factory.mktemp("empty"))
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Status:
+    return Status(Plan(parse_study(STUDY, "sweep")), root=tmp_path_factory.mktemp("empty"))
 
 
 def machine(site: dict[str, Any] | None = None, **settings: Any) -> Machine:
     cluster = {"cores": 4, "memory_mb": 4000, "minutes": 600, **(site or {})}
-    return Machine.of({"study": "any", "batch_minutes": 10, "cluster": cluster, **settings})
+    return Machine.from_settings(
+        {"study": "any", "batch_minutes": 10, "cluster": cluster, **settings}
+    )
 
 
-def composed(
-    standing: Standing, machine: Machine, slots: int = 10, **more: Any
-) -> dict[str, Batch]:
-    needed = standing.needed()
-    root = more.get("root", standing.root)
+def composed(status: Status, machine: Machine, slots: int = 10, **more: Any) -> dict[str, Batch]:
+    needed = status.needed()
+    root = more.get("root", status.root)
     found = batches(needed, machine, Rates(), slots, {}, more.get("alive", {}), root=root)
     return {batch.name: batch for batch in found}
 
 
-def test_every_product_once_after_what_it_is_made_from(sweep: Standing) -> None:
+def test_every_product_once_after_what_it_is_made_from(sweep: Status) -> None:
     found = composed(sweep, machine())
     keys = [key for batch in found.values() for key in batch.products]
     assert len(keys) == len(set(keys))
@@ -75,7 +75,7 @@ def test_every_product_once_after_what_it_is_made_from(sweep: Standing) -> None:
                 assert inside or maker[key].name in batch.waits
 
 
-def test_batches_are_of_one_kind_and_full_but_not_longer_than_asked(sweep: Standing) -> None:
+def test_batches_are_of_one_kind_and_full_but_not_longer_than_asked(sweep: Status) -> None:
     found = composed(sweep, machine())
     for batch in found.values():
         threads = {c[c.index("--threads") + 1] for c in batch.commands if "--threads" in c}
@@ -89,7 +89,7 @@ def test_batches_are_of_one_kind_and_full_but_not_longer_than_asked(sweep: Stand
     assert len(one) < len(found)
 
 
-def test_long_trainings_get_more_cores_and_large_ones_are_split(sweep: Standing) -> None:
+def test_long_trainings_get_more_cores_and_large_ones_are_split(sweep: Status) -> None:
     quick = composed(sweep, machine(batch_minutes=0.2))
     assert {batch.threads for batch in quick.values()} >= {1, 4}
     fixed = composed(sweep, machine(batch_minutes=0.2, threads=2))
@@ -103,7 +103,7 @@ def test_long_trainings_get_more_cores_and_large_ones_are_split(sweep: Standing)
     assert max(batch.memory for batch in tight.values()) <= 1150
 
 
-def test_networks_that_gain_from_a_gpu_go_there(sweep: Standing) -> None:
+def test_networks_that_gain_from_a_gpu_go_there(sweep: Status) -> None:
     site = {"gpu": {"partition": "gpus", "cores": 8, "memory_mb": 9000, "gpu_memory_mb": 20000}}
 
     def widths(**settings: Any) -> dict[str, set[str]]:
@@ -123,7 +123,7 @@ def test_networks_that_gain_from_a_gpu_go_there(sweep: Standing) -> None:
     assert {(batch.threads, batch.memory) for batch in with_gpu} == {(8, 9000)}
 
 
-def test_what_living_jobs_make_is_left_to_them(sweep: Standing) -> None:
+def test_what_living_jobs_make_is_left_to_them(sweep: Status) -> None:
     before = composed(sweep, machine())
     data = next(batch for batch in before.values() if batch.rule == "sample_datasets")
     learn = next(
@@ -154,7 +154,7 @@ def test_what_living_jobs_make_is_left_to_them(sweep: Standing) -> None:
 
 
 def test_a_receipt_of_an_earlier_run_is_no_batchs_of_this_one(
-    sweep: Standing, tmp_path: Path
+    sweep: Status, tmp_path: Path
 ) -> None:
     first = composed(sweep, machine())
     name = next(iter(first))
@@ -166,7 +166,7 @@ def test_a_receipt_of_an_earlier_run_is_no_batchs_of_this_one(
     assert [b.products for b in second.values()] == [b.products for b in first.values()]
 
 
-def test_a_batch_is_read_as_it_was_written(sweep: Standing, tmp_path: Path) -> None:
+def test_a_batch_is_read_as_it_was_written(sweep: Status, tmp_path: Path) -> None:
     batch = next(iter(composed(sweep, machine()).values()))
     path = tmp_path / "batch.json"
     path.write_text(batch.json(), encoding="utf-8")
@@ -191,7 +191,7 @@ def test_a_batch_is_read_as_it_was_written(sweep: Standing, tmp_path: Path) -> N
 )
 def test_a_wrong_description_of_a_cluster_is_one_line(settings: dict[str, Any], line: str) -> None:
     with pytest.raises(UserError, match=re.escape(line)) as error:
-        Machine.of({"study": "any", **settings})
+        Machine.from_settings({"study": "any", **settings})
     assert "\n" not in str(error.value)
 
 

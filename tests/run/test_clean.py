@@ -20,15 +20,15 @@ from rhm_scaling.run.batches import RULES, batches
 from rhm_scaling.run.clean import leftovers
 from rhm_scaling.run.estimates import disk
 from rhm_scaling.run.machine import CLUSTER, Machine
-from rhm_scaling.run.status import Standing
+from rhm_scaling.run.status import Status
 from rhm_scaling.study.artifacts import KINDS
 from rhm_scaling.study.cost import Rates
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
 
 
-def standing(project: Project, study: str = TINY) -> Standing:
-    return Standing(Plan(load_study(project.folder / study)), root=project.folder)
+def status_of(project: Project, study: str = TINY) -> Status:
+    return Status(Plan(load_study(project.folder / study)), root=project.folder)
 
 
 GRAMMAR = ("grammars", "sentences", "exact", "theory", "survey", "models")
@@ -86,7 +86,7 @@ LONG = [round(0.1 + 0.01 * i, 2) for i in range(40)]
 def test_the_plan_says_why(
     project: Project, changes: list[tuple[str, str]], whys: dict[str, set[str]]
 ) -> None:
-    now = standing(project, project.edited("planned", *changes))
+    now = status_of(project, project.edited("planned", *changes))
     table = outlook.cells(now)
     for kind, why in whys.items():
         of_kind = table["kinds"].str.split(", ").map(lambda kinds, kind=kind: kind in kinds)
@@ -173,7 +173,7 @@ def test_a_plan_that_fits_nowhere_says_so(project: Project, tmp_path: Path) -> N
 def test_the_plan_of_a_finished_study_compares_estimates_with_what_it_took(
     project: Project,
 ) -> None:
-    now = standing(project)
+    now = status_of(project)
     assert now.needed() == []
     assert outlook.costs(now, Rates()).empty
     assert outlook.elapsed([], 2, 0) == 0.0
@@ -218,7 +218,7 @@ def test_other_versions_of_packages_are_named_and_nothing_is_made_again(
     small = project.copy(tmp_path)
     here = records.versions()
     monkeypatch.setattr(records, "versions", lambda: {**here, "torch": "1.2.3"})
-    for block in [*standing(small).plan.products["models"].values()][:3]:
+    for block in [*status_of(small).plan.products["models"].values()][:3]:
         *files, record = (tmp_path / path for path in block.files.values())
         made = json.loads(record.read_text(encoding="utf-8"))["made"]
         kept = {key: made[key] for key in ("core_seconds", "threads")}
@@ -228,7 +228,7 @@ def test_other_versions_of_packages_are_named_and_nothing_is_made_again(
         status, lines, _ = call(small, *arguments)
         assert status == 0
         assert [line for line in lines if line.startswith("made with")] == [says]
-    assert standing(small).needed() == []
+    assert status_of(small).needed() == []
 
 
 @pytest.mark.parametrize("buffered", [True, False])
@@ -255,7 +255,7 @@ def test_time_follows_slots_and_disk_is_of_the_right_size(project: Project, tmp_
     """A study never run, and the sizes of what is there."""
     study = load_study(ROOT / "config" / "studies" / "laptop.yaml")
     shutil.copytree(ROOT / "config", tmp_path / "config")
-    nothing = Standing(Plan(study), root=tmp_path)
+    nothing = Status(Plan(study), root=tmp_path)
     here = outlook.on_this_machine(nothing, Rates(), 4)
     times = [outlook.elapsed(here, slots, 8) for slots in (1, 2, 4, 1000)]
     assert times[0] > 1.6 * times[1] > 1.6 * times[2] > times[3]
@@ -263,7 +263,7 @@ def test_time_follows_slots_and_disk_is_of_the_right_size(project: Project, tmp_
     found = batches(nothing.needed(), Machine.read(ROOT, CLUSTER), Rates(), 50, {}, {})
     there = [outlook.elapsed(found, slots, 8, cluster=True) for slots in (1, 50)]
     assert there[0] > there[1] > max(batch.seconds for batch in found)
-    for kind, known in standing(project).plan.products.items():
+    for kind, known in status_of(project).plan.products.items():
         expected = sum(disk(product) for product in known.values()) * 2**20
         files = [project.folder / path for p in known.values() for path in p.files.values()]
         real = sum(path.stat().st_size for path in files)
@@ -280,7 +280,7 @@ def test_what_no_study_refers_to_is_listed_and_removed_on_request(
     shutil.copy(project.folder / TINY, tmp_path / TINY)
     study = labels_only(small, "labels")
     (tmp_path / TINY).unlink()
-    mine = standing(small, study)
+    mine = status_of(small, study)
     assert leftovers(tmp_path) == []  # every study that was run has its study.json
     for path in (tmp_path / "results").glob("*/study.json"):
         path.unlink()
@@ -317,7 +317,7 @@ def test_what_no_study_refers_to_is_listed_and_removed_on_request(
     assert lines[-1].endswith(", removed")
     assert leftovers(tmp_path) == []
     assert not orphan.exists()
-    assert {("models", block.name)} <= standing(small, study).made
+    assert {("models", block.name)} <= status_of(small, study).made
 
 
 def test_a_study_that_cannot_be_read_makes_nothing_a_leftover(

@@ -14,10 +14,8 @@ import pytest
 from conftest import TINY, Project, call
 from helpers import soak
 from helpers.states import STAMP, STEP, progress, run_since, states, undone, unmake, write  # noqa: F401 (a fixture)
-from rhm_scaling.run.failures import failures
 from rhm_scaling.run.locks import LOCK, acquire, running_since
 from rhm_scaling.run.progress import Progress
-from rhm_scaling.run.status import Standing
 from rhm_scaling.study.cost import Rates
 from rhm_scaling.study.plan import Plan
 
@@ -131,14 +129,14 @@ def test_a_person_who_stops_a_run_is_not_taken_for_a_lack_of_memory(
     write(small, killed.log, "started", STEP)
     write(small, stopped.log, "failed: interrupted; run again")
     write(small, earlier.log, "started", age=100)
-    now, since = Standing(plan, root=small.folder), time.time() - 50
+    over = progress(small, began=time.time() - 50, over=True)
     own = {f"{failed.log}: no room", f"{stopped.log}: interrupted; run again"}
-    assert {*failures(now, since)} == {
+    assert {*over.failures(asked=False)} == {
         *own,
         f"{killed.log}: ended without a word: killed, perhaps for its memory; run again to go on "
         "where it was",
     }
-    assert {*failures(now, since, interrupted=True)} == {
+    assert {*over.failures(asked=True)} == {
         *own,
         f"{killed.log}: interrupted; run again to go on where it was",
     }
@@ -147,7 +145,7 @@ def test_a_person_who_stops_a_run_is_not_taken_for_a_lack_of_memory(
 def test_signals_are_noted_and_do_what_they_did() -> None:
     code = """
 import os, signal, sys
-from rhm_scaling.run.failures import note_stops
+from rhm_scaling.run.setup import note_stops
 signal.signal(signal.SIGTERM, lambda *_: print("handled"))
 came = note_stops()
 os.kill(os.getpid(), signal.SIGTERM)

@@ -20,7 +20,7 @@ from helpers.states import (  # noqa: F401 (a fixture)
     unmake,
     write,
 )
-from rhm_scaling.run.slurm import QueuedJob, lost
+from rhm_scaling.run.slurm import QueuedJob
 from rhm_scaling.study.plan import Plan
 
 
@@ -36,8 +36,10 @@ def test_jobs_of_a_cluster(small: Project, plan: Plan) -> None:
     write(small, again.log, "started", STEP, age=10)
     batch(small, names(1), [makes, next_, done])
     batch(small, names(2), [waits])
-    gone = batch(small, names(3), [lost, silent])
-    write(small, gone.file.replace(".json", ".log"), "started")
+    batch(small, names(3), [lost, silent])
+    slurms = small.folder / QueuedJob("13", names(3), "", 0.0).log
+    slurms.parent.mkdir(parents=True)
+    slurms.write_text("slurmstepd: error: oom_kill\n", encoding="utf-8")
     batch(small, names(4), [again])
     batch(small, names(5), [late])
     cut = small.folder / batch(small, names(6), [damaged]).file
@@ -66,10 +68,8 @@ def test_jobs_of_a_cluster(small: Project, plan: Plan) -> None:
     place = lines.index(f"  models/{lost.name}: job 13: OUT_OF_MEMORY")
     assert lines[place + 1] == f"    {lost.log}"
     place = lines.index(f"  models/{silent.name}: job 13: OUT_OF_MEMORY")
-    assert lines[place + 1 : place + 3] == [
-        f"    results/batches/{names(3)}.log",
-        f"      {STAMP} started",
-    ]
+    log = f".snakemake/slurm_logs/rule_train_networks/{3:012x}/13.log"
+    assert lines[place + 1 : place + 3] == [f"    {log}", "      slurmstepd: error: oom_kill"]
     assert f"  models/{done.name}: no room" in lines
     table = {words[0]: words[1:] for words in map(str.split, lines[2:12])}
     assert table["models"] == ["12", "1", "6", "3", "0"]
@@ -98,18 +98,26 @@ def test_of_several_jobs_the_last_counts(small: Project, plan: Plan) -> None:
     assert state(job("9", "CANCELLED"), began=time.time() - 60) == "running"
 
 
-def test_at_the_end_of_a_run_a_lost_job_is_a_line(small: Project) -> None:
+def test_at_the_end_of_a_run_a_lost_job_is_a_line(small: Project, plan: Plan) -> None:
+    blocks = [*plan.products["models"].values()][:5]
+    unmake(small, blocks)
+    for number, makes in enumerate((blocks[:1], blocks[1:3], blocks[3:4], blocks[4:]), 1):
+        batch(small, names(number), makes)
+    logged = blocks[4]
+    write(small, logged.log, "started", STEP, age=10)
     jobs = [
-        line(small, 12, names(1), "COMPLETED"),  # of a second attempt
-        line(small, 10, names(1), "TIMEOUT"),
-        line(small, 9, names(2), "NODE_FAIL"),
-        line(small, 11, names(2), "OUT_OF_MEMORY"),
-        line(small, 13, names(3), "FAILED"),
+        QueuedJob("12", names(1), "COMPLETED", 0.0),  # of a second attempt
+        QueuedJob("10", names(1), "TIMEOUT", 0.0),
+        QueuedJob("9", names(2), "NODE_FAIL", 0.0),
+        QueuedJob("11", names(2), "OUT_OF_MEMORY", 0.0),
+        QueuedJob("13", names(4), "TIMEOUT", 0.0),
     ]
-    squeue(small, "\n".join(jobs))
-    log = f".snakemake/slurm_logs/rule_train_networks/{2:012x}/11.log"
-    says = "SLURM ended the job as OUT_OF_MEMORY; run again to go on where it was"
-    assert [*lost(small.folder, {names(1), names(2)})] == [f"{log}: {says}"]
+    over = progress(small, jobs, began=time.time() - 60, over=True)
+    again = "run again to go on where it was"
+    assert {*over.failures(asked=False)} == {
+        f"{jobs[3].log}: job 11: OUT_OF_MEMORY; {again}",
+        f"{logged.log}: job 13: TIMEOUT; {again}",
+    }
 
 
 def test_a_queue_that_does_not_answer_is_a_line(small: Project) -> None:

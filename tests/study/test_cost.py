@@ -18,7 +18,10 @@ from rhm_scaling.study.cost import BlockCost, Rates, threads, work
 from rhm_scaling.training.datasets import example_losses
 
 ATTENTION = ("transformer", "attention")
-GRAMMARS = [Parameters.make(v=6, n=4, s=2, L=3, m=2), Parameters.make(v=5, n=3, s=3, L=2, m=3)]
+GRAMMARS = [
+    Parameters.from_keys(v=6, n=4, s=2, L=3, m=2),
+    Parameters.from_keys(v=5, n=3, s=3, L=2, m=3),
+]
 CASES = [
     (grammar, kind, task, depth)
     for grammar in GRAMMARS
@@ -35,7 +38,7 @@ def test_operations_and_parameters_equal_pytorchs_count(
     parameters: Parameters, kind: str, task: str, depth: int
 ) -> None:
     architecture = {"kind": kind, "width": 8, "depth": depth, "heads": 1 + (kind in ATTENTION)}
-    network = build(kind, Shape.of(parameters, task, architecture), [1, 2])
+    network = build(kind, Shape.from_parameters(parameters, task, architecture), [1, 2])
     tokens = torch.randint(0, parameters.v, (2, 7, parameters.d))
     with FlopCounterMode(display=False) as forward:
         logits = network(tokens)
@@ -69,11 +72,11 @@ def specification(**changes: object) -> dict:
 
 def test_cost_grows_with_everything() -> None:
     rates = Rates()
-    base = BlockCost.of(specification(), 1024, 8192)
+    base = BlockCost.from_specification(specification(), 1024, 8192)
     assert base.replicas == 6
     wide = {"architecture": {"kind": "cnn", "width": 128, "depth": 3, "heads": 1}}
     for change in ({"train_size": 8192}, {"learning_rates": [0.1, 0.2, 0.3]}, wide):
-        more = BlockCost.of(specification(**change), 1024, 8192)
+        more = BlockCost.from_specification(specification(**change), 1024, 8192)
         assert more.seconds(rates) > base.seconds(rates)
         assert more.memory() > base.memory()
         assert more.operations() > base.operations()
@@ -82,16 +85,16 @@ def test_cost_grows_with_everything() -> None:
 
 
 def test_online_trainings_go_on_to_the_cap_and_store_no_training_set() -> None:
-    endless = BlockCost.of(specification(train_size="online"), 1024, 8192)
-    finite = BlockCost.of(specification(train_size=1_000_000), 1024, 8192)
+    endless = BlockCost.from_specification(specification(train_size="online"), 1024, 8192)
+    finite = BlockCost.from_specification(specification(train_size=1_000_000), 1024, 8192)
     assert endless.steps == endless.most_steps == 20000
     assert endless.memory() < finite.memory()
-    longer = BlockCost.of(specification(train_size="online"), 4096, 8192)
+    longer = BlockCost.from_specification(specification(train_size="online"), 4096, 8192)
     assert longer.memory() > endless.memory()
 
 
 def test_a_block_is_cut_to_what_fits() -> None:
-    block = BlockCost.of(specification(), 1024, 8192)
+    block = BlockCost.from_specification(specification(), 1024, 8192)
     assert block.fitting(block.memory()) == 6
     assert block.fitting(block.memory(4)) == 4
     assert block.fitting(block.memory(1) - 1) == 0

@@ -10,7 +10,7 @@ import yaml
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.core.files import write_text
 from rhm_scaling.run.records import write_record
-from rhm_scaling.run.status import Standing
+from rhm_scaling.run.status import Status
 from rhm_scaling.steps.plan import stages
 from rhm_scaling.study.artifacts import capacity
 from rhm_scaling.study.plan import Plan
@@ -179,7 +179,9 @@ def test_two_names_of_one_grammar_share_products_and_both_have_their_theory() ->
     both = {"g": STUDY["grammars"]["g"], "twin": STUDY["grammars"]["g"]}
     found = plan({"grammars": both, "experiments.e.grammars": ["g", "twin"]})
     assert names(found) == names(BASE)
-    listed = [product["grammar"] for product in stages(found)["tabulate_theory"].share["products"]]
+    listed = [
+        product["grammar"] for product in stages(found)["tabulate_theory"].specification["products"]
+    ]
     assert sorted(listed) == ["g", "g", "twin", "twin"]
 
 
@@ -221,7 +223,7 @@ def test_learners_that_count_are_blocks_of_their_own() -> None:
 
 
 def test_what_stands_in_the_store_is_made(tmp_path: Path) -> None:
-    assert Standing(BASE, root=tmp_path).made == set()
+    assert Status(BASE, root=tmp_path).made == set()
     product = next(iter(BASE.products["models"].values()))
     files = {role: tmp_path / path for role, path in product.files.items()}
     record = files.pop("record")
@@ -229,22 +231,22 @@ def test_what_stands_in_the_store_is_made(tmp_path: Path) -> None:
         write_text(path, path.name)
     write_record(record, product.specification, [*files.values()], {})
     made = {("models", product.name)}
-    assert Standing(BASE, root=tmp_path).made == made
-    assert Standing(plan({"name": "other"}), root=tmp_path).made == made
+    assert Status(BASE, root=tmp_path).made == made
+    assert Status(plan({"name": "other"}), root=tmp_path).made == made
     # another size, then gone, which is right only for what is not kept
     write_text(files["weights"], "longer than before")
-    assert Standing(BASE, root=tmp_path).made == set()
-    assert Standing(BASE, root=tmp_path).damaged() == [product]
+    assert Status(BASE, root=tmp_path).made == set()
+    assert Status(BASE, root=tmp_path).damaged() == [product]
     files["weights"].unlink()
-    assert Standing(BASE, root=tmp_path).made == set()
-    assert Standing(BASE, ["weights.safetensors"], tmp_path).made == made
+    assert Status(BASE, root=tmp_path).made == set()
+    assert Status(BASE, ["weights.safetensors"], tmp_path).made == made
     # another product of this name
     other = {**product.specification, "train_size": 17}
     write_record(record, other, [files["runs"]], {})
     with pytest.raises(UserError, match=r"record\.json: describes another product"):
-        Standing(BASE, root=tmp_path)
+        Status(BASE, root=tmp_path)
     write_text(record, "{")
-    assert Standing(BASE, root=tmp_path).made == set()
+    assert Status(BASE, root=tmp_path).made == set()
 
 
 def test_every_stage_depends_on_what_it_reads() -> None:

@@ -6,7 +6,7 @@ import pytest
 from rhm_scaling.grammar.model import Parameters
 from rhm_scaling.theory import complexities as theory
 
-UNIFORM = Parameters.make(v=8, s=2, L=4, m=3)
+UNIFORM = Parameters.from_keys(v=8, s=2, L=4, m=3)
 FRACTION = 3 / 8
 
 
@@ -21,7 +21,7 @@ def test_thresholds_of_uniform_rules(level: int, learner: str, power: int) -> No
 
 @pytest.mark.parametrize("learner", ["transformer", "cnn"])
 def test_the_ensemble_becomes_the_papers_form_at_large_v(learner: str) -> None:
-    large = Parameters.make(v=2048, s=2, L=3, m=300)
+    large = Parameters.from_keys(v=2048, s=2, L=3, m=300)
     for level in (1, 2, 3):
         bare = theory.sample_complexities(large, level, learner)
         full = theory.ensemble_complexities(large, level, learner)
@@ -32,7 +32,7 @@ def test_the_ensemble_becomes_the_papers_form_at_large_v(learner: str) -> None:
 
 @pytest.mark.parametrize("learner", ["transformer", "cnn"])
 def test_deep_levels_are_far_but_not_out_of_reach(learner: str) -> None:
-    deep = Parameters.make(v=32, s=2, L=12, m=8)
+    deep = Parameters.from_keys(v=32, s=2, L=12, m=8)
     bare = theory.sample_complexities(deep, 12, learner)
     assert bare[0] == pytest.approx(32 * 8.0 ** {"transformer": 23, "cnn": 13}[learner] / 0.75)
     assert np.isfinite(theory.ensemble_complexities(deep, 12, learner)).all()
@@ -44,13 +44,13 @@ def test_a_threshold_is_that_of_half_of_the_probability() -> None:
     assert theory.at_half(complexities, np.array([0.6, 0.3, 0.1])) == 1
     assert theory.at_half(complexities, np.array([0.4, 0.3, 0.3])) == 2
     assert theory.at_half(complexities, np.array([0.5, 0.25, 0.25])) == 1
-    parameters = Parameters.make(v=8, s=2, L=3, m=3, zipf={1: 1.0})
+    parameters = Parameters.from_keys(v=8, s=2, L=3, m=3, zipf={1: 1.0})
     ranks = theory.ensemble_complexities(parameters, 2, "cnn")
     assert theory.threshold(parameters, 2, "cnn") == ranks[0]  # f_1 is above a half
 
 
 def test_zipf_rules_spread_the_thresholds_by_rank() -> None:
-    parameters = Parameters.make(v=8, s=2, L=3, m=3, zipf={1: 1.0})
+    parameters = Parameters.from_keys(v=8, s=2, L=3, m=3, zipf={1: 1.0})
     f = parameters.probabilities(1)
     for learner in ("transformer", "cnn"):
         spread = theory.sample_complexities(parameters, 2, learner) * f
@@ -64,7 +64,7 @@ def test_zipf_rules_spread_the_thresholds_by_rank() -> None:
 
 
 def test_vanishing_correlations_have_no_exponent() -> None:
-    full = Parameters.make(v=4, s=2, L=3, m=4)
+    full = Parameters.from_keys(v=4, s=2, L=3, m=4)
     for learner in ("transformer", "cnn"):
         assert np.isnan(theory.asymptotic_exponent(full, learner))
 
@@ -73,23 +73,23 @@ def test_exponents() -> None:
     cnn = theory.asymptotic_exponent(UNIFORM, "cnn")
     assert cnn == pytest.approx(np.log(8 / 3) / np.log(3))
     assert theory.asymptotic_exponent(UNIFORM, "transformer") == pytest.approx(cnn / 2)
-    zipf = Parameters.make(v=8, s=2, L=3, m=3, zipf={1: 3.0})
+    zipf = Parameters.from_keys(v=8, s=2, L=3, m=3, zipf={1: 3.0})
     assert theory.classification_exponent(zipf) == pytest.approx(0.75)
     assert np.isnan(theory.classification_exponent(UNIFORM))
-    uneven = Parameters.make(v=8, s=2, L=2, m={1: 3, 2: 2})
+    uneven = Parameters.from_keys(v=8, s=2, L=2, m={1: 3, 2: 2})
     assert np.isnan(theory.asymptotic_exponent(uneven, "cnn"))
 
 
 def test_classification_thresholds() -> None:
     np.testing.assert_allclose(theory.classification_thresholds(UNIFORM), 8 * 3**4)
-    zipf = Parameters.make(v=8, n=5, s=2, L=3, m=3, zipf={1: 1.0})
+    zipf = Parameters.from_keys(v=8, n=5, s=2, L=3, m=3, zipf={1: 1.0})
     expected = 5 * 9 / zipf.probabilities(1)
     np.testing.assert_allclose(theory.classification_thresholds(zipf), expected)
 
 
 def test_the_constant_of_the_asymptotic_law_is_the_tail_of_the_rules() -> None:
     """With very many rules, the law is the summed probability of the rules not yet learnt."""
-    parameters = Parameters.make(v=100, n=10, s=2, L=2, m={1: 100, 2: 4}, zipf={1: 1.0})
+    parameters = Parameters.from_keys(v=100, n=10, s=2, L=2, m={1: 100, 2: 4}, zipf={1: 1.0})
     thresholds, f = theory.classification_thresholds(parameters), parameters.probabilities(1)
     amplitude = theory.classification_amplitude(parameters, patch_factor=1.0)
     exponent = theory.classification_exponent(parameters)

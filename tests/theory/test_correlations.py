@@ -85,11 +85,11 @@ def test_correlations_within_the_last_patch(name: str) -> None:
 
 
 ENSEMBLES = {
-    "square": Parameters.make(v=16, s=2, L=4, m=4),
-    "few classes": Parameters.make(v=16, n=4, s=2, L=3, m=4),
-    "triples": Parameters.make(v=8, s=3, L=3, m=8),
-    "zipf": Parameters.make(v=16, s=2, L=3, m={1: 16, 2: 4, 3: 4}, zipf={1: 1.0, 2: 0.5}),
-    "large": Parameters.make(v=32, s=2, L=4, m=8),
+    "square": Parameters.from_keys(v=16, s=2, L=4, m=4),
+    "few classes": Parameters.from_keys(v=16, n=4, s=2, L=3, m=4),
+    "triples": Parameters.from_keys(v=8, s=3, L=3, m=8),
+    "zipf": Parameters.from_keys(v=16, s=2, L=3, m={1: 16, 2: 4, 3: 4}, zipf={1: 1.0, 2: 0.5}),
+    "large": Parameters.from_keys(v=32, s=2, L=4, m=8),
 }
 
 
@@ -113,7 +113,7 @@ def test_ensembles_agree_with_many_rule_draws_within_ten_percent(name: str) -> N
 
 
 def test_vanishing_correlations_are_infinite_everywhere() -> None:
-    parameters = Parameters.make(v=4, s=2, L=3, m=4)  # f = 1
+    parameters = Parameters.from_keys(v=4, s=2, L=3, m=4)  # f = 1
     grammar = Grammar.draw(parameters, 0)
     for level in (1, 2, 3):
         for learner in ("cnn", "transformer"):
@@ -125,7 +125,7 @@ def test_vanishing_correlations_are_infinite_everywhere() -> None:
                 assert np.isinf(found).all()
             assert correlations.threshold(grammar, level, learner) == np.inf
             assert complexities.threshold(parameters, level, learner) == np.inf
-    single = Parameters.make(v=4, n=1, s=2, L=2, m=2)  # one class: nothing to correlate with
+    single = Parameters.from_keys(v=4, n=1, s=2, L=2, m=2)  # one class: nothing to correlate with
     assert np.isinf(correlations.label_complexities(Grammar.draw(single, 0))).all()
     assert np.isinf(complexities.ensemble_label_complexities(single)).all()
 

@@ -93,13 +93,13 @@ def test_the_budget_leaves_later_positions_to_sampling(monkeypatch: pytest.Monke
 
 
 def test_vanishing_correlations_leave_the_whole_entropy() -> None:
-    full = Grammar.draw(Parameters.make(v=4, s=2, L=3, m=4), 0)  # f = 1: every tuple is a rule
+    full = Grammar.draw(Parameters.from_keys(v=4, s=2, L=3, m=4), 0)  # f = 1: every tuple is a rule
     values = [estimate.value for estimate in entropies.ngram_entropies(full)]
     np.testing.assert_allclose(values, np.log(4), atol=1e-12)
 
 
 def test_a_large_grammar_is_still_enumerated() -> None:
-    grammar = Grammar.draw(Parameters.make(v=32, s=2, L=4, m=8), 0)
+    grammar = Grammar.draw(Parameters.from_keys(v=32, s=2, L=4, m=8), 0)
     exact = entropies.ngram_entropies(grammar)
     assert {estimate.method for estimate in exact} == {"enumerated"}
     tokens = Stream(grammar, 0, 0, "theory").take(4000)["tokens"]
@@ -147,7 +147,7 @@ def test_errors_by_patches_end_at_chance_and_at_the_bayes_optimal_classifier(
 
 
 def test_many_patches_are_thinned_out_but_for_the_ends() -> None:
-    grammar = Grammar.draw(Parameters.make(v=4, s=2, L=8, m=2), 0)
+    grammar = Grammar.draw(Parameters.from_keys(v=4, s=2, L=8, m=2), 0)
     tokens = Stream(grammar, 0, 0, "theory").take(4)["tokens"]
     numbers = list(entropies.classification_errors_by_patches(grammar, tokens, seed=0))
     assert len(numbers) < 40

@@ -86,9 +86,9 @@ def test_unambiguous_sentences_give_their_derivation_away(name: str) -> None:
 
 
 def test_an_ambiguous_grammar_is_summed_over_derivations() -> None:
-    parameters = Parameters.make(v=2, n=2, s=2, L=1, m=2)
+    parameters = Parameters.from_keys(v=2, n=2, s=2, L=1, m=2)
     rules = np.array([[[0, 0], [0, 1]], [[0, 0], [1, 1]]])  # (0, 0) has two parents
-    grammar = Grammar.of(parameters, (rules,))
+    grammar = Grammar.from_rules(parameters, (rules,))
     posterior = inference.root_posterior(grammar, np.array([[0, 0], [0, 1]]))
     np.testing.assert_allclose(posterior, [[0.5, 0.5], [1.0, 0.0]])
     probability = np.exp(inference.sentence_log_probability(grammar, np.array([[0, 0]])))
@@ -96,7 +96,7 @@ def test_an_ambiguous_grammar_is_summed_over_derivations() -> None:
 
 
 def test_long_sentences_do_not_underflow() -> None:
-    grammar = Grammar.draw(Parameters.make(v=8, s=2, L=9, m=4), 0)
+    grammar = Grammar.draw(Parameters.from_keys(v=8, s=2, L=9, m=4), 0)
     tokens = Stream(grammar, 0, 0, "test").take(3)["tokens"]
     expected = -autoregressive_floor(grammar.parameters) * tokens.shape[1]
     found = inference.sentence_log_probability(grammar, tokens)
@@ -155,8 +155,8 @@ def test_impossible_sentences_are_named() -> None:
 
 
 def test_a_root_of_probability_zero_is_refused() -> None:
-    parameters = Parameters.make(v=2, n=2, s=2, L=1, m=1)
-    grammar = Grammar.of(parameters, (np.array([[[0, 0]], [[1, 1]]]),))
+    parameters = Parameters.from_keys(v=2, n=2, s=2, L=1, m=1)
+    grammar = Grammar.from_rules(parameters, (np.array([[[0, 0]], [[1, 1]]]),))
     certain = Grammar(parameters, grammar.rules, grammar.probabilities, np.array([1.0, 0.0]))
     with pytest.raises(ValueError, match="its root has probability zero"):
         inference.root_posterior(certain, np.array([[1, 1]]))

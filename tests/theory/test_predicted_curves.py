@@ -8,9 +8,9 @@ from rhm_scaling.grammar.sampling import Stream, overlap
 from rhm_scaling.theory import complexities, inference, predicted_curves
 from rhm_scaling.theory import entropies as limits
 
-UNIFORM = Parameters.make(v=8, s=2, L=4, m=3)
+UNIFORM = Parameters.from_keys(v=8, s=2, L=4, m=3)
 FRACTION = 3 / 8
-ZIPF = Parameters.make(v=8, n=4, s=2, L=3, m={1: 6, 2: 2, 3: 3}, zipf={1: 1.0})
+ZIPF = Parameters.from_keys(v=8, n=4, s=2, L=3, m={1: 6, 2: 2, 3: 3}, zipf={1: 1.0})
 
 
 def test_the_envelope_passes_through_its_corners() -> None:

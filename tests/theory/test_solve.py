@@ -55,7 +55,9 @@ def test_last_token(name: str) -> None:
 
 
 def test_classification() -> None:
-    grammar = Grammar.draw(Parameters.make(v=16, n=4, s=2, L=2, m={1: 8, 2: 4}, zipf={1: 1.0}), 0)
+    grammar = Grammar.draw(
+        Parameters.from_keys(v=16, n=4, s=2, L=2, m={1: 8, 2: 4}, zipf={1: 1.0}), 0
+    )
     solution = solve(grammar, "classification")
     curves = {
         name: curve.set_index("train_size")["value"]
@@ -67,7 +69,7 @@ def test_classification() -> None:
     # the law with the grammar's own patch factor meets the staircase in the middle
     middle = inside.index[len(inside) // 2]
     assert curves["asymptotic"][middle] == pytest.approx(inside[middle], rel=0.5)
-    uniform = Grammar.draw(Parameters.make(v=16, n=4, s=2, L=2, m={1: 8, 2: 4}), 0)
+    uniform = Grammar.draw(Parameters.from_keys(v=16, n=4, s=2, L=2, m={1: 8, 2: 4}), 0)
     assert set(solve(uniform, "classification").curves["prediction"]) == {"lookup"}
 
 
@@ -82,6 +84,6 @@ def test_autoregressive() -> None:
 
 
 def test_vanishing_correlations_leave_no_curve() -> None:
-    solution = solve(Grammar.draw(Parameters.make(v=4, s=2, L=3, m=4), 0), "last_token")
+    solution = solve(Grammar.draw(Parameters.from_keys(v=4, s=2, L=3, m=4), 0), "last_token")
     assert np.isinf(values(solution.quantities, quantity="threshold")).all()
     assert solution.curves.empty

@@ -7,7 +7,7 @@ from helpers.grammars import GRAMMARS
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.theory import complexities, correlations, training_sizes
 
-DEEP = Parameters.make(v=8, s=2, L=4, m=2)
+DEEP = Parameters.from_keys(v=8, s=2, L=4, m=2)
 CAPS = {"points_per_octave": 1, "largest": 10**9, "language_fraction": 1.0}
 
 
@@ -35,7 +35,7 @@ def test_points_per_octave_refine_one_lattice() -> None:
     assert set(coarse.sizes[1:-1]) <= set(fine.sizes)  # the ends are rounded outwards
     steps = np.diff(np.log2(fine.sizes[12:]))
     np.testing.assert_allclose(steps, 1 / 3, atol=0.01)
-    other = chosen(Parameters.make(v=8, s=2, L=4, m=3))
+    other = chosen(Parameters.from_keys(v=8, s=2, L=4, m=3))
     assert all(size == 2 ** round(np.log2(size)) for size in (*other.sizes, *coarse.sizes))
 
 
@@ -51,15 +51,15 @@ def test_caps_end_it(cap: str, value: float, largest: int) -> None:
 
 def test_what_cannot_be_spanned_is_said() -> None:
     with pytest.raises(ValueError, match="all correlations vanish"):
-        chosen(Parameters.make(v=4, s=2, L=3, m=4))
+        chosen(Parameters.from_keys(v=4, s=2, L=3, m=4))
     with pytest.raises(ValueError, match=r"first threshold, 16 sentences, lies beyond largest"):
         chosen(DEEP, largest=10)
     with pytest.raises(ValueError, match="lies beyond language_fraction"):
-        chosen(Parameters.make(v=4, s=2, L=2, m=2), "classification", language_fraction=0.25)
+        chosen(Parameters.from_keys(v=4, s=2, L=2, m=2), "classification", language_fraction=0.25)
 
 
 def test_a_huge_language_is_no_cap() -> None:
-    found = chosen(Parameters.make(v=32, s=2, L=9, m=2), "classification")
+    found = chosen(Parameters.from_keys(v=32, s=2, L=9, m=2), "classification")
     assert found.ends == "beyond the last threshold"
 
 

@@ -18,7 +18,6 @@ from conftest import TINY, Project
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.run.machine import Machine
 from rhm_scaling.run.planning import Run
-from rhm_scaling.run.spent import spent
 from rhm_scaling.steps.files import write_rows
 from rhm_scaling.steps.products import train_block
 from rhm_scaling.study.artifacts import Product
@@ -163,15 +162,3 @@ def test_the_long_trainings_come_first(project: Project) -> None:
     # a few may start early, beside the last samplings
     pairs = list(itertools.combinations(seconds, 2))
     assert np.mean([first >= later for first, later in pairs]) > 0.8
-
-
-def test_how_the_time_was_spent(project: Project) -> None:
-    plan = Plan(load_study(project.folder / TINY))
-    table = spent(plan, project.folder, cores=2).set_index("work")
-    assert table.loc["training", "jobs"] == len(plan.products["models"])
-    parts = table.drop("elapsed x cores")
-    assert (parts["core-seconds"] >= 0).all()
-    assert parts["share"].sum() < 1
-    assert table.loc["training", "core-seconds"] > project.table("runs")["seconds"].sum() / 2
-    with pytest.raises(UserError, match="run it first"):
-        spent(plan, project.folder / "none", cores=2)

@@ -10,10 +10,10 @@ from rhm_scaling.theory import complexities
 from rhm_scaling.theory.inference import last_token_posteriors
 from rhm_scaling.training.counting import CountingLearner, backoff, ngram, recovery
 
-UNIFORM = Parameters.make(v=8, s=2, L=3, m=3)
-DEEP = Parameters.make(v=8, s=2, L=4, m=2)
-TERNARY = Parameters.make(v=8, n=6, s=3, L=3, m=4)
-ZIPF = Parameters.make(v=12, n=10, s=2, L=3, m={1: 4, 2: 3, 3: 3}, zipf={1: 1.0})
+UNIFORM = Parameters.from_keys(v=8, s=2, L=3, m=3)
+DEEP = Parameters.from_keys(v=8, s=2, L=4, m=2)
+TERNARY = Parameters.from_keys(v=8, n=6, s=3, L=3, m=4)
+ZIPF = Parameters.from_keys(v=12, n=10, s=2, L=3, m={1: 4, 2: 3, 3: 3}, zipf={1: 1.0})
 
 
 def sentences(parameters: Parameters, size: int, name: str = "train", draw: int = 0) -> np.ndarray:
@@ -81,7 +81,7 @@ def test_labels_give_away_all_levels_at_once(parameters: Parameters) -> None:
 
 
 def test_sharing_recovers_upper_levels_from_fewer_sentences() -> None:
-    parameters = Parameters.make(v=16, s=2, L=3, m=4)
+    parameters = Parameters.from_keys(v=16, s=2, L=3, m=4)
     size = 1.5 * complexities.sample_complexities(parameters, 3, "cnn")[0]
     assert size < complexities.sample_complexities(parameters, 3, "transformer")[0] / 2
     siblings = slice(-2, -1)
@@ -119,7 +119,7 @@ def test_only_the_sentences_matter_not_their_order(task: Task, sharing: bool) ->
     np.testing.assert_array_equal(ours.predict(test), theirs.predict(test))
 
 
-@pytest.mark.parametrize("parameters", [UNIFORM, DEEP, Parameters.make(v=4, s=3, L=2, m=8)])
+@pytest.mark.parametrize("parameters", [UNIFORM, DEEP, Parameters.from_keys(v=4, s=3, L=2, m=8)])
 def test_the_loss_comes_down_to_the_bayes_limit_well_before_an_ngram(
     parameters: Parameters,
 ) -> None:
@@ -145,7 +145,7 @@ def test_labels_are_predicted_from_recovered_symbols() -> None:
 
 
 def test_an_ngram_with_abundant_data_knows_the_exact_posterior() -> None:
-    parameters = Parameters.make(v=4, n=3, s=2, L=2, m={1: 3, 2: 2}, zipf={1: 1.0, 2: 0.5})
+    parameters = Parameters.from_keys(v=4, n=3, s=2, L=2, m={1: 3, 2: 2}, zipf={1: 1.0, 2: 0.5})
     train, test = sentences(parameters, 50_000), sentences(parameters, 500, "test")["tokens"]
     exact = last_token_posteriors(Grammar.draw(parameters, 0), test)[-1]
     found = ngram("last_token", train["tokens"], train["tokens"][:, -1], test, classes=4)
@@ -243,7 +243,7 @@ def test_what_cannot_be_counted_is_refused() -> None:
 @pytest.mark.parametrize("task", ["last_token", "classification"])
 def test_smallest_cases(task: Task) -> None:
     """One level has nothing hidden; one sentence is enough for a prediction."""
-    flat = Parameters.make(v=4, s=2, L=1, m=2)
+    flat = Parameters.from_keys(v=4, s=2, L=1, m=2)
     learner = fitted(task, flat, sentences(flat, 500), sharing=True)
     assert learner.codes(sentences(flat, 3)["tokens"]) == []
     found = fitted(task, UNIFORM, sentences(UNIFORM, 1), True).predict(

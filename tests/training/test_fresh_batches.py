@@ -11,26 +11,28 @@ import torch
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import CHUNK, Stream
 from rhm_scaling.grammar.tasks import TASKS, inputs_and_targets
-from rhm_scaling.training.batches import Epochs, Feed, Fresh, batch_order
+from rhm_scaling.training.batches import Batches, FiniteBatches, OnlineBatches, batch_order
 from rhm_scaling.training.datasets import Examples
 
-PARAMETERS = Parameters.make(v=6, s=2, L=3, m=2)
+PARAMETERS = Parameters.from_keys(v=6, s=2, L=3, m=2)
 STREAMS = [Stream(Grammar.draw(PARAMETERS, rule), rule, 0, "train") for rule in range(2)]
 SOURCE = [0, 1, 0]
 CPU = torch.device("cpu")
 
 
-def fresh(batch_size: int, task: str = "last_token", source: list[int] | None = None) -> Fresh:
-    return Fresh(task, STREAMS, source or SOURCE, batch_size, CPU)
+def fresh(
+    batch_size: int, task: str = "last_token", source: list[int] | None = None
+) -> OnlineBatches:
+    return OnlineBatches(task, STREAMS, source or SOURCE, batch_size, CPU)
 
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("batch_size", [128, 100, CHUNK, CHUNK + 40])
 def test_fresh_batches_are_the_stream_in_order(task: str, batch_size: int) -> None:
     steps = 2 * CHUNK // batch_size + 3  # over the borders of chunks and stretches
-    feed = fresh(batch_size, task)
+    batches = fresh(batch_size, task)
     for step in range(steps):
-        inputs, targets = feed.at(step)
+        inputs, targets = batches.at(step)
         for replica, stream in enumerate(SOURCE):
             here = slice(step * batch_size, (step + 1) * batch_size)
             sentences = STREAMS[stream].take(steps * batch_size)[here]
@@ -41,9 +43,9 @@ def test_fresh_batches_are_the_stream_in_order(task: str, batch_size: int) -> No
 
 def test_the_first_fresh_sentences_are_the_training_set_of_that_size() -> None:
     size = 512
-    known = Examples.make("last_token", [STREAMS[0].take(size)], [0], PARAMETERS.v)
-    feed = fresh(128, source=[0])
-    seen = torch.cat([feed.at(step)[0] for step in range(size // 128)], dim=1)
+    known = Examples.from_sentences("last_token", [STREAMS[0].take(size)], [0], PARAMETERS.v)
+    batches = fresh(128, source=[0])
+    seen = torch.cat([batches.at(step)[0] for step in range(size // 128)], dim=1)
     assert torch.equal(seen, known.inputs)
 
 
@@ -67,21 +69,23 @@ def test_each_chunk_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(self, index)
 
     monkeypatch.setattr(Stream, "chunk", chunk)
-    feed = fresh(100)
+    batches = fresh(100)
     for step in range(3 * (CHUNK // 100)):  # three stretches
-        feed.at(step)
+        batches.at(step)
     assert len(drawn) == len(set(drawn)) == 6
 
 
-def epochs(seeds: list[int]) -> Epochs:
+def epochs(seeds: list[int]) -> FiniteBatches:
     sets = [stream.take(96) for stream in STREAMS]
-    return Epochs(Examples.make("last_token", sets, SOURCE, PARAMETERS.v), seeds, 32)
+    return FiniteBatches(
+        Examples.from_sentences("last_token", sets, SOURCE, PARAMETERS.v), seeds, 32
+    )
 
 
 @pytest.mark.parametrize("make", [lambda: epochs([1, 2, 3]), lambda: fresh(32)])
 def test_dropped_replicas_change_nothing_for_the_others(make) -> None:
-    whole: Feed = make()
-    cut: Feed = make()
+    whole: Batches = make()
+    cut: Batches = make()
     for step in range(200):
         if step == 70:
             cut.keep([1, 2])
@@ -93,16 +97,16 @@ def test_dropped_replicas_change_nothing_for_the_others(make) -> None:
 
 
 def test_replicas_can_be_dropped_before_the_first_batch() -> None:
-    feed = fresh(32)
-    feed.keep([1])
-    assert torch.equal(feed.at(5)[0], fresh(32).at(5)[0][[1]])
+    batches = fresh(32)
+    batches.keep([1])
+    assert torch.equal(batches.at(5)[0], fresh(32).at(5)[0][[1]])
 
 
 def test_every_pass_takes_every_sentence_once_in_another_order() -> None:
-    feed = epochs([1, 2, 3])
+    batches = epochs([1, 2, 3])
     passes = []
     for first in range(0, 9, 3):
-        seen = torch.cat([feed.at(step)[0] for step in range(first, first + 3)], dim=1)
+        seen = torch.cat([batches.at(step)[0] for step in range(first, first + 3)], dim=1)
         passes.append(seen[0])
     rows = [sorted(map(tuple, seen.tolist())) for seen in passes]
     assert rows[0] == rows[1] == rows[2]

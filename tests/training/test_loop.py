@@ -13,7 +13,7 @@ from rhm_scaling.grammar.sampling import Stream
 from rhm_scaling.models import build
 from rhm_scaling.study.architectures import kinds
 from rhm_scaling.theory.inference import exact_predictor
-from rhm_scaling.training.batches import Epochs
+from rhm_scaling.training.batches import FiniteBatches
 from rhm_scaling.training.datasets import Examples, evaluate
 from rhm_scaling.training.loop import Outcome, evaluation_steps, train
 
@@ -68,9 +68,11 @@ def test_a_diverging_replica_is_marked_and_does_not_touch_the_others() -> None:
     network = build("cnn", shape("last_token"), seeds)
     with torch.no_grad():
         network.readout[1] = math.inf
-    feed = Epochs(examples("last_token", [0, 1, 2], "train", 100), seeds, SETTINGS.batch_size)
+    batches = FiniteBatches(
+        examples("last_token", [0, 1, 2], "train", 100), seeds, SETTINGS.batch_size
+    )
     held_out = examples("last_token", [0, 1, 2], "validation", 150)
-    outcome = train(network, feed, held_out, [0.2] * 3, SETTINGS)
+    outcome = train(network, batches, held_out, [0.2] * 3, SETTINGS)
     healthy = run("cnn", "last_token", [0, 1, 2], SETTINGS)
     assert outcome.stop_reason[1] == "diverged"
     assert math.isnan(outcome.validation_loss[1])
@@ -128,7 +130,7 @@ def test_evaluate_measures_the_divergence_from_the_exact_posterior() -> None:
     data = Stream(grammar, 0, 0, "test").take(3000)
     exact = exact_predictor("last_token", grammar, data)
     network = build("cnn", shape("last_token"), [1])
-    test = Examples.make("last_token", [data], [0], PARAMETERS.v, [exact])
+    test = Examples.from_sentences("last_token", [data], [0], PARAMETERS.v, [exact])
     found = evaluate(network, test)
     with torch.no_grad():
         logs = network(test.inputs)[0].double().log_softmax(-1).numpy()

@@ -15,13 +15,13 @@ from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import Stream
 from rhm_scaling.models import build
 from rhm_scaling.models.layers import Shape
-from rhm_scaling.training.batches import Epochs, Feed
+from rhm_scaling.training.batches import Batches, FiniteBatches
 from rhm_scaling.training.datasets import Examples
 from rhm_scaling.training.loop import Outcome, Settings, train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
-PARAMETERS = Parameters.make(v=6, s=2, L=3, m=2)
+PARAMETERS = Parameters.from_keys(v=6, s=2, L=3, m=2)
 SHAPE = Shape(6, 2, 3, 6, "last_token", width=16, depth=2, heads=2)
 SETTINGS = Settings(
     optimizer="sgd", momentum=0.9, warmup_steps=10, batch_size=32, max_steps=256, min_steps=20,
@@ -31,7 +31,7 @@ SETTINGS = Settings(
 
 def examples(replicas: Sequence[int], stream: str, size: int, device: str) -> Examples:
     data = [Stream(Grammar.draw(PARAMETERS, rule), rule, 0, stream).take(size) for rule in replicas]
-    known = Examples.make("last_token", data, range(len(replicas)), PARAMETERS.v)
+    known = Examples.from_sentences("last_token", data, range(len(replicas)), PARAMETERS.v)
     return known.to(torch.device(device))
 
 
@@ -39,9 +39,9 @@ def run(
     kind: str, replicas: Sequence[int], rates: Sequence[float], settings: Settings, device: str
 ) -> Outcome:
     network = build(kind, SHAPE, replicas).to(device)
-    feed = Epochs(examples(replicas, "train", 100, device), replicas, settings.batch_size)
+    batches = FiniteBatches(examples(replicas, "train", 100, device), replicas, settings.batch_size)
     held_out = examples(replicas, "validation", 150, device)
-    return train(network, feed, held_out, rates, settings)
+    return train(network, batches, held_out, rates, settings)
 
 
 def losses(outcome: Outcome, replica: int) -> np.ndarray:
@@ -77,27 +77,27 @@ def test_a_finished_training_leaves_no_recording() -> None:
 
 
 class Watched:
-    """A feed that lets nothing wait for the GPU while some steps are made."""
+    """Batches that let nothing wait for the GPU while some steps are made."""
 
-    def __init__(self, feed: Feed, steps: range) -> None:
-        self.feed, self.steps, self.seen = feed, steps, 0
+    def __init__(self, batches: Batches, steps: range) -> None:
+        self.batches, self.steps, self.seen = batches, steps, 0
 
     def at(self, step: int) -> tuple[Tensor, Tensor]:
-        """As the feed's; here the watch begins and ends."""
+        """As the batches's; here the watch begins and ends."""
         torch.cuda.set_sync_debug_mode("error" if step in self.steps else "default")
         self.seen += step in self.steps
-        return self.feed.at(step)
+        return self.batches.at(step)
 
     def keep(self, replicas: Sequence[int]) -> None:
-        """As the feed's."""
-        self.feed.keep(replicas)
+        """As the batches's."""
+        self.batches.keep(replicas)
 
 
 @pytest.mark.parametrize("kind", ["cnn", "transformer"])
 def test_between_evaluations_nothing_waits_for_the_gpu(kind: str) -> None:
     settings = replace(SETTINGS, min_steps=256, train_loss=0.0, evaluations_per_octave=1)
-    feed = Epochs(examples([0, 1], "train", 2048, "cuda"), [0, 1], settings.batch_size)
-    watched = Watched(feed, range(130, 250))  # 192 begins a new stretch of the order
+    batches = FiniteBatches(examples([0, 1], "train", 2048, "cuda"), [0, 1], settings.batch_size)
+    watched = Watched(batches, range(130, 250))  # 192 begins a new stretch of the order
     network = build(kind, SHAPE, [0, 1]).to("cuda")
     train(network, watched, examples([0, 1], "validation", 150, "cuda"), [0.01] * 2, settings)
     assert watched.seen == 120

@@ -14,7 +14,7 @@ from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.theory.inference import likeliest_symbols
 from rhm_scaling.training.probes import measure, probe, seen
 
-PARAMETERS = Parameters.make(v=6, s=2, L=3, m={1: 3, 2: 2, 3: 4}, zipf={1: 1.0})
+PARAMETERS = Parameters.from_keys(v=6, s=2, L=3, m={1: 3, 2: 2, 3: 4}, zipf={1: 1.0})
 GRAMMAR = Grammar.draw(PARAMETERS, 0)
 
 
@@ -81,7 +81,7 @@ def test_sentences_are_parsed_back(drawn: Derivations) -> None:
 
 
 def test_a_level_without_synonyms_is_left_out() -> None:
-    grammar = Grammar.draw(Parameters.make(v=6, s=2, L=2, m={1: 1, 2: 3}), 0)
+    grammar = Grammar.draw(Parameters.from_keys(v=6, s=2, L=2, m={1: 1, 2: 3}), 0)
     assert Derivations.draw(grammar, 50, source()).exchange(1, source()) is None
 
 

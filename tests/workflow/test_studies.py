@@ -139,7 +139,9 @@ def test_the_catalog_finds_what_it_needs() -> None:
     schema = (ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text(encoding="utf-8")
     assert schema == settings_schema()
     for folder in (ROOT, ROOT / ".test"):
-        Machine.of(yaml.safe_load((folder / "config" / "config.yaml").read_text("utf-8")))
+        Machine.from_settings(
+            yaml.safe_load((folder / "config" / "config.yaml").read_text("utf-8"))
+        )
 
 
 def test_the_catalogs_test_folder_has_a_rule_graph(pair: Project) -> None:

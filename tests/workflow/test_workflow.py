@@ -195,7 +195,7 @@ def test_a_trained_network_can_be_loaded(project: Project) -> None:
             if name.startswith(f"v6-n6-s2-L2-m2/r{row['rule_seed']:03d}-s000-test-")
         )
         data = np.load(project.folder / "results" / "store" / "sentences" / f"{name}.npy")
-        found = evaluate(network, Examples.make("last_token", [data], [0], v=6))
+        found = evaluate(network, Examples.from_sentences("last_token", [data], [0], v=6))
         assert found["loss"][0] == pytest.approx(row["test_loss"], abs=1e-12)
         inputs, _ = inputs_and_targets("last_token", data, v=6)
         assert network(torch.from_numpy(inputs)[None]).shape == (1, len(data), 6)
@@ -274,7 +274,7 @@ experiments:
 
 def own_grammar() -> str:
     """A drawn grammar made a user's own: other probabilities, and a tuple with two parents."""
-    drawn = json.loads(to_json(Grammar.draw(Parameters.make(v=6, s=2, L=3, m=3), 1)))
+    drawn = json.loads(to_json(Grammar.draw(Parameters.from_keys(v=6, s=2, L=3, m=3), 1)))
     rules = drawn["rules"]
     rules["1"][0][0] = rules["1"][1][0]
     return json.dumps({"v": 6, "rules": rules, "probabilities": {"1": [[0.5, 0.3, 0.2]] * 6}})

@@ -15,8 +15,8 @@ from rhm_scaling.study.cost import BlockCost, Rates
 
 from .training import BATCH, PackTraining
 
-_SMALL = Parameters.make(v=8, s=2, L=3, m=2)
-_LARGE = Parameters.make(v=32, s=2, L=4, m=4)
+_SMALL = Parameters.from_keys(v=8, s=2, L=3, m=2)
+_LARGE = Parameters.from_keys(v=32, s=2, L=4, m=4)
 _KINDS = ("cnn", "transformer", "attention")
 # widths of the networks that are timed to learn a machine's rates, and of those predicted from them
 _KNOWN = {"cpu": (16, 64, 128), "cuda": (32, 128, 256)}
@@ -120,7 +120,7 @@ def growth() -> pd.DataFrame:
             operations, seconds = [], []
             for value in values:
                 here = {**_BASE, axis: value}
-                parameters = Parameters.make(v=8, s=2, L=here["L"], m=2)
+                parameters = Parameters.from_keys(v=8, s=2, L=here["L"], m=2)
                 sizes = _sizes(kind, here["width"], here["L"])
                 pack = PackTraining(parameters, kind, sizes, here["replicas"], here["P"])
                 steps = here["P"] // BATCH  # an epoch

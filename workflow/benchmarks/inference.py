@@ -17,8 +17,8 @@ from rhm_scaling.theory.inference import last_token_posteriors, root_posterior, 
 from . import rate
 
 GRAMMARS = {
-    "v=32 m=8 s=2 L=4": Parameters.make(v=32, m=8, s=2, L=4),
-    "the same, Zipf a=1 at every level": Parameters.make(
+    "v=32 m=8 s=2 L=4": Parameters.from_keys(v=32, m=8, s=2, L=4),
+    "the same, Zipf a=1 at every level": Parameters.from_keys(
         v=32, m=8, s=2, L=4, zipf=dict.fromkeys(range(1, 5), 1.0)
     ),
 }

@@ -16,7 +16,7 @@ import pandas as pd
 
 from rhm_scaling.core.fingerprint import PACKAGE
 from rhm_scaling.run.records import write_record
-from rhm_scaling.run.status import Standing
+from rhm_scaling.run.status import Status
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
 
@@ -90,8 +90,8 @@ def _pretend(plan: Plan, project: Path) -> None:
     for known in plan.products.values():
         for product in known.values():
             _record(project, product.specification, [*product.files.values()])
-    for stage in Standing(plan, root=project).stages.values():
-        _record(project, stage.share, stage.files, stage.identity)
+    for stage in Status(plan, root=project).stages.values():
+        _record(project, stage.specification, stage.files, stage.identity)
 
 
 def _record(

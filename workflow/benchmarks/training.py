@@ -19,13 +19,13 @@ from rhm_scaling.grammar.tasks import inputs_and_targets
 from rhm_scaling.models import build
 from rhm_scaling.models.layers import Shape
 from rhm_scaling.study.cost import Work, work
-from rhm_scaling.training.batches import Epochs
+from rhm_scaling.training.batches import FiniteBatches
 from rhm_scaling.training.datasets import Examples
 from rhm_scaling.training.loop import Settings, evaluation_steps, train
 
 from . import rate
 
-GRAMMAR = Parameters.make(v=12, s=2, L=3, m=3)
+GRAMMAR = Parameters.from_keys(v=12, s=2, L=3, m=3)
 BATCH, SIZE, HELD_OUT = 128, 8192, 2048
 _HEADS = {"cnn": 1, "transformer": 8}
 # architecture, width, replicas, steps of the pack; those on a GPU show how its replicas scale
@@ -149,10 +149,10 @@ class PackTraining:
     ) -> None:
         self.kind, self.replicas, self.size, self.device = kind, replicas, size, device
         self.work: Work = work(parameters, "last_token", {"kind": kind, **sizes})
-        self.shape = Shape.of(parameters, "last_token", sizes)
+        self.shape = Shape.from_parameters(parameters, "last_token", sizes)
         grammar = Grammar.draw(parameters, 0)
         self.known, self.held_out = (
-            Examples.make(
+            Examples.from_sentences(
                 "last_token",
                 [Stream(grammar, 0, 0, name).take(count)],
                 [0] * replicas,
@@ -172,7 +172,7 @@ class PackTraining:
         seeds = list(range(self.replicas))
         network = build(self.kind, self.shape, seeds).to(self.device)
         rates = [0.1 if sgd else 1e-3] * self.replicas
-        train(network, Epochs(self.known, seeds, BATCH), self.held_out, rates, settings)
+        train(network, FiniteBatches(self.known, seeds, BATCH), self.held_out, rates, settings)
         evaluated = len(evaluation_steps(settings)) * self.held_out.size
         one = steps * BATCH * self.work.training + evaluated * self.work.forward
         return self.replicas * one

@@ -17,7 +17,7 @@ HEADINGS = {
 }
 
 
-use rule tabulate_theory as draw_theory with:
+use rule gather_runs as draw_theory with:
     input:
         reads(
             "draw_theory",
@@ -35,15 +35,14 @@ use rule tabulate_theory as draw_theory with:
         record="results/{study}/stages/draw_theory.record.json",
     log:
         "results/{study}/logs/draw_theory.log",
-    benchmark:
-        "results/{study}/benchmarks/draw_theory.tsv"
+    priority: FIRST
     params:
         order=order("draw_theory"),
     message:
         "Drawing the theory: {wildcards.study}"
 
 
-use rule tabulate_theory as draw_figures with:
+use rule gather_runs as draw_figures with:
     input:
         reads(
             "draw_figures",
@@ -85,7 +84,6 @@ use rule tabulate_theory as draw_figures with:
         "results/{study}/logs/draw_figures.log",
     benchmark:
         "results/{study}/benchmarks/draw_figures.tsv"
-    priority: 0
     params:
         order=order("draw_figures"),
     message:

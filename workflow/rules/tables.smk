@@ -6,50 +6,41 @@ beside them, a step reads its part of the store. Writes CSV files below ``result
 """
 
 
-rule tabulate_theory:
+rule gather_runs:
     input:
-        reads(
-            "tabulate_theory",
-        ),
+        reads("gather_runs"),
+    output:
+        table("results/{study}/runs.csv"),
+        record="results/{study}/stages/gather_runs.record.json",
+    log:
+        "results/{study}/logs/gather_runs.log",
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        order=order("gather_runs"),
+    message:
+        "Gathering the rows of all replicas: {wildcards.study}"
+    shell:
+        "python -m rhm_scaling stage {params.order:q} --log {log:q}"
+
+
+use rule gather_runs as tabulate_theory with:
+    input:
+        reads("tabulate_theory"),
     output:
         table("results/{study}/theory.csv"),
         "results/{study}/predictions.csv",
         record="results/{study}/stages/tabulate_theory.record.json",
     log:
         "results/{study}/logs/tabulate_theory.log",
-    benchmark:
-        "results/{study}/benchmarks/tabulate_theory.tsv"
     priority: FIRST
-    conda:
-        "../../envs/environment.yaml"
     params:
         order=order("tabulate_theory"),
     message:
         "Tabulating the theory: {wildcards.study}"
-    shell:
-        "python -m rhm_scaling stage {params.order:q} --log {log:q}"
 
 
-use rule tabulate_theory as gather_runs with:
-    input:
-        reads(
-            "gather_runs",
-        ),
-    output:
-        table("results/{study}/runs.csv"),
-        record="results/{study}/stages/gather_runs.record.json",
-    log:
-        "results/{study}/logs/gather_runs.log",
-    benchmark:
-        "results/{study}/benchmarks/gather_runs.tsv"
-    priority: 0
-    params:
-        order=order("gather_runs"),
-    message:
-        "Gathering the rows of all replicas: {wildcards.study}"
-
-
-use rule tabulate_theory as aggregate_curves with:
+use rule gather_runs as aggregate_curves with:
     input:
         reads(
             "aggregate_curves",
@@ -62,16 +53,13 @@ use rule tabulate_theory as aggregate_curves with:
         record="results/{study}/stages/aggregate_curves.record.json",
     log:
         "results/{study}/logs/aggregate_curves.log",
-    benchmark:
-        "results/{study}/benchmarks/aggregate_curves.tsv"
-    priority: 0
     params:
         order=order("aggregate_curves"),
     message:
         "Averaging learning curves: {wildcards.study}"
 
 
-use rule tabulate_theory as fit_curves with:
+use rule gather_runs as fit_curves with:
     input:
         reads(
             "fit_curves",
@@ -86,16 +74,13 @@ use rule tabulate_theory as fit_curves with:
         record="results/{study}/stages/fit_curves.record.json",
     log:
         "results/{study}/logs/fit_curves.log",
-    benchmark:
-        "results/{study}/benchmarks/fit_curves.tsv"
-    priority: 0
     params:
         order=order("fit_curves"),
     message:
         "Fitting exponents: {wildcards.study}"
 
 
-use rule tabulate_theory as find_crossings with:
+use rule gather_runs as find_crossings with:
     input:
         reads(
             "find_crossings",
@@ -109,16 +94,13 @@ use rule tabulate_theory as find_crossings with:
         record="results/{study}/stages/find_crossings.record.json",
     log:
         "results/{study}/logs/find_crossings.log",
-    benchmark:
-        "results/{study}/benchmarks/find_crossings.tsv"
-    priority: 0
     params:
         order=order("find_crossings"),
     message:
         "Finding the sizes at which levels are learnt: {wildcards.study}"
 
 
-use rule tabulate_theory as measure_representations with:
+use rule gather_runs as measure_representations with:
     input:
         reads(
             "measure_representations",
@@ -130,36 +112,34 @@ use rule tabulate_theory as measure_representations with:
         record="results/{study}/stages/measure_representations.record.json",
     log:
         "results/{study}/logs/measure_representations.log",
-    benchmark:
-        "results/{study}/benchmarks/measure_representations.tsv"
-    priority: 0
     params:
         order=order("measure_representations"),
     message:
         "Measuring what hidden layers distinguish: {wildcards.study}"
 
 
-use rule tabulate_theory as foretell_verdict with:
+use rule gather_runs as estimate_power with:
     input:
         reads(
-            "foretell_verdict",
+            "estimate_power",
             "results/{study}/theory.csv",
             "results/{study}/predictions.csv",
         ),
     output:
         table("results/{study}/power.csv"),
-        record="results/{study}/stages/foretell_verdict.record.json",
+        record="results/{study}/stages/estimate_power.record.json",
     log:
-        "results/{study}/logs/foretell_verdict.log",
+        "results/{study}/logs/estimate_power.log",
     benchmark:
-        "results/{study}/benchmarks/foretell_verdict.tsv"
+        "results/{study}/benchmarks/estimate_power.tsv"
+    priority: FIRST
     params:
-        order=order("foretell_verdict"),
+        order=order("estimate_power"),
     message:
         "Finding how likely the study is to decide its claim: {wildcards.study}"
 
 
-use rule tabulate_theory as decide_claim with:
+use rule gather_runs as decide_claim with:
     input:
         reads(
             "decide_claim",
@@ -175,16 +155,13 @@ use rule tabulate_theory as decide_claim with:
         record="results/{study}/stages/decide_claim.record.json",
     log:
         "results/{study}/logs/decide_claim.log",
-    benchmark:
-        "results/{study}/benchmarks/decide_claim.tsv"
-    priority: 0
     params:
         order=order("decide_claim"),
     message:
         "Deciding the claim: {wildcards.study}"
 
 
-use rule tabulate_theory as write_guide with:
+use rule gather_runs as write_guide with:
     input:
         reads(
             "write_guide",
@@ -197,16 +174,13 @@ use rule tabulate_theory as write_guide with:
         record="results/{study}/stages/write_guide.record.json",
     log:
         "results/{study}/logs/write_guide.log",
-    benchmark:
-        "results/{study}/benchmarks/write_guide.tsv"
-    priority: 0
     params:
         order=order("write_guide"),
     message:
         "Writing the study's guide: {wildcards.study}"
 
 
-use rule tabulate_theory as gather_recovery with:
+use rule gather_runs as gather_recovery with:
     input:
         reads(
             "gather_recovery",
@@ -219,16 +193,13 @@ use rule tabulate_theory as gather_recovery with:
         record="results/{study}/stages/gather_recovery.record.json",
     log:
         "results/{study}/logs/gather_recovery.log",
-    benchmark:
-        "results/{study}/benchmarks/gather_recovery.tsv"
-    priority: 0
     params:
         order=order("gather_recovery"),
     message:
         "Gathering what was recovered by counting: {wildcards.study}"
 
 
-use rule tabulate_theory as compare_rates with:
+use rule gather_runs as compare_rates with:
     input:
         reads(
             "compare_rates",
@@ -242,16 +213,13 @@ use rule tabulate_theory as compare_rates with:
         record="results/{study}/stages/compare_rates.record.json",
     log:
         "results/{study}/logs/compare_rates.log",
-    benchmark:
-        "results/{study}/benchmarks/compare_rates.tsv"
-    priority: 0
     params:
         order=order("compare_rates"),
     message:
         "Comparing learning rates: {wildcards.study}"
 
 
-use rule tabulate_theory as compare_sizes with:
+use rule gather_runs as compare_sizes with:
     input:
         reads(
             "compare_sizes",
@@ -268,9 +236,6 @@ use rule tabulate_theory as compare_sizes with:
         record="results/{study}/stages/compare_sizes.record.json",
     log:
         "results/{study}/logs/compare_sizes.log",
-    benchmark:
-        "results/{study}/benchmarks/compare_sizes.tsv"
-    priority: 0
     params:
         order=order("compare_sizes"),
     message:

@@ -35,7 +35,7 @@ class Known:
         self._thresholds: dict[Learner | None, dict[int, Array]] = {}
 
     @classmethod
-    def of(cls, theory: pd.DataFrame, key: Mapping[str, Any]) -> Known:
+    def from_theory(cls, theory: pd.DataFrame, key: Mapping[str, Any]) -> Known:
         """What theory says of a curve's grammar and task."""
         mine = (theory["grammar"] == key["grammar"]) & (theory["task"] == key["task"])
         return cls(pd.DataFrame(theory[mine]))

@@ -203,7 +203,7 @@ def of_study(
             curve["learner"],
             Parameters.from_specification(stage["grammars"][curve["grammar"]]),
             rows_of(runs, curve),
-            Known.of(theory, curve),
+            Known.from_theory(theory, curve),
             curve["test_size"],
             pd.DataFrame() if layers is None else rows_of(layers, curve),
         )

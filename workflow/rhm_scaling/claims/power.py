@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .measured import Evidence
 from .names import ClaimName
 from .registry import decided, expectations
-from .simulated import obeying
+from .simulated import simulate
 from .verdicts import AGREES, DISAGREES, VERDICTS, Weight, together
 
 Array = NDArray[np.float64]
@@ -75,7 +75,7 @@ def power(
     rows, wholes = [], []
     for assumed in ("claim", "rival"):
         for study in range(studies):
-            curves = obeying(name, assumed == "claim", design, scatter, network)
+            curves = simulate(name, assumed == "claim", design, scatter, network)
             for of_what, finding in zip(names, decided(name, curves, known)):
                 half = (finding.high - finding.low) / 2
                 rows.append((of_what, assumed, study, half, finding.verdict))

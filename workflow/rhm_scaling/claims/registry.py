@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .levels import B1, B2, B3, B4, B5
 from .measured import Curves, Evidence, common_draws, of_kinds
 from .names import CLAIM_TASKS, ClaimName
-from .simulated import obeying
+from .simulated import simulate
 from .verdicts import Criterion, Expectation, Finding, decide, expectation
 from .zipf import A1, A2, A3, A4
 
@@ -38,7 +38,7 @@ def expectations(name: ClaimName, curves: Curves) -> dict[Criterion, Expectation
     Of the curves' runs only seeds and sizes matter.
     """
     mine = of_claim(name, curves)
-    holding, rival = obeying(name, True, mine), obeying(name, False, mine)
+    holding, rival = simulate(name, True, mine), simulate(name, False, mine)
     return {c: expectation(c, holding, rival, _draws(c, holding)) for c in CLAIMS[name].criteria}
 
 

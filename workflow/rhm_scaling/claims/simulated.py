@@ -131,7 +131,7 @@ ASSUMED: dict[ClaimName, tuple[SimulatedCurve, SimulatedCurve]] = {
 """What curves look like if a claim holds, and if its rival does."""
 
 
-def obeying(
+def simulate(
     name: ClaimName,
     holds: bool,
     curves: Iterable[Evidence],

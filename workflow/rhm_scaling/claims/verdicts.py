@@ -97,19 +97,19 @@ class Finding:
 
 
 def expectation(
-    criterion: Criterion, obeying: Any, rival: Any, draws: Sequence[int]
+    criterion: Criterion, holding: Any, rival: Any, draws: Sequence[int]
 ) -> Expectation:
     """The region of a criterion.
 
     Parameters
     ----------
-    obeying, rival
+    holding, rival
         Curves without noise that obey the claim, and its rival. Where they give no estimate, the
         asymptotic values stand alone.
     draws
         Rule draws.
     """
-    at_sizes = criterion.estimator(obeying, draws)
+    at_sizes = criterion.estimator(holding, draws)
     against = criterion.estimator(rival, draws)
     against = against if np.isfinite(against) else criterion.rival
     if criterion.region is not None:

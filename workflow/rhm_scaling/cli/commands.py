@@ -24,16 +24,6 @@ def _print_table(table: Any, **how: Any) -> None:
         print(table.to_string(index=False, **how))
 
 
-def spent(arguments: Namespace) -> None:
-    """Print how the time of a study's run was spent, from its records."""
-    from ..run.spent import spent
-    from ..study.plan import Plan
-    from ..study.reading import load_study
-
-    table = spent(Plan(load_study(arguments.study)), Path(), arguments.cores)
-    _print_table(table, float_format="{:.2f}".format)
-
-
 def show(arguments: Namespace) -> None:
     """Print the tables of exponents of a finished study."""
     import pandas as pd
@@ -96,15 +86,15 @@ def claims(arguments: Namespace) -> None:
 
 def plan(arguments: Namespace) -> None:
     """Print what a run of a study would do and why, what it would take, and what it took."""
+    from ..run.dry_run import lines
     from ..run.machine import Machine
-    from ..run.outlook import lines
-    from ..run.status import Standing
+    from ..run.status import Status
     from ..study.cost import Rates
     from ..study.plan import Plan
     from ..study.reading import load_study
 
-    standing = Standing(Plan(load_study(arguments.study)), Machine.read(Path()).spared)
-    for line in lines(standing, Rates.read(Path("results", "machine.json")), arguments.cores):
+    status = Status(Plan(load_study(arguments.study)), Machine.read(Path()).spared)
+    for line in lines(status, Rates.read(Path("results", "machine.json")), arguments.cores):
         print(line)
 
 
@@ -114,7 +104,7 @@ def status(arguments: Namespace) -> None:
     from ..run.machine import Machine
     from ..run.progress import Progress
     from ..run.slurm import queued
-    from ..run.status import Standing
+    from ..run.status import Status
     from ..study.cost import Rates
     from ..study.plan import Plan
     from ..study.reading import load_study
@@ -129,14 +119,14 @@ def status(arguments: Namespace) -> None:
         print(f"{said}; only what runs here is shown", file=sys.stderr)
     began = running_since()
     # asked last, so that nothing is taken for unfinished whose job has ended meanwhile
-    progress = Progress(Standing(plan, machine.spared), jobs, began, rates)
+    progress = Progress(Status(plan, machine.spared), jobs, began, rates)
     print("\n".join(progress.lines(arguments.cores)))
 
 
 def verify(arguments: Namespace) -> None:
     """Compare every file below results/ with its recorded checksum; name those that differ."""
     from ..run.clean import damaged, made, records, remove
-    from ..run.outlook import other_versions
+    from ..run.dry_run import other_versions
 
     found, versions = list(damaged(Path())), list(other_versions(made(Path())))
     for record, file, problem in found:

@@ -56,7 +56,7 @@ def _same_code(planned: str, *roots: str) -> None:
 
 
 def _make(arguments: argparse.Namespace) -> None:
-    """Make one heavy product from its specification."""
+    """Make one product from its specification."""
     from ..run.records import check, record_path, write_record
     from ..study.artifacts import STEPS, STORE
 
@@ -122,37 +122,37 @@ def _torch(device: str, threads: int, log: Callable[[str], None]) -> str:
 def _stage(arguments: argparse.Namespace) -> None:
     """Make the tables or figures of one stage of a study."""
     from ..run.records import check, record_path, write_record
-    from ..study.tables import share_identity
+    from ..study.tables import table_identity
 
     log = _logger(arguments.log)
     log("started")
     end_with_the_run()
     file: Path = arguments.order
     order = json.loads(file.read_text(encoding="utf-8"))
-    share, record = order["share"], Path(order["record"])
+    specification, record = order["specification"], Path(order["record"])
     name, _, planned = file.stem.rpartition("-")
-    if share_identity(share) != planned:
+    if table_identity(specification) != planned:
         raise UserError(f"{file}: is not what was planned; start the run again")
-    _same_code(share["code"], f"steps.tables.{name}:make")
-    for path in share["reads"]["store"]:
+    _same_code(specification["code"], f"steps.tables.{name}:make")
+    for path in specification["reads"]["store"]:
         check(record_path(Path(path)), Path(path))
     folder = record.parents[1]
-    for earlier in share["reads"]["stages"]:
+    for earlier in specification["reads"]["stages"]:
         check(folder / "stages" / f"{earlier}.record.json")
     make = importlib.import_module(f"..steps.tables.{name}", __package__).make
     start = time.perf_counter()
-    make(share, folder, Path())
+    make(specification, folder, Path())
     spent = time.perf_counter() - start
     log(f"made in {spent:.2f} core-seconds")
     files = [Path(path) for path in order["outputs"]]
     made = {"core_seconds": round(spent, 2), "threads": 1}
-    write_record(record, share, files, made, share_identity(share))
+    write_record(record, specification, files, made, table_identity(specification))
     for path in [*files, record]:
         remove_leftovers(path)
     for other in file.parent.glob(f"{name}-{'?' * len(planned)}.json"):
         if other != file:  # of an earlier plan
             other.unlink(missing_ok=True)
-    _tell(f"{share['study']}/{name}", spent)
+    _tell(f"{specification['study']}/{name}", spent)
 
 
 def _tell(what: str, seconds: float, how: str = "made") -> None:
@@ -164,13 +164,10 @@ def _tell(what: str, seconds: float, how: str = "made") -> None:
 def _batch(arguments: argparse.Namespace) -> None:
     """Make the products of a batch, one after another, and leave a receipt."""
     from ..run.batches import Batch
-    from ..run.slurm import given
     from ..run.status import RESULTS
 
     log = _logger(arguments.log)
     log("started")
-    if allocation := given():
-        log(allocation)
     end_with_the_run()
     batch = Batch.read(arguments.receipt.with_suffix(".json"))
     failed: list[str] = []
@@ -209,7 +206,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rhm_scaling", description=__doc__)
     known = parser.add_subparsers(required=True)
 
-    make = known.add_parser("make", help=_make.__doc__)
+    def command(run: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
+        added = known.add_parser(run.__name__.lstrip("_"), help=run.__doc__)
+        added.set_defaults(run=run)
+        return added
+
+    make, stage, batch = map(command, (_make, _stage, _batch))
     make.add_argument("specification", help="JSON, as recorded beside the product")
     make.add_argument("--inputs", nargs="*", default=[], metavar="ROLE=PATH")
     make.add_argument("--outputs", nargs="+", required=True, metavar="ROLE=PATH")
@@ -218,73 +220,31 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--pack", type=int, help="replicas trained side by side")
     make.add_argument("--checkpoint-seconds", type=float, default=60, help="between checkpoints")
     make.add_argument("--scratch", default="", help="folder on this node's disk, for checkpoints")
-    make.set_defaults(run=_make)
-
-    stage = known.add_parser("stage", help=_stage.__doc__)
     stage.add_argument("order", type=Path, help="results/<study>/stages/<step>-<identity>.json")
-    stage.set_defaults(run=_stage)
-
-    batch = known.add_parser("batch", help=_batch.__doc__)
     batch.add_argument("receipt", type=Path, help="results/batches/<rule>-<batch>.done, at the end")
-    batch.set_defaults(run=_batch)
+    for job in (make, stage, batch):
+        job.add_argument("--log", type=Path, help="file to which plain lines are appended")
 
-    show = known.add_parser("show", help=commands.show.__doc__)
-    show.add_argument("study", type=Path, help="the study's YAML file")
-    show.set_defaults(run=commands.show)
-
-    name = known.add_parser("name", help=commands.name.__doc__)
-    name.add_argument("study", type=Path, help="the study's YAML file")
-    name.set_defaults(run=commands.name)
-
-    claims = known.add_parser("claims", help=commands.claims.__doc__)
-    claims.add_argument("study", type=Path, nargs="+", help="studies' YAML files, at one scale")
-    claims.add_argument("--page", type=Path, help="results/claims/<scale>.html")
-    claims.set_defaults(run=commands.claims)
-
-    spent = known.add_parser("spent", help=commands.spent.__doc__)
-    spent.add_argument("study", type=Path, help="the study's YAML file")
-    spent.add_argument("--cores", type=int, default=commands.CORES, help="of the run")
-    spent.set_defaults(run=commands.spent)
-
-    plan = known.add_parser("plan", help=commands.plan.__doc__)
-    plan.add_argument("study", type=Path, help="the study's YAML file")
-    plan.add_argument("--cores", type=int, default=commands.CORES, help="of this machine")
-    plan.set_defaults(run=commands.plan)
-
-    status = known.add_parser("status", help=commands.status.__doc__)
-    status.add_argument("study", type=Path, help="the study's YAML file")
-    status.add_argument("--cores", type=int, default=commands.CORES, help="of this machine")
-    status.set_defaults(run=commands.status)
-
-    verify = known.add_parser("verify", help=commands.verify.__doc__)
-    verify.add_argument("--remove", action="store_true", help="what is damaged")
-    verify.set_defaults(run=commands.verify)
-
-    clean = known.add_parser("clean", help=commands.clean.__doc__)
-    clean.add_argument("--remove", action="store_true", help="what is listed")
-    clean.set_defaults(run=commands.clean)
-
-    docs = known.add_parser("docs", help=commands.docs.__doc__)
-    docs.set_defaults(run=commands.docs)
-
-    archive = known.add_parser("archive", help=commands.archive.__doc__)
-    archive.add_argument("study", type=Path, help="the study's YAML file")
+    plan, status, archive = map(command, (commands.plan, commands.status, commands.archive))
+    for study in (plan, status, archive, command(commands.name), command(commands.show)):
+        study.add_argument("study", type=Path, help="the study's YAML file")
+    for asked in (plan, status):
+        asked.add_argument("--cores", type=int, default=commands.CORES, help="of this machine")
     archive.add_argument("--datasets", action="store_true", help="with the sentences")
     archive.add_argument("--output", type=Path, help="results/<study>/<study>.crate.zip")
-    archive.set_defaults(run=commands.archive)
+    for looks_after in (command(commands.verify), command(commands.clean)):
+        looks_after.add_argument("--remove", action="store_true", help="what is listed")
 
-    reproduce = known.add_parser("reproduce", help=commands.reproduce.__doc__)
+    claims = command(commands.claims)
+    claims.add_argument("study", type=Path, nargs="+", help="studies' YAML files, at one scale")
+    claims.add_argument("--page", type=Path, help="results/claims/<scale>.html")
+    reproduce = command(commands.reproduce)
     reproduce.add_argument("archive", type=Path)
     reproduce.add_argument("--folder", type=Path, help="reproduced/<study>; must be new or empty")
     reproduce.add_argument("--force", action="store_true", help="make all of it again")
-    reproduce.set_defaults(run=commands.reproduce)
-
-    compare = known.add_parser("compare", help=commands.compare.__doc__)
+    compare = command(commands.compare)
     compare.add_argument("folders", type=Path, nargs=2, help="results/<study> of two runs")
-    compare.set_defaults(run=commands.compare)
-
-    for job in (make, stage, batch):
-        job.add_argument("--log", type=Path, help="file to which plain lines are appended")
+    command(commands.docs)
     return parser
 
 

@@ -47,7 +47,7 @@ class Parameters:
     file: str | None = None
 
     @classmethod
-    def make(
+    def from_keys(
         cls,
         *,
         v: int,
@@ -185,7 +185,7 @@ class Grammar:
     root: NDArray[np.float64]
 
     @classmethod
-    def of(cls, parameters: Parameters, rules: tuple[NDArray[np.int64], ...]) -> Grammar:
+    def from_rules(cls, parameters: Parameters, rules: tuple[NDArray[np.int64], ...]) -> Grammar:
         """The grammar with these rules, and the probabilities that `parameters` give them."""
         probabilities = tuple(
             np.tile(parameters.probabilities(level), (len(table), 1))
@@ -208,7 +208,7 @@ class Grammar:
             symbols = parameters.symbols(level)
             tuples = _distinct_tuples(generator, v, s, symbols * m)
             rules.append(tuples.reshape(symbols, m, s))
-        return cls.of(parameters, tuple(rules))
+        return cls.from_rules(parameters, tuple(rules))
 
     def rules_of(self, level: int) -> NDArray[np.int64]:
         """Tuples of `level`, shape ``(symbols, m_l, s)``."""

@@ -50,7 +50,9 @@ class Shape:
     base_width: int | None = None
 
     @classmethod
-    def of(cls, parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Shape:
+    def from_parameters(
+        cls, parameters: Parameters, task: Task, architecture: Mapping[str, Any]
+    ) -> Shape:
         """The shape for a grammar and task; `architecture` holds what decides the network's."""
         return cls(
             v=parameters.v,

@@ -33,7 +33,7 @@ class Tables:
     invariance: pd.DataFrame
     grammars: Mapping[str, Parameters]
 
-    def of(self, task: Task) -> Tables:
+    def for_task(self, task: Task) -> Tables:
         """Their rows on one task; a study may have others beside."""
         names = ("curves", "fits", "crossings", "thresholds", "theory", "invariance")
         tables = {name: getattr(self, name) for name in names}

@@ -33,7 +33,7 @@ def claim(name: ClaimName, decided: pd.DataFrame, tables: Tables) -> Figure:
     tables
         What was measured.
     """
-    panels, tables = PANELS[name], tables.of(CLAIM_TASKS[name])
+    panels, tables = PANELS[name], tables.for_task(CLAIM_TASKS[name])
     widths = [*(1.0 for _ in panels), 1.35]
     figure, axes = plt.subplots(
         1,

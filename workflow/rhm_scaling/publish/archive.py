@@ -26,8 +26,7 @@ from ..core.files import write_aside
 from ..core.fingerprint import PACKAGE
 from ..run.machine import Machine
 from ..run.records import check, digest, read_record
-from ..run.spent import spent
-from ..run.status import Standing
+from ..run.status import Status
 from ..study.plan import Plan
 from ..study.reading import load_study, split_scale
 from ..study.schema import FileGrammarConfig
@@ -54,13 +53,13 @@ class Finished:
         Of its YAML file.
     plan
         Its products.
-    standing
+    status
         What of them is made: all that the study is about.
     """
 
     path: Path
     plan: Plan
-    standing: Standing
+    status: Status
 
     @classmethod
     def read(cls, path: Path) -> Finished:
@@ -76,10 +75,10 @@ class Finished:
             plan = Plan(study)
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
-        standing = Standing(plan, Machine.read(PACKAGE.parents[1]).spared)
-        if not standing.complete:
+        status = Status(plan, Machine.read(PACKAGE.parents[1]).spared)
+        if not status.complete:
             raise UserError(f"{path}: is not complete; first run `make run STUDY={path}`")
-        return cls(path, plan, standing)
+        return cls(path, plan, status)
 
     @property
     def name(self) -> str:
@@ -132,8 +131,6 @@ def write_archive(study: Path, output: Path | None = None, datasets: bool = Fals
     contents[FACTS] = (json.dumps(facts, indent=1) + "\n").encode()
     if version.patch:
         contents["uncommitted.patch"] = version.patch
-    if (summary := _spent(finished, made)) is not None:
-        contents["spent.csv"] = summary
     sums = {name: _sum(content) for name, content in contents.items()}
     description = crate.describe(facts, dict(sorted(sums.items())))
     contents[crate.METADATA] = description
@@ -144,9 +141,9 @@ def write_archive(study: Path, output: Path | None = None, datasets: bool = Fals
 
 
 def _recorded(finished: Finished, datasets: bool) -> Iterator[Path]:
-    """Tables, figures, heavy products and their records, each checked against its record."""
-    standing = finished.standing
-    for stage in standing.stages.values():
+    """Tables, figures, products and their records, each checked against its record."""
+    status = finished.status
+    for stage in status.stages.values():
         if stage.outputs:
             check(Path(stage.record))
             yield from map(Path, stage.files)
@@ -154,7 +151,7 @@ def _recorded(finished: Finished, datasets: bool) -> Iterator[Path]:
         for name, product in known.items():
             files = {role: Path(path) for role, path in product.files.items()}
             record = files.pop("record")
-            kept = [path for path in files.values() if path.name not in standing.spared]
+            kept = [path for path in files.values() if path.name not in status.spared]
             if kind == "sentences":
                 for path in kept if datasets else []:
                     if not path.is_file():
@@ -165,7 +162,7 @@ def _recorded(finished: Finished, datasets: bool) -> Iterator[Path]:
                 kept = kept if datasets else []
                 if not record.is_file():
                     continue
-            elif (kind, name) not in standing.made:
+            elif (kind, name) not in status.made:
                 continue  # deleted, and needed for nothing that is left to do
             if kept:
                 check(record, *kept)
@@ -196,10 +193,10 @@ def _named(finished: Finished, root: Path) -> dict[str, Path]:
 
 def _resolved(finished: Finished, where: str) -> Contents:
     """What a run writes when it starts: the resolved study, and what it orders of its stages."""
-    standing = finished.standing
-    files = {stage.file: stage.order for stage in standing.stages.values() if stage.outputs}
+    status = finished.status
+    files = {stage.file: stage.order for stage in status.stages.values() if stage.outputs}
     scale = split_scale(finished.path)[1]
-    content = {"file": f"{where}:{scale}" if scale else where, **standing.resolved()}
+    content = {"file": f"{where}:{scale}" if scale else where, **status.resolved()}
     files[f"results/{finished.name}/study.json"] = content
     return {path: (json.dumps(what, indent=1) + "\n").encode() for path, what in files.items()}
 
@@ -222,6 +219,7 @@ def _facts(
         "title": finished.plan.study.title or finished.name,
         "first_made": moments[0],
         "last_made": moments[-1],
+        "core_seconds": round(sum(one["core_seconds"] for one in made), 2),
         "code": version.summary(),
         "machines": _distinct([one["machine"] for one in made]),
         "versions": _distinct([one["versions"] for one in made]),
@@ -239,13 +237,13 @@ def _distinct(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _logs(finished: Finished) -> list[Path]:
-    heavy = [
+    products = [
         Path("results", "logs", kind, f"{name}.log")
         for kind, known in finished.plan.products.items()
         for name in known
     ]
-    light = Path("results", finished.name, "logs").glob("*.log")
-    return sorted(path for path in [*heavy, *light] if path.is_file())
+    tables = Path("results", finished.name, "logs").glob("*.log")
+    return sorted(path for path in [*products, *tables] if path.is_file())
 
 
 def _warnings(finished: Finished) -> list[str]:
@@ -256,14 +254,6 @@ def _warnings(finished: Finished) -> list[str]:
             if "warning" in line.lower():
                 found.append(f"{path.as_posix()}: {re.sub(r'^[-0-9]+ [:0-9]+ ', '', line)}")
     return found
-
-
-def _spent(finished: Finished, made: list[dict[str, Any]]) -> bytes | None:
-    """How the time of the run was spent, as CSV; none without logs."""
-    if not _logs(finished):
-        return None
-    cores = max(one["machine"]["cores"] for one in made)
-    return spent(finished.plan, Path(), cores).to_csv(index=False).encode()
 
 
 def _sum(content: Path | bytes) -> tuple[int, str]:

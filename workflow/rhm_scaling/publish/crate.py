@@ -28,7 +28,7 @@ _FOLDERS = {
     "config": "Settings and studies",
     "envs": "Pinned environment",
     "tests": "Tests",
-    "results/store": "Heavy products, addressed by what made them, with their records",
+    "results/store": "Products, addressed by what made them, with their records",
 }
 _FILES = {
     "README.md": "What the project is and how to use it",
@@ -37,7 +37,6 @@ _FILES = {
     "config/config.yaml": "Settings of the machine",
     "envs/requirements.txt": "Pinned versions of all packages",
     "archive.json": "Study, code version, software and machines of this archive",
-    "spent.csv": "Core-seconds of each kind of work",
     "uncommitted.patch": "What the code differs by from its commit",
 }
 

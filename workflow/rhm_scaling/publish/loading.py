@@ -124,7 +124,7 @@ def load_network(study: str, root: Path = Path(), **cell: Any) -> Pack:
         weights = {name: file.get_slice(name)[index : index + 1] for name in names}
     architecture = specification["architecture"]
     parameters = Parameters.from_specification(specification["grammar"])
-    shape = Shape.of(parameters, specification["task"], architecture)
+    shape = Shape.from_parameters(parameters, specification["task"], architecture)
     network = build(architecture["kind"], shape, [0])
     network.load_state_dict(weights)
     return network.eval()

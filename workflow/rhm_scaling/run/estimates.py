@@ -14,7 +14,7 @@ _JOB = {
 }
 _IMPORTS = {"coordinates": 2.5}  # of these, starting Python and importing packages
 _USUAL_IMPORTS = 0.35
-STAGE = 4.0  # core-seconds of a light stage
+STAGE = 4.0  # core-seconds of tables or figures
 _TOKENS = 2e8  # drawn a second
 MEMORY = 250.0  # MiB of a job that trains nothing
 _MIB = 2**20
@@ -22,7 +22,7 @@ _MIB = 2**20
 
 def cost_of(block: Product) -> BlockCost:
     """The cost of a block of networks."""
-    return BlockCost.of(block.specification, *block.held_out)
+    return BlockCost.from_specification(block.specification, *block.held_out)
 
 
 def core_seconds(product: Product, rates: Rates) -> float:

@@ -97,10 +97,10 @@ class Machine(BaseModel):
         settings = read_settings(base)
         for name in more:
             settings |= read_settings(base, name)
-        return cls.of(settings)
+        return cls.from_settings(settings)
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Machine:
+    def from_settings(cls, settings: Mapping[str, Any]) -> Machine:
         """Validated settings.
 
         Raises

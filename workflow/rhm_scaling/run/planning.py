@@ -25,12 +25,12 @@ from ..study.reading import load_study, split_scale
 from ..study.tables import Stage
 from .batches import Batch, Key, alive, batches
 from .estimates import disk
-from .failures import failures, note_stops
 from .machine import Machine
+from .progress import Progress
 from .resources import Job, check_memory, here
-from .setup import one_line
-from .slurm import lost
-from .status import Standing
+from .setup import note_stops, one_line
+from .slurm import QueuedJob, queued
+from .status import Status
 
 
 class Run:
@@ -66,7 +66,7 @@ class Run:
         self.machine, self.base, self.cores = machine, base, cores
         self.slots = slots if machine.cluster else cores
         self.rates = Rates.read(Path("results", "machine.json"))
-        self.studies: dict[str, Standing] = {}
+        self.studies: dict[str, Status] = {}
         self.paths: dict[str, Path] = {}
         self.products: dict[str, dict[str, Product]] = {kind: {} for kind in KINDS}
         self.made: set[Key] = set()
@@ -80,7 +80,7 @@ class Run:
         for name in machine.study:
             self.add(name)
 
-    def add(self, file: str) -> Standing:
+    def add(self, file: str) -> Status:
         """Take up a study, and put what it needs into batches.
 
         Raises
@@ -99,8 +99,8 @@ class Run:
                 first = texts.line(str(self.paths[study.name]))
                 raise UserError(f"name: {study.name!r} is also the name of {first}; change one")
             plan = Plan(study)
-            standing = Standing(plan, self.machine.spared)
-            needed = standing.needed()
+            status = Status(plan, self.machine.spared)
+            needed = status.needed()
             if not self.machine.cluster:
                 blocks = plan.products["models"]
                 self.jobs = here(blocks, self.machine, self.cores, self.rates) | self.jobs
@@ -109,11 +109,11 @@ class Run:
             else:
                 networks = (product for product in needed if product.kind == "models")
                 check_memory((block, self.jobs[block.name]) for block in networks)
-        self.studies[study.name], self.paths[study.name] = standing, path
+        self.studies[study.name], self.paths[study.name] = status, path
         for kind, known in plan.products.items():
             self.products[kind] |= known
-        self.made |= standing.made
-        return standing
+        self.made |= status.made
+        return status
 
     def _compose(self, needed: Sequence[Product]) -> None:
         """Put products into batches that no batch makes yet."""
@@ -138,13 +138,13 @@ class Run:
         now; likewise products whose files were changed by hand.
         """
         for name in names:
-            standing = self.studies[name]
-            standing.correct_clocks()
+            status = self.studies[name]
+            status.correct_clocks()
             planned = {"planned": time.time_ns()}  # never the same content
-            for stage in standing.stale():
+            for stage in status.stale():
                 write_text(Path(stage.file), json.dumps({**stage.order, **planned}) + "\n")
                 self.orders.add(stage.file)
-            if damaged := standing.damaged():
+            if damaged := status.damaged():
                 mark = f"results/{name}/stages/damaged.json"
                 named = {"damaged": [product.name for product in damaged], **planned}
                 write_text(Path(mark), json.dumps(named) + "\n")
@@ -195,7 +195,7 @@ class Run:
     @property
     def complete(self) -> bool:
         """Whether nothing is left to do."""
-        return all(standing.complete for standing in self.studies.values())
+        return all(status.complete for status in self.studies.values())
 
     def sources(self, kind: str, name: str) -> list[str]:
         """Files that a product's job reads; none for a product that is made.
@@ -225,9 +225,9 @@ class Run:
         ValueError
             If the rule does not show a table that the step reads.
         """
-        standing = self.study(study)
-        stage = standing.stages[step]
-        if step in standing.current and not standing.complete and not self.whole:
+        status = self.study(study)
+        stage = status.stages[step]
+        if step in status.current and not status.complete and not self.whole:
             return []
         if hidden := set(stage.tables) - set(shown):
             raise ValueError(f"the rule {step} does not show its input {min(hidden)}")
@@ -236,10 +236,10 @@ class Run:
         if self.machine.batched:  # finished products would only make the graph large
             made_by = {(p.kind, p.name) for p in stage.products} & self._makers.keys()
             store = sorted({self._makers[key].receipt for key in made_by})
-        order = [] if step in standing.current else [stage.file]
+        order = [] if step in status.current else [stage.file]
         return [*store, *tables, *order]
 
-    def study(self, name: str) -> Standing:
+    def study(self, name: str) -> Status:
         """A study of this run.
 
         Raises
@@ -256,9 +256,9 @@ class Run:
         """Tables, figures and records of those steps that a study asks for."""
         return [
             path
-            for standing in self.studies.values()
-            for step in steps or standing.stages
-            for path in targets(standing.stages[step])
+            for status in self.studies.values()
+            for step in steps or status.stages
+            for path in targets(status.stages[step])
         ]
 
     def paths_of(self, kind: str) -> list[str]:
@@ -283,10 +283,10 @@ class Run:
         """
         self.started, self.stops = time.time(), note_stops()
         with one_line():
-            for name, standing in self.studies.items():
+            for name, status in self.studies.items():
                 path = Path("results", name, "study.json")
                 self._own(path, name)
-                content = {"file": str(self.paths[name]), **standing.resolved()}
+                content = {"file": str(self.paths[name]), **status.resolved()}
                 write_if_changed(path, json.dumps(content, indent=1) + "\n")
             for batch in self.batches.values():
                 write_text(Path(batch.file), batch.json())
@@ -315,7 +315,7 @@ class Run:
             )
 
     def _needed(self) -> list[Product]:
-        products = (p for standing in self.studies.values() for p in standing.needed())
+        products = (p for status in self.studies.values() for p in status.needed())
         return [*{(product.kind, product.name): product for product in products}.values()]
 
     def succeeded(self) -> None:
@@ -326,17 +326,19 @@ class Run:
 
     def failed(self) -> None:
         """Print a line for each job of this run that has failed."""
+        jobs: list[QueuedJob] = []
+        if self.machine.cluster is not None:
+            with contextlib.suppress(UserError):  # the files' lines are enough
+                jobs = queued(Path(), ended=True)
         lines = [
             line
-            for standing in self.studies.values()
-            for line in failures(
-                Standing(standing.plan, self.machine.spared), self.started, bool(self.stops)
-            )
+            for status in self.studies.values()
+            for line in Progress(
+                Status(status.plan, self.machine.spared),
+                *(jobs, self.started, self.rates),
+                over=True,
+            ).failures(bool(self.stops))
         ]
-        if self.machine.cluster is not None:
-            undone = {b.name for b in self.batches.values() if not Path(b.receipt).exists()}
-            with contextlib.suppress(UserError):  # the files' lines are enough
-                lines += lost(Path(), undone)
         for line in dict.fromkeys(lines):
             print(line, file=sys.stderr)
 
@@ -348,7 +350,7 @@ def targets(stage: Stage) -> list[str]:
     """What Snakemake is asked for of a stage: its tables, the folder of its figures, its record."""
     if not stage.outputs:
         return []
-    folder = f"results/{stage.share['study']}"
+    folder = f"results/{stage.specification['study']}"
     found = (
         path if str(Path(path).parent) == folder else str(Path(path).parent)
         for path in stage.outputs

@@ -21,11 +21,11 @@ from ..core.errors import UserError
 from ..study.artifacts import Product
 from ..study.cost import Rates
 from .batches import FOLDER, Batch
+from .dry_run import TABLES, calibration, duration, stale
 from .estimates import STAGE, core_seconds, cost_of
 from .logs import LogTail, tails
-from .outlook import TABLES, duration, foretold, stale
 from .slurm import BADLY, QueuedJob
-from .status import Standing
+from .status import Status
 
 STATES = ("running", "waiting", "failed", "interrupted")
 _SKEW = 60.0  # seconds by which the clocks of nodes may differ
@@ -64,13 +64,19 @@ class Progress:
     """What state everything is in that a study needs.
 
     `jobs` are those of the project that SLURM holds, ended ones too; `began` is when the run began
-    that is under way on this machine, if there is one; `rates` are this machine's.
+    that is under way on this machine, or is just `over`, if there is one; `rates` are this
+    machine's.
     """
 
     def __init__(
-        self, standing: Standing, jobs: Iterable[QueuedJob], began: float | None, rates: Rates
+        self,
+        status: Status,
+        jobs: Iterable[QueuedJob],
+        began: float | None,
+        rates: Rates,
+        over: bool = False,
     ) -> None:
-        self.standing, self.began, self.rates = standing, began, rates
+        self.status, self.began, self.rates, self.over = status, began, rates, over
         found = [*self._of_this_study(sorted(jobs, key=_rank))]
         self.jobs = [job for job, _ in found if _lives(job)]
         # a run without a job in the queue makes its products here, whatever became of earlier jobs
@@ -79,9 +85,9 @@ class Progress:
 
     def _of_this_study(self, jobs: Iterable[QueuedJob]) -> Iterator[tuple[QueuedJob, Batch]]:
         """Jobs with their batches; one that cannot be read is named and left out."""
-        known = self.standing.plan.products
+        known = self.status.plan.products
         for job in jobs:
-            path = self.standing.root / FOLDER / f"{job.batch}.json"
+            path = self.status.root / FOLDER / f"{job.batch}.json"
             try:
                 made = Batch.read(path)
             except UserError as error:
@@ -93,16 +99,16 @@ class Progress:
     @cached_property
     def items(self) -> list[Item]:
         """All that is needed and not made: products, then tables and figures."""
-        found = [Item(p.kind, p.name, p.log, p) for p in self.standing.needed()]
-        found += [Item(TABLES, name, log, None) for name, log in stale(self.standing).items()]
-        logs = tails(self.standing.root, [item.path for item in found])
+        found = [Item(p.kind, p.name, p.log, p) for p in self.status.needed()]
+        found += [Item(TABLES, name, log, None) for name, log in stale(self.status).items()]
+        logs = tails(self.status.root, [item.path for item in found])
         return [self._judged(item, logs.get(item.path)) for item in found]
 
     def _judged(self, item: Item, log: LogTail | None) -> Item:
         """In the state that its log, and whoever would make it, tell."""
         job = self._makers.get((item.kind, item.name))
         since = -math.inf if self.began is None else self.began
-        works = self.began is not None and not (self.jobs and item.product)
+        works = self.began is not None and not self.over and not (self.jobs and item.product)
         if job is not None:
             works = _lives(job) and job.state != "PENDING"
             since = job.start - _SKEW if works else math.inf if _lives(job) else -math.inf
@@ -116,20 +122,32 @@ class Progress:
         if log and works:
             return item._replace(state="running", says=f"job {job.number}" if job else "")
         if job and job.state in BADLY:
-            path = item.path if log else f"{FOLDER}/{job.batch}.log"
+            path = item.path if log else job.log
             return item._replace(state="failed", says=f"job {job.number}: {job.state}", path=path)
         return item._replace(state="interrupted") if log and not log.made else item
 
-    def of(self, state: str) -> list[Item]:
+    def in_state(self, state: str) -> list[Item]:
         """Items in a state, those first whose logs were written last."""
         found = [item for item in self.items if item.state == state]
         return sorted(found, key=lambda item: item.log.written if item.log else 0.0, reverse=True)
 
+    def failures(self, asked: bool) -> Iterator[str]:
+        """A line, with the log, for each job of the run that has left nothing, once it is over.
+
+        Whoever was `asked` to stop, a run and its jobs with it, was interrupted.
+        """
+        how = "interrupted" if asked else "ended without a word: killed, perhaps for its memory"
+        for item in self.items:
+            if item.state in ("failed", "interrupted"):
+                own = item.log.failure if item.log else None
+                said = item.says or how
+                yield f"{item.path}: {own or f'{said}; run again to go on where it was'}"
+
     @cached_property
     def table(self) -> pd.DataFrame:
         """How many are made and in each state, a row a kind."""
-        totals = {kind: len(known) for kind, known in self.standing.plan.products.items()}
-        totals[TABLES] = sum(bool(stage.outputs) for stage in self.standing.stages.values())
+        totals = {kind: len(known) for kind, known in self.status.plan.products.items()}
+        totals[TABLES] = sum(bool(stage.outputs) for stage in self.status.stages.values())
         counts = Counter((item.kind, item.state) for item in self.items)
         rows = {kind: [counts[kind, state] for state in STATES] for kind in totals if totals[kind]}
         return pd.DataFrame(
@@ -140,10 +158,10 @@ class Progress:
     def lines(self, cores: int) -> Iterator[str]:
         """For a person at a machine of so many cores, of at most some tens of items."""
         counts = self.table.set_index("kind")["made"]
-        total = sum(map(len, self.standing.plan.products.values()))
-        tables = sum(bool(stage.outputs) for stage in self.standing.stages.values())
+        total = sum(map(len, self.status.plan.products.values()))
+        tables = sum(bool(stage.outputs) for stage in self.status.stages.values())
         yield (
-            f"{self.standing.plan.study.name}: {counts.drop(TABLES).sum()} of {total} products "
+            f"{self.status.plan.study.name}: {counts.drop(TABLES).sum()} of {total} products "
             f"made, {counts[TABLES]} of {tables} {TABLES} up to date"
         )
         running = sum(job.state != "PENDING" for job in self.jobs)
@@ -155,9 +173,9 @@ class Progress:
             began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.began))
             yield f"a run is under way here since {began}"
         yield self.table.to_string(index=False)
-        yield from _listed("running:", [*map(_at_work, self.of("running"))])
+        yield from _listed("running:", [*map(_at_work, self.in_state("running"))])
         groups: dict[tuple[str, str], list[Item]] = {}
-        for item in self.of("failed"):
+        for item in self.in_state("failed"):
             groups.setdefault((item.says, item.path), []).append(item)
         yield from _listed("failed:", [*map(self._failed, groups.values())])
         yield self._time_left(cores, running or len(self.jobs))
@@ -165,7 +183,7 @@ class Progress:
     def _failed(self, items: Sequence[Item]) -> str:
         """What one job could not make, its log and the end of that."""
         first, more = items[0], f" and {len(items) - 1} more" if len(items) > 1 else ""
-        log = first.log or LogTail.read(self.standing.root / first.path)
+        log = first.log or LogTail.read(self.status.root / first.path)
         last = [f"      {_shown(text)}" for text in log.lines[-3:]] if log else []
         head = f"  {first.kind}/{first.name}{more}: {_shown(first.says)}"
         return "\n".join([head, f"    {first.path}", *last])
@@ -191,7 +209,7 @@ class Progress:
     @cached_property
     def _pace(self) -> tuple[float, int]:
         """How many times the estimate the trainings took that are made, and how many these are."""
-        made = foretold(self.standing, self.rates)
+        made = calibration(self.status, self.rates)
         sums = made[["blocks", "estimated", "actual"]].sum()
         return (sums["actual"] / sums["estimated"] if len(made) else 1.0), int(sums["blocks"])
 

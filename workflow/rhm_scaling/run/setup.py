@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ def use_this_library() -> None:
 def machine_or_exit(config: Mapping[str, Any]) -> Machine:
     """The machine's settings; a user's mistake ends in one line."""
     with one_line():
-        return Machine.of(config)
+        return Machine.from_settings(config)
 
 
 def read_settings_or_exit(base: Path) -> None:
@@ -53,3 +55,18 @@ def one_line() -> Iterator[None]:
     except OSError as error:
         print(f"{error.filename}: {error.strerror}; mend that and run again", file=sys.stderr)
         sys.exit(1)
+
+
+def note_stops() -> list[int]:
+    """Signals that ask this process to stop, as they come; they go on doing what they did."""
+    came: list[int] = []
+
+    def note(before: Callable[[int, Any], Any], number: int, frame: Any) -> None:
+        came.append(number)
+        before(number, frame)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before = signal.getsignal(number)
+        if callable(before):  # neither ignored nor deadly
+            signal.signal(number, partial(note, before))
+    return came

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 import shutil
 import subprocess
-from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -36,14 +34,18 @@ class QueuedJob:
     state: str
     start: float
 
+    @property
+    def log(self) -> str:
+        """Path of what SLURM and Snakemake say in it."""
+        rule, _, identity = self.batch.rpartition("-")
+        return f".snakemake/slurm_logs/rule_{rule}/{identity}/{self.number}.log"
+
 
 # how jobs end that have not done what they should
 BADLY = {
     *("BOOT_FAIL", "CANCELLED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY"),
     *("PREEMPTED", "TIMEOUT"),
 }
-# what the log of a job says of its allocation
-GIVEN = re.compile(r"SLURM job \d+ has (?P<cores>\d+) cores since (?P<start>\S+)")
 _FORMAT = "%i|%T|%S|%k|%Z"
 # the executor's comment on a job: its rule and wildcards, of which the batch is the last
 _BATCH = re.compile(r"^rule_\w*?((?:sample|solve|train|count)_[a-z]+)_wildcards_([0-9a-f]{12})$")
@@ -77,50 +79,11 @@ def queued(folder: Path, ended: bool = False) -> list[QueuedJob]:
     return found
 
 
-def lost(folder: Path, batches: Collection[str]) -> Iterator[str]:
-    """A line, with SLURM's log, for each batch whose last job has ended badly.
-
-    Parameters
-    ----------
-    folder
-        The project's.
-    batches
-        Names of those that are not done.
-
-    Raises
-    ------
-    UserError
-        If SLURM does not answer.
-    """
-    last = {job.batch: job for job in sorted(queued(folder, ended=True), key=_number)}
-    for job in last.values():
-        if job.batch in batches and job.state in BADLY:
-            rule, _, batch = job.batch.rpartition("-")
-            log = f".snakemake/slurm_logs/rule_{rule}/{batch}/{job.number}.log"
-            yield f"{log}: SLURM ended the job as {job.state}; run again to go on where it was"
-
-
 def _moment(start: str) -> float:
     try:
         return datetime.fromisoformat(start).timestamp()
     except ValueError:  # N/A
         return math.inf
-
-
-def _number(job: QueuedJob) -> int:
-    return int(job.number) if job.number.isdigit() else 0
-
-
-def given() -> str | None:
-    """What this job was given and when, as `GIVEN` finds it; nothing where it is not SLURM's."""
-    number = os.environ.get("SLURM_JOB_ID")
-    if number is None:
-        return None
-    try:
-        cores, start = _squeue(f"--jobs={number}", "--format=%C|%S")[0].split("|")
-    except (UserError, ValueError, IndexError):  # only the account of time spent misses it
-        return None
-    return f"SLURM job {number} has {cores} cores since {start}"
 
 
 def _squeue(*options: str) -> list[str]:

@@ -25,7 +25,7 @@ from .records import intact, read_record
 RESULTS = ("models", "counts")
 
 
-class Standing:
+class Status:
     """A plan beside its store.
 
     Attributes
@@ -37,9 +37,9 @@ class Standing:
     made
         Kind and name of every product that is made.
     stages
-        The plan's light stages by name.
+        The plan's tables and figures by step.
     current
-        Names of the light stages whose tables and figures are up to date.
+        Steps whose tables and figures are up to date.
     """
 
     def __init__(self, plan: Plan, spared: Collection[str] = (), root: Path = Path()) -> None:
@@ -126,7 +126,7 @@ class Standing:
 
     def resolved(self) -> dict[str, Any]:
         """The content of ``study.json``: the study, its products, the code of its tables."""
-        code = {name: stage.share["code"] for name, stage in self.stages.items()}
+        code = {name: stage.specification["code"] for name, stage in self.stages.items()}
         return {**self.plan.resolved(), "stages": code}
 
     def correct_clocks(self) -> None:

@@ -40,7 +40,7 @@ def stages(plan: Plan) -> dict[str, Stage]:
 def _stage(name: str, study: str, part: Part, found: dict[str, Stage]) -> Stage:
     before = [found[earlier] for earlier in part.after if found[earlier].outputs]
     store = [product.files[role] for product, roles in part.products for role in roles]
-    share = {
+    specification = {
         "study": study,
         "code": fingerprint(f"steps.tables.{name}:make"),
         # paths in the store end in identities
@@ -49,7 +49,7 @@ def _stage(name: str, study: str, part: Part, found: dict[str, Stage]) -> Stage:
     }
     return Stage(
         name,
-        share,
+        specification,
         [f"results/{study}/{output}" for output in part.outputs],
         [product for product, _ in part.products],
         store,

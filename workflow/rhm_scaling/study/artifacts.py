@@ -1,4 +1,4 @@
-"""Heavy products: what a file in the store is, what it is made from, and where it lives.
+"""Products: what a file in the store is, what it is made from, and where it lives.
 
 A product's path ends in a hash of its specification, which holds the parameters, the identities of
 what it is made from, and a fingerprint of the code that makes it.
@@ -36,7 +36,7 @@ _SUFFIXES = {"sentences": "npy", "exact": "npz", "survey": "csv", "coordinates":
 
 @dataclass(frozen=True)
 class Product:
-    """A heavy product.
+    """A product: a file of the store, or a folder of them.
 
     Attributes
     ----------

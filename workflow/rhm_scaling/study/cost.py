@@ -205,7 +205,9 @@ class BlockCost:
     data: float
 
     @classmethod
-    def of(cls, specification: Mapping[str, Any], validation: int, test: int) -> BlockCost:
+    def from_specification(
+        cls, specification: Mapping[str, Any], validation: int, test: int
+    ) -> BlockCost:
         """The cost of a block of the store, from its specification and its data sets' sizes."""
         settings = specification["settings"]
         parameters = Parameters.from_specification(specification["grammar"])

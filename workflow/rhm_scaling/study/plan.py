@@ -1,6 +1,6 @@
 """A study unrolled into products: what is made from what, where it lives, what makes it again.
 
-Nothing about the study, the order of keys or the position in a list enters a heavy product
+Nothing about the study, the order of keys or the position in a list enters a product
 (`products`).
 """
 
@@ -57,7 +57,7 @@ class Plan:
     study
         The validated study.
     products
-        Every heavy product by kind and name.
+        Every product by kind and name.
     blocks
         The trained blocks, each with the curve it belongs to.
     theory

@@ -77,7 +77,9 @@ class DrawnGrammarConfig(Model):
 
     def parameters(self) -> Parameters:
         """The grammar's parameters."""
-        return Parameters.make(v=self.v, n=self.n, s=self.s, L=self.L, m=self.m, zipf=self.zipf)
+        return Parameters.from_keys(
+            v=self.v, n=self.n, s=self.s, L=self.L, m=self.m, zipf=self.zipf
+        )
 
 
 class FileGrammarConfig(Model):

@@ -46,7 +46,7 @@ class Stage:
     ----------
     name
         The step's, and its rule's.
-    share
+    specification
         Its part of the plan, its code, and the identities of what it reads: all that decides its
         content.
     outputs
@@ -60,7 +60,7 @@ class Stage:
     """
 
     name: str
-    share: dict[str, Any]
+    specification: dict[str, Any]
     outputs: list[str]
     products: list[Product]
     store: list[str]
@@ -68,18 +68,18 @@ class Stage:
 
     @cached_property
     def identity(self) -> str:
-        """The hash of its share."""
-        return share_identity(self.share)
+        """The hash of its specification."""
+        return table_identity(self.specification)
 
     @property
     def file(self) -> str:
         """Path of its order, which its job reads."""
-        return f"results/{self.share['study']}/stages/{self.name}-{self.identity}.json"
+        return f"results/{self.specification['study']}/stages/{self.name}-{self.identity}.json"
 
     @property
     def order(self) -> dict[str, Any]:
         """The content of its `file`: what its job makes, and where."""
-        return {"share": self.share, "outputs": self.outputs, "record": self.record}
+        return {"specification": self.specification, "outputs": self.outputs, "record": self.record}
 
     @property
     def files(self) -> list[str]:
@@ -89,17 +89,17 @@ class Stage:
     @property
     def log(self) -> str:
         """Path of its log."""
-        return f"results/{self.share['study']}/logs/{self.name}.log"
+        return f"results/{self.specification['study']}/logs/{self.name}.log"
 
     @property
     def record(self) -> str:
         """Path of its record."""
-        return f"results/{self.share['study']}/stages/{self.name}.record.json"
+        return f"results/{self.specification['study']}/stages/{self.name}.record.json"
 
 
-def share_identity(share: dict[str, Any]) -> str:
-    """The hash of a share, whatever the order in which the study names what is in it."""
-    return identity(_unordered(share))
+def table_identity(specification: dict[str, Any]) -> str:
+    """The hash of a specification, whatever the order in which the study names what is in it."""
+    return identity(_unordered(specification))
 
 
 def _unordered(value: Any) -> Any:

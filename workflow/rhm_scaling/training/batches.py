@@ -15,7 +15,7 @@ from ..grammar.tasks import Task, inputs_and_targets
 from .datasets import Examples
 
 
-class Feed(Protocol):
+class Batches(Protocol):
     """Batches of a pack, each determined by its step alone."""
 
     def at(self, step: int) -> tuple[Tensor, Tensor]:
@@ -50,7 +50,7 @@ def _sent(array: NDArray[Any], device: torch.device) -> Tensor:
     )
 
 
-class Epochs:
+class FiniteBatches:
     """A training set of each replica, in an order of its own in every pass.
 
     Row numbers are drawn in stretches of about an epoch. A stretch goes to the device as a whole,
@@ -90,7 +90,7 @@ class Epochs:
         self._examples = self._examples.keep(torch.tensor(replicas, device=self._rows.device))
 
 
-class Fresh:
+class OnlineBatches:
     """Sentences that are seen once, drawn as they are needed: step ``t`` takes the ``t``-th batch.
 
     Sentence ``i`` is that of the stream, so the first ``P`` are the training set of that size.

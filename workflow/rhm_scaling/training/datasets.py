@@ -43,7 +43,7 @@ class Examples:
     floor: Tensor | None = None
 
     @classmethod
-    def make(
+    def from_sentences(
         cls,
         task: Task,
         datasets: Sequence[NDArray[np.void]],

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ..models.layers import OptimizerKind, Pack
-from .batches import Feed
+from .batches import Batches
 from .checkpoints import Checkpoint, State
 from .cuda_graph import Captured
 from .datasets import Examples, evaluate, example_losses
@@ -82,7 +82,7 @@ def evaluation_steps(settings: Settings) -> list[int]:
 
 def train(
     network: Pack,
-    feed: Feed,
+    batches: Batches,
     validation_set: Examples,
     rates: Sequence[float],
     settings: Settings,
@@ -101,7 +101,7 @@ def train(
     network
         The pack, changed in place (its surviving replicas are meaningless afterwards; the chosen
         weights are in the outcome).
-    feed
+    batches
         Its batches, of ``settings.batch_size``.
     rates
         Learning rate of each replica.
@@ -111,7 +111,7 @@ def train(
     checkpoint
         Where to keep the state and take it up again, bitwise at the same threads.
     """
-    run = _Run(network, feed, validation_set, rates, settings)
+    run = _Run(network, batches, validation_set, rates, settings)
     saved = checkpoint.load() if checkpoint else None
     if saved:
         run.restore(saved)
@@ -143,13 +143,13 @@ class _Run:
     def __init__(
         self,
         network: Pack,
-        feed: Feed,
+        batches: Batches,
         validation_set: Examples,
         rates: Sequence[float],
         settings: Settings,
     ) -> None:
         self._network, self._settings = network, settings
-        self._feed, self._validation = feed, validation_set
+        self._batches, self._validation = batches, validation_set
         self._device = next(network.parameters()).device
         total = len(rates)
         self.outcome = Outcome(
@@ -188,7 +188,7 @@ class _Run:
 
     def update(self) -> None:
         """The next step of every active replica."""
-        self._repeat(self._descend, *self._feed.at(self.step))
+        self._repeat(self._descend, *self._batches.at(self.step))
         self.step, self._since = self.step + 1, self._since + 1
 
     def evaluate(self) -> tuple[int, int, float]:
@@ -243,7 +243,7 @@ class _Run:
         kept = torch.tensor(rows, device=self._device)
         self._network.keep(kept)
         self._optimizer.keep(self._network, kept)
-        self._feed.keep(rows)
+        self._batches.keep(rows)
         self._validation = self._validation.keep(kept)
         self._losses = self._losses[kept]
         self._record()

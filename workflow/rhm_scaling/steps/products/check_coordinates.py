@@ -32,12 +32,12 @@ def make(specification: dict[str, Any], inputs: dict[str, Path], outputs: dict[s
     parameters = Parameters.from_specification(specification["grammar"])
     sentences = read_sentences(inputs["sentences"])
     replicas = range(specification["initialisations"])
-    known = Examples.make(task, [sentences], [0] * len(replicas), parameters.v)
+    known = Examples.from_sentences(task, [sentences], [0] * len(replicas), parameters.v)
     held = torch.arange(settings["batch_size"]).expand(len(replicas), -1)
     rows = []
     for width in specification["widths"]:
         architecture = {**specification["architecture"], "width": width}
-        shape = Shape.of(parameters, task, architecture)
+        shape = Shape.from_parameters(parameters, task, architecture)
         seeds = [seed_from("coordinates", specification["grammar"], task, i) for i in replicas]
         network = build(architecture["kind"], shape, seeds)
         rates = [specification["learning_rate"]] * len(seeds)

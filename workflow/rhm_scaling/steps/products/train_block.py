@@ -23,7 +23,7 @@ from ...grammar.model import Parameters
 from ...grammar.sampling import ONLINE, Stream, overlap
 from ...models import build
 from ...models.layers import Shape
-from ...training.batches import Epochs, Feed, Fresh
+from ...training.batches import Batches, FiniteBatches, OnlineBatches
 from ...training.checkpoints import Checkpoint, Log
 from ...training.datasets import Examples, evaluate
 from ...training.loop import Outcome, Settings, train
@@ -98,7 +98,7 @@ class _Block:
     def _examples(self, members: Sequence[_Member], stream: str) -> Examples:
         """One of the data sets of each of the replicas."""
         data = list(dict.fromkeys(member.data for member in members))
-        return Examples.make(
+        return Examples.from_sentences(
             self.task,
             [self.sentences[d][stream] for d in data],
             [data.index(member.data) for member in members],
@@ -106,22 +106,22 @@ class _Block:
             [self.exact[d][stream] for d in data if stream in self.exact[d]],
         ).to(self.device)
 
-    def _feed(self, members: Sequence[_Member]) -> Feed:
+    def _batches(self, members: Sequence[_Member]) -> Batches:
         """Batches of the replicas."""
         batch = self.settings.batch_size
         if not self.online:
             orders = self._seeds(members, "batch order")
-            return Epochs(self._examples(members, "train"), orders, batch)
+            return FiniteBatches(self._examples(members, "train"), orders, batch)
         data = list(dict.fromkeys(member.data for member in members))
         source = [data.index(member.data) for member in members]
         streams = [self.streams[d] for d in data]
-        return Fresh(self.task, streams, source, batch, self.device)
+        return OnlineBatches(self.task, streams, source, batch, self.device)
 
     def train(
         self, members: Sequence[_Member], checkpoint: Checkpoint, log: Log
     ) -> tuple[Outcome, dict[str, NDArray[np.float64]], int]:
         """Outcome and test measures of some of the replicas, and a network's parameter count."""
-        shape = Shape.of(self.parameters, self.task, self.architecture)
+        shape = Shape.from_parameters(self.parameters, self.task, self.architecture)
         kind, count = self.architecture["kind"], len(members)
         network = build(kind, shape, self._seeds(members, "initial weights")).to(self.device)
         with (
@@ -136,7 +136,7 @@ class _Block:
 
             outcome = train(
                 network,
-                self._feed(members),
+                self._batches(members),
                 self._examples(members, "validation"),
                 [member.rate for member in members],
                 self.settings,

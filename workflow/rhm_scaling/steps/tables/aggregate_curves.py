@@ -33,42 +33,44 @@ def planned(plan: Plan) -> Part:
     return Part(what, outputs, after=("gather_runs", "tabulate_theory"))
 
 
-def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Aggregate every curve of the study."""
     runs = finite_sizes(at_chosen_rate(pd.read_csv(folder / "runs.csv")))
     theory = pd.read_csv(folder / "theory.csv")
-    tables = [learning_curve(rows_of(runs, key), MEASURE[key["task"]]) for key in stage["curves"]]
+    tables = [
+        learning_curve(rows_of(runs, key), MEASURE[key["task"]]) for key in specification["curves"]
+    ]
     parts = []
-    for key, table in zip(stage["curves"], tables):
-        known = Known.of(theory, key)
-        learner = stage["learners"][key["architecture"]]
-        test_size = stage["test_sizes"][key["experiment"]]
+    for key, table in zip(specification["curves"], tables):
+        known = Known.from_theory(theory, key)
+        learner = specification["learners"][key["architecture"]]
+        test_size = specification["test_sizes"][key["experiment"]]
         sizes = table["train_size"].to_numpy(dtype=float)
-        parameters = Parameters.from_specification(stage["grammars"][key["grammar"]])
+        parameters = Parameters.from_specification(specification["grammars"][key["grammar"]])
         described = predicted_columns(parameters, key["task"], learner, known, sizes, test_size)
         table = table.assign(**described, predicted_smooth=np.nan, lookup=np.nan)
         if key["task"] == "classification":
             table["lookup"] = lookup_error(parameters.n, table["overlap"].to_numpy())
-            twin = _uniform_twin(stage, key)
+            twin = _uniform_twin(specification, key)
             if twin is not None and learner is not None:
-                uniform = stage["curves"][twin]
+                uniform = specification["curves"][twin]
                 table["predicted_smooth"] = _smooth(
-                    parameters, known, tables[twin], Known.of(theory, uniform), sizes
+                    parameters, known, tables[twin], Known.from_theory(theory, uniform), sizes
                 )
-        parts.append(identified(table, stage["study"], key))
+        parts.append(identified(table, specification["study"], key))
     write_text(folder / "curves.csv", pd.concat(parts).to_csv(index=False))
 
 
-def _uniform_twin(stage: dict[str, Any], key: dict[str, Any]) -> int | None:
+def _uniform_twin(specification: dict[str, Any], key: dict[str, Any]) -> int | None:
     """The curve whose grammar has uniform rules at level 1 and is equal otherwise, if studied."""
-    own = stage["grammars"][key["grammar"]]
+    own = specification["grammars"][key["grammar"]]
     if own["zipf"][0] is None:
         return None
     uniform = {**own, "zipf": [None, *own["zipf"][1:]]}
     same = [column for column in CURVE_KEY if column != "grammar"]
-    for row, other in enumerate(stage["curves"]):
+    for row, other in enumerate(specification["curves"]):
         alike = all(other[column] == key[column] for column in same)
-        if alike and stage["grammars"][other["grammar"]] == uniform:
+        if alike and specification["grammars"][other["grammar"]] == uniform:
             return row
     return None
 

@@ -30,22 +30,22 @@ def planned(plan: Plan) -> Part:
     return Part(what, outputs, after=("gather_runs",), products=products)
 
 
-def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Average over replicas at every rate, locate the optima, and follow them over widths."""
     runs = pd.read_csv(folder / "runs.csv")
-    swept = pd.concat([rows_of(runs, curve) for curve in stage["curves"]])
+    swept = pd.concat([rows_of(runs, curve) for curve in specification["curves"]])
     rates, best, scaling = [], [], []
     # equal seeds, so that the same rule draws are resampled at every width
     seed = seed_from("bootstrap of learning rates")
     for values, group in swept.groupby(POINT):
-        key = {"study": stage["study"], **dict(zip(POINT, values))}
+        key = {"study": specification["study"], **dict(zip(POINT, values))}
         curve = rate_curve(group)
         rates.append(curve.assign(**key)[[*key, *curve.columns]])
         best.append({**key, **best_rate(group, seed)})
     apart = [column for column in POINT if column != "width"]
     for values, group in swept.groupby(apart):
         if group["width"].nunique() > 1:
-            key = {"study": stage["study"], **dict(zip(apart, values))}
+            key = {"study": specification["study"], **dict(zip(apart, values))}
             scaling.append({**key, **scaling_with_width(group, seed)})
     write_text(folder / "rates.csv", pd.concat(rates).to_csv(index=False))
     write_text(folder / "best_rates.csv", pd.DataFrame(best).to_csv(index=False))
@@ -55,7 +55,9 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
 
     columns = ["study", *CURVE_KEY, "init_seed", "step", "layer", "change"]
     checks = [pd.DataFrame(columns=columns)]
-    for check in stage["coordinates"]:
+    for check in specification["coordinates"]:
         table = read_table(root / check["file"])
-        checks.append(table.assign(**{**check, "width": table["width"], "study": stage["study"]}))
+        checks.append(
+            table.assign(**{**check, "width": table["width"], "study": specification["study"]})
+        )
     write_text(folder / "coordinates.csv", pd.concat(checks)[columns].to_csv(index=False))

@@ -65,20 +65,20 @@ def planned(plan: Plan) -> Part:
     return Part(what, outputs, after=("gather_runs", "tabulate_theory"), products=products)
 
 
-def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Compare the networks of every family."""
     runs = at_chosen_rate(pd.read_csv(folder / "runs.csv"))
     theory = pd.read_csv(folder / "theory.csv")
     tables: dict[str, list[pd.DataFrame]] = {"sizes": [], **{name: [] for name in _EMPTY}}
-    for key in stage["families"]:
-        parameters = Parameters.from_specification(stage["grammars"][key["grammar"]])
+    for key in specification["families"]:
+        parameters = Parameters.from_specification(specification["grammars"][key["grammar"]])
         mine = family(runs, key)
         known = theory.query("grammar == @key['grammar'] and task == @key['task']")
         chance = _chance(parameters, key["task"], known)
         table = sizes_table(mine, chance)
         seed = seed_from("bootstrap", {name: key[name] for name in FAMILY})
         found = {"sizes": table, "scaling": family_fits(mine, table, seed)}
-        blocks = [block for block in stage["histories"] if _same_family(block, key)]
+        blocks = [block for block in specification["histories"] if _same_family(block, key)]
         if blocks:
             histories = Histories(_histories(blocks, mine, root), _networks(blocks, table), chance)
             online, found["frontier"] = histories.fits(seed)
@@ -87,7 +87,7 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
         if key["task"] == "last_token":
             found["levels"] = _levels(mine, table, known, parameters)
         for name, part in found.items():
-            columns = {"study": stage["study"], **{name: key[name] for name in FAMILY}}
+            columns = {"study": specification["study"], **{name: key[name] for name in FAMILY}}
             tables[name].append(part.assign(**columns)[[*columns, *part.columns]])
     for name, parts in tables.items():
         empty = pd.DataFrame(columns=["study", *FAMILY, *_EMPTY.get(name, [])])

@@ -23,17 +23,17 @@ from ..claimed import claimed
 def planned(plan: Plan) -> Part:
     """The curves that decide the study's claim."""
     outputs = ["claims.csv"] if plan.study.claim else []
-    after = ("gather_runs", "tabulate_theory", "foretell_verdict", "measure_representations")
+    after = ("gather_runs", "tabulate_theory", "estimate_power", "measure_representations")
     return Part(claimed(plan), outputs, after=after)
 
 
-def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Decide the claim."""
-    name = stage["claim"]
+    name = specification["claim"]
     runs = finite_sizes(at_chosen_rate(pd.read_csv(folder / "runs.csv")))
-    represented = any(curve["representations"] for curve in stage["curves"])
+    represented = any(curve["representations"] for curve in specification["curves"])
     layers = pd.read_csv(folder / "representations.csv") if represented else None
-    curves = of_study(stage, runs, pd.read_csv(folder / "theory.csv"), layers)
+    curves = of_study(specification, runs, pd.read_csv(folder / "theory.csv"), layers)
     replicas = len(runs[REPLICA_KEY].drop_duplicates())
     known = expectations(name, curves)
     found = decided(name, curves, known)
@@ -41,7 +41,7 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
     verdict = together((f.verdict, weights[c.name]) for c, f in zip(known, found))
     rows = [
         {
-            "study": stage["study"],
+            "study": specification["study"],
             "claim": name,
             "statement": CLAIMS[name].statement,
             "claim_verdict": verdict,

@@ -71,7 +71,7 @@ def _experiments(curves: Iterable[Curve]) -> list[str]:
     return sorted({curve.experiment for curve in curves})
 
 
-def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Draw everything under ``figures/``."""
     from ...plots.claims import invariance
     from ...plots.curves import recoveries, save, style
@@ -80,38 +80,40 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
 
     style()
     # identical tables make identical files: no time stamps inside
-    if stage["curves"]:
-        _draw_curves(stage, folder)
-    if stage["claim"]:
-        _draw_claim(stage, folder)
-    for experiment in dict.fromkeys(curve["experiment"] for curve in stage["represented"]):
-        keys = _keys(stage["represented"], experiment)
+    if specification["curves"]:
+        _draw_curves(specification, folder)
+    if specification["claim"]:
+        _draw_claim(specification, folder)
+    for experiment in dict.fromkeys(curve["experiment"] for curve in specification["represented"]):
+        keys = _keys(specification["represented"], experiment)
         tables = [pd.read_csv(folder / f"{name}.csv") for name in ("invariance", "thresholds")]
-        drawn = invariance(tables[0].merge(keys), tables[1], stage["titles"][experiment])
+        drawn = invariance(tables[0].merge(keys), tables[1], specification["titles"][experiment])
         save(drawn, folder / "figures", f"invariance-{experiment}")
-    for experiment in stage["recovering"]:
+    for experiment in specification["recovering"]:
         recovery = pd.read_csv(folder / "recovery.csv")
         found = pd.read_csv(folder / "recovered_at.csv")
-        keys = _keys(stage["curves"], experiment)
-        title = stage["titles"][experiment]
+        keys = _keys(specification["curves"], experiment)
+        title = specification["titles"][experiment]
         drawn = recoveries(recovery.merge(keys), found.merge(keys), title)
         save(drawn, folder / "figures", f"recovery-{experiment}")
-    for experiment in stage["sweeping"]:
-        keys = _keys(stage["swept"], experiment)
+    for experiment in specification["sweeping"]:
+        keys = _keys(specification["swept"], experiment)
         names = ("rates", "best_rates", "rate_scaling", "coordinates")
         networks = keys[["grammar", "task", "architecture", "depth"]].drop_duplicates()
         tried = [pd.read_csv(folder / f"{name}.csv").merge(networks) for name in names]
-        drawn = learning_rates(stage["titles"][experiment], *tried)
+        drawn = learning_rates(specification["titles"][experiment], *tried)
         save(drawn, folder / "figures", f"learning_rates-{experiment}")
-    for experiment in dict.fromkeys(family["experiment"] for family in stage["families"]):
-        families = [family for family in stage["families"] if family["experiment"] == experiment]
+    for experiment in dict.fromkeys(family["experiment"] for family in specification["families"]):
+        families = [
+            family for family in specification["families"] if family["experiment"] == experiment
+        ]
         named = ("sizes", "scaling", "compute", "frontier", "levels")
         tables = [pd.read_csv(folder / f"{name}.csv") for name in named]
-        drawn = network_sizes(stage["titles"][experiment], families, *tables)
+        drawn = network_sizes(specification["titles"][experiment], families, *tables)
         save(drawn, folder / "figures", f"scaling-{experiment}")
 
 
-def _draw_claim(stage: dict[str, Any], folder: Path) -> None:
+def _draw_claim(specification: dict[str, Any], folder: Path) -> None:
     """What decides the study's claim."""
     from ...plots.claim_panels import Tables
     from ...plots.claims import claim
@@ -119,14 +121,15 @@ def _draw_claim(stage: dict[str, Any], folder: Path) -> None:
 
     names = ("curves", "fits", "crossings", "thresholds", "theory")
     given = {name: pd.read_csv(folder / f"{name}.csv") for name in names}
-    represented = bool(stage["represented"])
+    represented = bool(specification["represented"])
     given["invariance"] = pd.read_csv(folder / "invariance.csv") if represented else pd.DataFrame()
     grammars = {
-        name: Parameters.from_specification(known) for name, known in stage["grammars"].items()
+        name: Parameters.from_specification(known)
+        for name, known in specification["grammars"].items()
     }
     decided = pd.read_csv(folder / "claims.csv")
-    drawn = claim(stage["claim"], decided, Tables(**given, grammars=grammars))
-    save(drawn, folder / "figures", f"claim-{stage['claim']}")
+    drawn = claim(specification["claim"], decided, Tables(**given, grammars=grammars))
+    save(drawn, folder / "figures", f"claim-{specification['claim']}")
 
 
 def _keys(curves: list[dict[str, Any]], experiment: str) -> pd.DataFrame:
@@ -135,7 +138,7 @@ def _keys(curves: list[dict[str, Any]], experiment: str) -> pd.DataFrame:
     return pd.DataFrame(members).drop(columns="experiment")
 
 
-def _draw_curves(stage: dict[str, Any], folder: Path) -> None:
+def _draw_curves(specification: dict[str, Any], folder: Path) -> None:
     """Learning curves and local exponents of every experiment, and the table of exponents."""
     from ...plots.curves import learning_curves, local_exponents, save
     from ...plots.summary import exponent_table
@@ -144,10 +147,13 @@ def _draw_curves(stage: dict[str, Any], folder: Path) -> None:
         pd.read_csv(folder / f"{name}.csv")
         for name in ("curves", "fits", "local_exponents", "theory")
     )
-    for experiment in dict.fromkeys(curve["experiment"] for curve in stage["curves"]):
-        keys, title = _keys(stage["curves"], experiment), stage["titles"][experiment]
+    for experiment in dict.fromkeys(curve["experiment"] for curve in specification["curves"]):
+        keys, title = (
+            _keys(specification["curves"], experiment),
+            specification["titles"][experiment],
+        )
         mine = curves.merge(keys)
-        mine["learner"] = mine["architecture"].map(stage["learners"])
+        mine["learner"] = mine["architecture"].map(specification["learners"])
         known = theory[theory["grammar"].isin(keys["grammar"])]
         known = known[known["task"] == keys["task"].iloc[0]]
         save(
@@ -161,5 +167,5 @@ def _draw_curves(stage: dict[str, Any], folder: Path) -> None:
             f"local_exponents-{experiment}",
         )
     table = exponent_table(fits).to_html(index=False, border=0)
-    page = _PAGE.format(title=html.escape(stage["title"]), table=table)
+    page = _PAGE.format(title=html.escape(specification["title"]), table=table)
     write_text(folder / "figures" / "exponents-table.html", page)

@@ -27,15 +27,17 @@ def planned(plan: Plan) -> Part:
     return Part(what, figure_files("theory", names), after=("tabulate_theory",), products=products)
 
 
-def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Draw ``theory/<grammar>-<task>``."""
     from ...plots.curves import save, style
     from ...plots.theory import theory_figure
 
     style()
     theory, predictions = (pd.read_csv(folder / f"{n}.csv") for n in ("theory", "predictions"))
-    surveys = {(known["grammar"], known["task"]): known["file"] for known in stage["surveys"]}
-    for grammar, task in stage["figures"]:
+    surveys = {
+        (known["grammar"], known["task"]): known["file"] for known in specification["surveys"]
+    }
+    for grammar, task in specification["figures"]:
         known, curves = (
             table[(table["grammar"] == grammar) & (table["task"] == task)]
             for table in (theory, predictions)

@@ -24,21 +24,21 @@ def planned(plan: Plan) -> Part:
     return Part(what, outputs, after=("gather_runs", "tabulate_theory"))
 
 
-def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Find the crossings of every curve of the study."""
     runs = finite_sizes(at_chosen_rate(pd.read_csv(folder / "runs.csv")))
     theory = pd.read_csv(folder / "theory.csv")
     each, summed = [], []
-    for key in stage["curves"]:
-        known = Known.of(theory, key)
-        learner = stage["learners"][key["architecture"]]
+    for key in specification["curves"]:
+        known = Known.from_theory(theory, key)
+        learner = specification["learners"][key["architecture"]]
         found = crossings(
             rows_of(runs, key),
             MEASURE[key["task"]],
             known.heights(key["task"]),
             {column: known.thresholds(who or learner) for column, who in THRESHOLDS.items()},
         )
-        each.append(identified(found, stage["study"], key))
-        summed.append(identified(thresholds_table(found), stage["study"], key))
+        each.append(identified(found, specification["study"], key))
+        summed.append(identified(thresholds_table(found), specification["study"], key))
     for name, tables in {"crossings": each, "thresholds": summed}.items():
         write_text(folder / f"{name}.csv", pd.concat(tables).to_csv(index=False))

@@ -38,13 +38,13 @@ def planned(plan: Plan) -> Part:
     return Part(plan.described(), outputs, after=after)
 
 
-def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Fit every curve of the study."""
     runs = finite_sizes(at_chosen_rate(pd.read_csv(folder / "runs.csv")))
     curves = pd.read_csv(folder / "curves.csv")
     theory = pd.read_csv(folder / "theory.csv")
     rows, local = [], []
-    for curve in stage["curves"]:
+    for curve in specification["curves"]:
         key = {column: curve[column] for column in CURVE_KEY}
         table, mine = rows_of(curves, key), rows_of(runs, key)
         window = fitting_window(table)
@@ -58,7 +58,7 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
             fit_power_law(sizes[inside], table[column].to_numpy()[inside])
             for column in ("predicted", "predicted_smooth")
         )
-        learner = stage["learners"][key["architecture"]]
+        learner = specification["learners"][key["architecture"]]
         asymptotic = theory[
             (theory["quantity"] == "exponent")
             & (theory["grammar"] == key["grammar"])
@@ -68,7 +68,7 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
         known = learner is not None and len(asymptotic)
         rows.append(
             {
-                "study": stage["study"],
+                "study": specification["study"],
                 **key,
                 "measure": MEASURE[key["task"]],
                 "predicted_asymptotic": asymptotic.iloc[0] if known else np.nan,
@@ -91,6 +91,6 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
             }
         )
         slopes = local_exponents(sizes, replicas, seed)
-        local.append(identified(slopes, stage["study"], key))
+        local.append(identified(slopes, specification["study"], key))
     write_text(folder / "fits.csv", pd.DataFrame(rows).to_csv(index=False))
     write_text(folder / "local_exponents.csv", pd.concat(local).to_csv(index=False))

@@ -27,11 +27,11 @@ def planned(plan: Plan) -> Part:
     return Part(what, outputs, after=("tabulate_theory",), products=products)
 
 
-def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Gather the fractions, and find the sizes at which half is recovered."""
     parts = []
-    for block in stage["blocks"]:
-        key = {"study": stage["study"], **{column: block[column] for column in CURVE_KEY}}
+    for block in specification["blocks"]:
+        key = {"study": specification["study"], **{column: block[column] for column in CURVE_KEY}}
         rows = read_table(root / block["recovery"])
         parts.append(rows.assign(**key)[[*key, *rows.columns]])
     table = pd.concat(parts)
@@ -50,7 +50,7 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
         ]
         if row["task"] == "last_token":
             # a level's symbols are seen through their correlations with the level above
-            learner = stage["learners"][row["architecture"]]
+            learner = specification["learners"][row["architecture"]]
             known = known[(known["learner"] == learner) & (known["level"] == row["level"] + 1)]
         curve = group.sort_values("train_size")
         at = crossing(curve["train_size"].to_numpy(float), curve["recovered"].to_numpy(float), 0.5)

@@ -58,16 +58,16 @@ def planned(plan: Plan) -> Part:
     return Part({"blocks": blocks}, ["runs.csv"], products=products)
 
 
-def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Gather the blocks' rows; numbers are copied as text, so that none is rounded."""
     parts = []
-    for block in stage["blocks"]:
+    for block in specification["blocks"]:
         path = root / block["runs"]
         rows = read_table(path, dtype=str, keep_default_na=False)
         for column, value in block.items():
             if column != "runs":
                 rows[column] = str(value)
-        rows["study"] = stage["study"]
+        rows["study"] = specification["study"]
         known = [column for column in COLUMNS if column not in _ADDED]
         if missing := [column for column in known if column not in rows]:
             raise UserError(f"{path}: damaged (no column {missing[0]}); delete it and run again")

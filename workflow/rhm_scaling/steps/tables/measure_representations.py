@@ -41,13 +41,13 @@ def planned(plan: Plan) -> Part:
     return Part({"blocks": blocks}, outputs, after=("gather_runs",), products=products)
 
 
-def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Measure the networks of every block, and average over rule draws."""
     runs = pd.read_csv(folder / "runs.csv")
     runs = runs[runs["chosen"] & (runs["status"] == "ok")]
     parts = [
-        identified(pd.DataFrame(_block(block, root)), stage["study"], block)
-        for block in stage["blocks"]
+        identified(pd.DataFrame(_block(block, root)), specification["study"], block)
+        for block in specification["blocks"]
     ]
     # several rates may have been tried
     same = [*CURVE_KEY, *REPLICA_KEY, "train_size", "lr"]
@@ -63,7 +63,7 @@ def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
         ):
             told |= dict(zip(names, mean_and_interval(cluster_means(ratio, measured))))
         draws = {"rule_draws": group["rule_seed"].nunique(), "replicas": len(group)}
-        rows.append({"study": stage["study"], **told, **draws})
+        rows.append({"study": specification["study"], **told, **draws})
     write_text(folder / "invariance.csv", pd.DataFrame(rows).to_csv(index=False))
 
 
@@ -80,7 +80,7 @@ def _block(block: dict[str, Any], root: Path) -> Iterator[dict[str, Any]]:
     parameters = Parameters.from_specification(what["grammar"])
     grammars = {int(rule): read_grammar(root / path) for rule, path in block["grammars"].items()}
     members = [(*seeds, rate) for rate in what["learning_rates"] for seeds in what["replicas"]]
-    shape = Shape.of(parameters, what["task"], what["architecture"])
+    shape = Shape.from_parameters(parameters, what["task"], what["architecture"])
     kind = what["architecture"]["kind"]
     network = build(kind, shape, range(len(members)))
     path = root / block["weights"]

@@ -47,23 +47,25 @@ def planned(plan: Plan) -> Part:
     return Part(what, ["theory.csv", "predictions.csv"], products=products)
 
 
-def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """One row a number; `method` says how it was found."""
     quantities, curves = [], []
-    for product in stage["products"]:
+    for product in specification["products"]:
         key = {"grammar": product["grammar"], "task": product["task"], "rule_seed": product["rule"]}
         files = product["files"]
         quantities.append(read_table(root / files["quantities"]).assign(**key))
         curves.append(read_table(root / files["curves"]).assign(**key))
-    for grammar, task in dict.fromkeys((p["grammar"], p["task"]) for p in stage["products"]):
-        parameters = Parameters.from_specification(stage["grammars"][grammar])
+    for grammar, task in dict.fromkeys(
+        (p["grammar"], p["task"]) for p in specification["products"]
+    ):
+        parameters = Parameters.from_specification(specification["grammars"][grammar])
         rows = pd.DataFrame(_closed_forms(parameters, task), columns=QUANTITIES)
         quantities.append(rows.assign(grammar=grammar, task=task))
-    table = _together(quantities, COLUMNS, stage["study"])
+    table = _together(quantities, COLUMNS, specification["study"])
     for column in ("rule_seed", "level", "index"):
         table[column] = table[column].astype("Int64")
     write_text(folder / "theory.csv", table.to_csv(index=False))
-    predicted = _together(curves, CURVE_COLUMNS, stage["study"])
+    predicted = _together(curves, CURVE_COLUMNS, specification["study"])
     write_text(folder / "predictions.csv", predicted.to_csv(index=False))
 
 

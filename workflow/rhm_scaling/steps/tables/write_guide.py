@@ -18,11 +18,16 @@ def planned(plan: Plan) -> Part:
     """The study's claim."""
     what = {"claim": plan.study.claim, "grammars": plan.specifications()}
     outputs = ["guide.md"] if plan.study.claim else []
-    return Part(what, outputs, after=("aggregate_curves", "decide_claim", "foretell_verdict"))
+    return Part(what, outputs, after=("aggregate_curves", "decide_claim", "estimate_power"))
 
 
-def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Write the guide."""
-    grammars = {name: Parameters.from_specification(g) for name, g in stage["grammars"].items()}
+    grammars = {
+        name: Parameters.from_specification(g) for name, g in specification["grammars"].items()
+    }
     tables = [pd.read_csv(folder / f"{name}.csv") for name in ("curves", "claims", "power")]
-    write_text(folder / "guide.md", guide(stage["claim"], stage["study"], grammars, *tables))
+    write_text(
+        folder / "guide.md",
+        guide(specification["claim"], specification["study"], grammars, *tables),
+    )

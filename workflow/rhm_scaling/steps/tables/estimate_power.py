@@ -25,22 +25,22 @@ def planned(plan: Plan) -> Part:
     return Part(claimed(plan), outputs, after=("tabulate_theory",))
 
 
-def make(stage: dict[str, Any], folder: Path, root: Path) -> None:
+def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Decide the claim on synthetic curves."""
     theory = pd.read_csv(folder / "theory.csv")
     runs, layers = [], []
-    for curve in stage["curves"]:
+    for curve in specification["curves"]:
         seeds = product(*(range(curve["replicas"][column]) for column in REPLICA_KEY))
         rows = pd.DataFrame(seeds, columns=REPLICA_KEY)
         rows = rows.merge(pd.DataFrame({"train_size": curve["train_sizes"]}), how="cross")
         runs.append(_named(curve, rows))
         if curve["representations"]:
-            levels = range(1, len(stage["grammars"][curve["grammar"]]["m"]))
+            levels = range(1, len(specification["grammars"][curve["grammar"]]["m"]))
             layers.append(_named(curve, rows.merge(pd.DataFrame({"level": levels}), how="cross")))
-    curves = of_study(stage, pd.concat(runs), theory, pd.concat(layers) if layers else None)
-    name = stage["claim"]
+    curves = of_study(specification, pd.concat(runs), theory, pd.concat(layers) if layers else None)
+    name = specification["claim"]
     table = power(name, curves, seed_from("power", name))
-    write_text(folder / "power.csv", table.assign(study=stage["study"]).to_csv(index=False))
+    write_text(folder / "power.csv", table.assign(study=specification["study"]).to_csv(index=False))
 
 
 def _named(curve: dict[str, Any], rows: pd.DataFrame) -> pd.DataFrame:

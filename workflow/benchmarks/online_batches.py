@@ -12,17 +12,22 @@ from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import Stream
 from rhm_scaling.models import build
 from rhm_scaling.models.layers import Shape
-from rhm_scaling.training.batches import Fresh
+from rhm_scaling.training.batches import OnlineBatches
 from rhm_scaling.training.loop import Settings, train
 
 from .training import BATCH, PackTraining
 
 CASES: list[tuple[Parameters, str, dict[str, int], int]] = [
-    (Parameters.make(v=8, s=2, L=3, m=4), "cnn", {"width": 8, "depth": 3, "heads": 1}, 4),
-    (Parameters.make(v=12, s=2, L=3, m=3), "cnn", {"width": 64, "depth": 3, "heads": 1}, 8),
-    (Parameters.make(v=32, s=2, L=4, m=8), "cnn", {"width": 64, "depth": 4, "heads": 1}, 8),
-    (Parameters.make(v=32, s=2, L=4, m=8), "cnn", {"width": 256, "depth": 4, "heads": 1}, 8),
-    (Parameters.make(v=8, s=2, L=3, m=4), "transformer", {"width": 8, "depth": 3, "heads": 1}, 4),
+    (Parameters.from_keys(v=8, s=2, L=3, m=4), "cnn", {"width": 8, "depth": 3, "heads": 1}, 4),
+    (Parameters.from_keys(v=12, s=2, L=3, m=3), "cnn", {"width": 64, "depth": 3, "heads": 1}, 8),
+    (Parameters.from_keys(v=32, s=2, L=4, m=8), "cnn", {"width": 64, "depth": 4, "heads": 1}, 8),
+    (Parameters.from_keys(v=32, s=2, L=4, m=8), "cnn", {"width": 256, "depth": 4, "heads": 1}, 8),
+    (
+        Parameters.from_keys(v=8, s=2, L=3, m=4),
+        "transformer",
+        {"width": 8, "depth": 3, "heads": 1},
+        4,
+    ),
 ]
 _STEPS = 512
 
@@ -38,13 +43,13 @@ def measure(threads: int = 1) -> pd.DataFrame:
         pack = PackTraining(parameters, kind, sizes, replicas, size=BATCH)
         grammars = [Grammar.draw(parameters, rule) for rule in range(replicas)]
 
-        def feed(grammars: list[Grammar] = grammars) -> Fresh:
+        def batches(grammars: list[Grammar] = grammars) -> OnlineBatches:
             streams = [Stream(grammar, rule, 0, "train") for rule, grammar in enumerate(grammars)]
             every = range(len(streams))
-            return Fresh("last_token", streams, every, BATCH, torch.device("cpu"))
+            return OnlineBatches("last_token", streams, every, BATCH, torch.device("cpu"))
 
-        feed().at(0)
-        alone = feed()
+        batches().at(0)
+        alone = batches()
         start = time.perf_counter()
         for step in range(_STEPS):
             alone.at(step)
@@ -53,9 +58,11 @@ def measure(threads: int = 1) -> pd.DataFrame:
             optimizer="sgd", momentum=0.9, warmup_steps=1, batch_size=BATCH, max_steps=_STEPS,
             min_steps=_STEPS, patience=1e9, train_loss=0.0, evaluations_per_octave=4,
         )  # fmt: skip
-        network = build(kind, Shape.of(parameters, "last_token", sizes), list(range(replicas)))
+        network = build(
+            kind, Shape.from_parameters(parameters, "last_token", sizes), list(range(replicas))
+        )
         start = time.perf_counter()
-        train(network, feed(), pack.held_out, [1e-3] * replicas, settings)
+        train(network, batches(), pack.held_out, [1e-3] * replicas, settings)
         whole = time.perf_counter() - start
         rows.append(
             {

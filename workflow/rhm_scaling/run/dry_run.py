@@ -21,7 +21,7 @@ from .estimates import MEMORY, STAGE, core_seconds, disk, memory
 from .machine import CLUSTER, Machine, read_settings, slots
 from .records import read_record, versions
 from .resources import NoRoomError, here
-from .status import RESULTS, Standing
+from .status import RESULTS, Status
 
 TABLES = "tables and figures"
 BATCH_MINUTES = 1.0  # that `make run` gives the jobs of this machine
@@ -38,12 +38,12 @@ _SIMILAR = 4  # records that are compared with what is missing
 _WIDTH = 100  # characters of a reason
 
 
-def lines(standing: Standing, rates: Rates, cores: int) -> Iterator[str]:
+def lines(status: Status, rates: Rates, cores: int) -> Iterator[str]:
     """For a person at a machine of so many cores."""
-    plan, needed, tables = standing.plan, standing.needed(), stale(standing)
+    plan, needed, tables = status.plan, status.needed(), stale(status)
     head = f"{plan.study.name}: {len(needed)} of {sum(map(len, plan.products.values()))} products"
     try:
-        found = on_this_machine(standing, rates, cores)
+        found = on_this_machine(status, rates, cores)
         count = f"{len(found)} batches, {len(tables)} {TABLES}"
         yield f"{head} to make in {len(found) + len(tables)} jobs ({count})"
         took = f"about {duration(elapsed(found, cores, len(tables)))}"
@@ -53,38 +53,38 @@ def lines(standing: Standing, rates: Rates, cores: int) -> Iterator[str]:
     if chosen := [*_chosen_sizes(plan)]:
         yield from ["training sizes that auto chose:", *chosen]
     if needed:
-        yield cells(standing).to_string(index=False) + "\n"
+        yield cells(status).to_string(index=False) + "\n"
     if needed or tables:
-        yield costs(standing, rates).to_string(index=False, float_format="{:.0f}".format)
+        yield costs(status, rates).to_string(index=False, float_format="{:.0f}".format)
         yield f"here, {cores} cores: {took}"
-        if (standing.root / CLUSTER).is_file():
-            yield f"on the cluster of {CLUSTER}: {_on_cluster(standing, rates, len(tables))}"
-    if len(made := foretold(standing, rates)):
+        if (status.root / CLUSTER).is_file():
+            yield f"on the cluster of {CLUSTER}: {_on_cluster(status, rates, len(tables))}"
+    if len(made := calibration(status, rates)):
         yield "trainings that are made, core-seconds:"
         yield made.to_string(index=False, float_format="{:.2f}".format)
-    yield from other_versions(made for _, made in _made(standing, *plan.products))
+    yield from other_versions(made for _, made in _made(status, *plan.products))
 
 
-def stale(standing: Standing) -> dict[str, str]:
+def stale(status: Status) -> dict[str, str]:
     """Stages whose tables and figures a run makes, with the paths of their logs."""
-    known = standing.stages.items()
-    return {name: s.log for name, s in known if s.outputs and name not in standing.current}
+    known = status.stages.items()
+    return {name: s.log for name, s in known if s.outputs and name not in status.current}
 
 
-def on_this_machine(standing: Standing, rates: Rates, cores: int) -> list[Batch]:
+def on_this_machine(status: Status, rates: Rates, cores: int) -> list[Batch]:
     """The batches of `make run`; a `NoRoomError` if a network does not fit into the memory."""
-    machine = Machine.of({**read_settings(standing.root), "batch_minutes": BATCH_MINUTES})
-    jobs = here(standing.plan.products["models"], machine, cores, rates)
-    return batches(standing.needed(), machine, rates, cores, jobs, {}, root=standing.root)
+    machine = Machine.from_settings({**read_settings(status.root), "batch_minutes": BATCH_MINUTES})
+    jobs = here(status.plan.products["models"], machine, cores, rates)
+    return batches(status.needed(), machine, rates, cores, jobs, {}, root=status.root)
 
 
-def _on_cluster(standing: Standing, rates: Rates, tables: int) -> str:
+def _on_cluster(status: Status, rates: Rates, tables: int) -> str:
     """What a run on the cluster would be, by its profile and `CLUSTER`."""
-    machine, jobs = Machine.read(standing.root, CLUSTER), slots(standing.root)
+    machine, jobs = Machine.read(status.root, CLUSTER), slots(status.root)
     if machine.cluster is None:
         raise UserError(f"{CLUSTER}: holds no cluster:")
     try:
-        found = batches(standing.needed(), machine, rates, jobs, {}, {}, root=standing.root)
+        found = batches(status.needed(), machine, rates, jobs, {}, {}, root=status.root)
     except NoRoomError as error:
         return str(error)
     cores, most = (max((getattr(b, n) for b in found), default=0) for n in ("threads", "memory"))
@@ -110,9 +110,9 @@ def elapsed(found: Sequence[Batch], slots: int, tables: int, cluster: bool = Fal
     return spent
 
 
-def costs(standing: Standing, rates: Rates) -> pd.DataFrame:
+def costs(status: Status, rates: Rates) -> pd.DataFrame:
     """Products, core-seconds, MiB at once and MiB on disk of a run, by kind."""
-    needed, tables = standing.needed(), len(stale(standing))
+    needed, tables = status.needed(), len(stale(status))
     rows = [(TABLES, tables, STAGE * tables, STAGE, MEMORY, 2.0)] if tables else []
     for kind in dict.fromkeys(product.kind for product in needed):
         mine = [product for product in needed if product.kind == kind]
@@ -123,10 +123,10 @@ def costs(standing: Standing, rates: Rates) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).sort_values("core-seconds", ascending=False)
 
 
-def cells(standing: Standing) -> pd.DataFrame:
+def cells(status: Status) -> pd.DataFrame:
     """What is to be made: a row a cell and reason, with the kinds and the number of products."""
-    reasons, found = _Reasons(standing), defaultdict[tuple[str, str], list[str]](list)
-    for product in standing.needed():
+    reasons, found = _Reasons(status), defaultdict[tuple[str, str], list[str]](list)
+    for product in status.needed():
         found[_cell(product), reasons.why(product)].append(product.kind)
     rows = [
         (cell, ", ".join(sorted({*kinds})), len(kinds), why) for (cell, why), kinds in found.items()
@@ -143,14 +143,14 @@ def _cell(product: Product) -> str:
 class _Reasons:
     """Why products are not there: what tells each from the most similar one that is."""
 
-    def __init__(self, standing: Standing) -> None:
-        self._standing = standing
+    def __init__(self, status: Status) -> None:
+        self._status = status
         self._there = cache(self._labels)
         self._known = cache(self._specification)
 
     def why(self, product: Product) -> str:
         """The reason in a few words."""
-        if (self._standing.root / product.files["record"]).is_file():
+        if (self._status.root / product.files["record"]).is_file():
             return "damaged"
         like, label = _label(product.kind, product.name)
         found = self._there(product.kind).get(like, [])
@@ -163,14 +163,14 @@ class _Reasons:
         if known := self._known(product.kind, name):
             changes = [*_differences(known, product.specification)]
             follows = {"train_size", "replicas"} & {key for key, *_ in changes}
-            kept = name in self._standing.plan.products[product.kind]
+            kept = name in self._status.plan.products[product.kind]
             said = [_said(*c, kept) for c in changes if not (follows and c[0] == "inputs")]
             yield len(changes), kept, f"{'new: ' if kept else ''}{', '.join(said)}"
 
     def _labels(self, kind: str) -> dict[str, list[tuple[list[str], str]]]:
         """Labels and names of the products in the store, by what similar ones share."""
         found = defaultdict(list)
-        store = self._standing.root / STORE / kind
+        store = self._status.root / STORE / kind
         for path in store.rglob("*record.json"):
             name = str(path.relative_to(store)).removesuffix("record.json").rstrip("./")
             like, label = _label(kind, name)
@@ -180,7 +180,7 @@ class _Reasons:
     def _specification(self, kind: str, name: str) -> Any:
         path = Product(kind, name, {}).files["record"]
         try:
-            return read_record(self._standing.root / path)["specification"]
+            return read_record(self._status.root / path)["specification"]
         except UserError:
             return {}
 
@@ -228,19 +228,19 @@ def _chosen_sizes(plan: Plan) -> Iterator[str]:
             yield f"  {experiment}, {grammar}: {sizes} (thresholds {thresholds}; end: {grid.ends})"
 
 
-def _made(standing: Standing, *kinds: str) -> Iterator[tuple[Product, dict[str, Any]]]:
+def _made(status: Status, *kinds: str) -> Iterator[tuple[Product, dict[str, Any]]]:
     """Products that are made, with what their records say of it."""
-    for kind, name in standing.made:
+    for kind, name in status.made:
         if kind in kinds:
-            product = standing.plan.products[kind][name]
-            yield product, read_record(standing.root / product.files["record"])["made"]
+            product = status.plan.products[kind][name]
+            yield product, read_record(status.root / product.files["record"])["made"]
 
 
-def foretold(standing: Standing, rates: Rates) -> pd.DataFrame:
+def calibration(status: Status, rates: Rates) -> pd.DataFrame:
     """Estimated and actual core-seconds of the trainings that are made, by cell."""
     rows = [  # imports are not part of what a record counts
         (_cell(block), 1, core_seconds(block, rates) - rates.start, made["core_seconds"])
-        for block, made in _made(standing, "models")
+        for block, made in _made(status, "models")
     ]
     table = pd.DataFrame(rows, columns=["cell", "blocks", "estimated", "actual"])
     table = table.groupby("cell", as_index=False).sum()

@@ -82,12 +82,13 @@ def changed(path: str, new: object) -> str:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        (json.dumps(OWN)[:40], "line 1 column"),
+        (json.dumps(OWN)[:40], "not valid JSON"),
+        ('{\n "v": 3,\n "rules": {,}}', "line 3, column 12: '\"rules\": {,}}'"),
         ("[1]", "not an object"),
         ('{"v": 3, "v": 4}', "'v': is given twice"),
         (changed("rule", {}), "'rule': unknown key; the keys are v, rules"),
         (changed("x" * 1000, {}), "xxx...: unknown key"),
-        (changed("rules", dict.fromkeys(map(str, range(1000)))), "in order, not ['0', '1', '2'"),
+        (changed("rules", dict.fromkeys(map(str, range(1000)))), "\"2\", ..., not ['0', '1', '2'"),
         (changed("v", 1), "v: must be a whole number from 2 to 65536"),
         (changed("v", True), "v: must be a whole number"),
         (changed("v", 10**12), "v: must be a whole number"),
@@ -172,3 +173,10 @@ def test_a_sentence_must_stay_of_a_reasonable_length() -> None:
     assert Parameters.from_specification(
         user_grammar(json.dumps(OWN)).parameters.specification()
     ).file
+
+
+def test_levels_may_stand_in_any_order() -> None:
+    backwards = dict(reversed(OWN["rules"].items()))
+    assert equal(
+        user_grammar(json.dumps({**OWN, "rules": backwards})), user_grammar(json.dumps(OWN))
+    )

@@ -10,7 +10,7 @@ import yaml
 from helpers.grammars import AMBIGUOUS, GRAMMARS
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.study import reference
-from rhm_scaling.study.reading import load_study, parse_study
+from rhm_scaling.study.reading import load_study, parse_keys, parse_study
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted((ROOT / "config" / "studies").glob("*.yaml"))
@@ -136,6 +136,23 @@ def test_a_good_study() -> None:
         ("name: good", "name: ../up", "name: use letters, digits"),
         ("name: good", "name: store", "name: results/store/ has another use"),
         ("name: good", "name: good\nname: twice", "'name': is given twice (line 3); remove one"),
+        # numbers that YAML 1.1 reads in base 8 or 60
+        ("train_sizes: [8, 16]", "train_sizes: [010, 16]", "'010' (line "),
+        ("train_sizes: [8, 16]", "train_sizes: [1,024]", "'024' (line "),
+        ("train_sizes: [8, 16]", "train_sizes: [1:30]", "'1:30' (line "),
+        ("m: 2}", "m: {1:2, 2:2}}", "'1:2' (line "),
+        # what was written, not what YAML made of it
+        (
+            "name: good",
+            "name: no!",
+            "name: use letters, digits, - and _ only (lower case in name:), n",
+        ),
+        ("v: 4", "v: yes", "grammars.g.v: input should be a valid integer, not 'yes'"),
+        (
+            "v: 4",
+            "v: 2026-01-01",
+            "grammars.g.v: input should be a valid integer, not '2026-01-01'",
+        ),
         ("name: good", "name: !!python/name:os.system", "not valid YAML"),
         ("name: good", "name: [", "not valid YAML"),
         ("experiments:", "experiments: {}\nextra:", "extra: unknown key"),
@@ -239,3 +256,21 @@ def test_every_key_is_explained() -> None:
     for model in reference.SECTIONS:
         for key, field in model.model_fields.items():
             assert field.description, f"{model.__name__}.{key}"
+
+
+def test_mappings_are_shared_by_merging() -> None:
+    text = "a: &a {x: 1, y: 1}\nb: {y: 2, <<: *a}\nc: {<<: [*a, {z: 3}], x: 4}\n"
+    found = parse_keys(text, "s.yaml", "any")
+    assert found["b"] == {"x": 1, "y": 2} and found["c"] == {"x": 4, "y": 1, "z": 3}
+    with pytest.raises(UserError, match=r"'x': is given twice \(line 1\); remove one"):
+        parse_keys("b: {<<: {y: 1}, x: 1, x: 2}", "s.yaml", "any")
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    grammar = {"v": 2, "rules": {"1": [[[0, 1]], [[1, 0]]]}}
+    (tmp_path / "mine.json").write_text(json.dumps(grammar), encoding="utf-8-sig")
+    study = "name: own\ngrammars: {mine: {file: mine.json}}\narchitectures: {c: {kind: counting}}\n"
+    study += "experiments: {e: {task: classification, grammars: [mine], architectures: [c], "
+    study += "train_sizes: [2], replicas: {rule_draws: 1}}}\n"
+    (tmp_path / "study.yaml").write_text(study, encoding="utf-8-sig")
+    assert load_study(tmp_path / "study.yaml").name == "own"

@@ -30,7 +30,7 @@ def read(path: Path, most: int) -> str:
     if len(data) > most:
         raise ValueError(f"is larger than {most} bytes")
     try:
-        return data.decode("utf-8")
+        return data.decode("utf-8-sig")  # some editors begin a file with a byte-order mark
     except UnicodeDecodeError as error:
         raise ValueError("is not UTF-8 text; save it as UTF-8") from error
 

@@ -89,6 +89,10 @@ def _parsed(text: str) -> dict[str, Any]:
         value = json.loads(text, object_pairs_hook=distinct)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+    except json.JSONDecodeError as error:
+        line = text.split("\n")[error.lineno - 1].strip()
+        where = f"line {error.lineno}, column {error.colno}: {short(line, 40)}"
+        raise ValueError(f"not valid JSON ({error.msg}), {where}") from error
     known = {"parameters", "v", "rules", "probabilities", "root"}
     if not isinstance(value, dict) or (unknown := sorted(set(value) - known)):
         what = f"{short(unknown[0])}: unknown key" if isinstance(value, dict) else "not an object"
@@ -103,8 +107,10 @@ def _grammar(value: dict[str, Any]) -> Grammar:
         raise ValueError(f"v: must be a whole number from 2 to {_MOST}")
     if not isinstance(tables, dict) or not tables:
         raise ValueError('rules: must hold the levels "1", "2", ...')
-    if list(tables) != [str(level) for level in range(1, len(tables) + 1)]:
-        raise ValueError(f'rules: levels must be "1", "2", ... in order, not {short(list(tables))}')
+    levels = [str(level) for level in range(1, len(tables) + 1)]
+    if set(tables) != set(levels):
+        raise ValueError(f'rules: levels must be "1", "2", ..., not {short(list(tables))}')
+    tables = {level: tables[level] for level in levels}
     if 2 ** min(len(tables), _MOST) > _MOST:  # before anything is as long as a level
         raise ValueError(f"rules: sentences of at least 2**{len(tables)} tokens; take fewer levels")
     rules, probabilities = _read_rules(v, tables, value.get("probabilities", {}))

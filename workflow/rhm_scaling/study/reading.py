@@ -18,9 +18,22 @@ from ..core.errors import UserError
 from .reference import SECTIONS
 from .schema import Study
 
+_BOOL, _DATE = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"
+_MISREAD = re.compile(r"^[-+]?0[0-9]|[0-9]:[0-9]")
+
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses repeated keys and reads `1e-3` as the number it looks like."""
+    """Safe YAML in which values are what they look like.
+
+    It refuses repeated keys, and numbers that YAML 1.1 reads in base 8 or 60; `1e-3` is a number,
+    `no` and `2026-01-01` are text.
+    """
+
+    # without dates, and without yes and no, which are added again below as true and false alone
+    yaml_implicit_resolvers = {  # noqa: RUF012 (PyYAML's)
+        first: [(tag, pattern) for tag, pattern in known if tag not in (_BOOL, _DATE)]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def get_single_data(self) -> Any:
         """The document, unless aliases make little text stand for a value without end."""
@@ -28,6 +41,17 @@ class _Loader(yaml.SafeLoader):
         if node is not None and _written_out(node, {}) > _MOST_WRITTEN:
             raise UserError(f"aliases stand for more than {_MOST_WRITTEN} characters; use fewer")
         return None if node is None else self.construct_document(node)
+
+    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
+        """A scalar, if it is not a plain one that is read as another number than it looks."""
+        node: yaml.ScalarNode = super().compose_scalar_node(anchor)
+        if node.style is None and _MISREAD.search(node.value):
+            raise UserError(
+                f"{texts.short(node.value)} (line {node.start_mark.line + 1}): YAML reads a number "
+                "with a leading zero or a colon in another base; write it without, put a space "
+                "after the colon of a key, or quotes around a text"
+            )
+        return node
 
 
 MOST_BYTES = 2**18  # of a study's file
@@ -47,6 +71,7 @@ def _written_out(node: yaml.Node, known: dict[int, float]) -> float:
     return known[id(node)]
 
 
+_Loader.add_implicit_resolver(_BOOL, re.compile("^(true|True|TRUE|false|False|FALSE)$"), [*"tTfF"])
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
@@ -55,17 +80,24 @@ _Loader.add_implicit_resolver(
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    own = {
+        id(key) for key, _ in node.value
+    }  # others come from what `<<` merges, and may be repeated
     loader.flatten_mapping(node)
     found: dict[Any, Any] = {}
+    given = set()
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
         try:
-            if key in found:
-                line = key_node.start_mark.line + 1
-                raise UserError(f"{texts.short(key)}: is given twice (line {line}); remove one")
+            twice = key in given
         except TypeError as error:
             shown = texts.short(key)
             raise UserError(f"{shown}: cannot be a key; use a name or a number") from error
+        if twice:
+            line = key_node.start_mark.line + 1
+            raise UserError(f"{texts.short(key)}: is given twice (line {line}); remove one")
+        if id(key_node) in own:
+            given.add(key)
         found[key] = loader.construct_object(value_node, deep=True)
     return found
 

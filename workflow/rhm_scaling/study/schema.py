@@ -34,7 +34,14 @@ _MOST_RULES = 2**26  # numbers in the rules of a level
 _MOST_LABEL = 200  # characters of the name of a grammar's folder in the store
 _MOST_FILE = 2**25  # bytes of a grammar's file
 
-FOLDERS = ("store", "logs", "reference", "claims", "batches")  # below results/, of no study
+FOLDERS = (
+    "store",
+    "logs",
+    "reference",
+    "claims",
+    "batches",
+    "locks",
+)  # below results/, of no study
 
 
 class DrawnGrammarConfig(Model):

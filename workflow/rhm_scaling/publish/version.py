@@ -23,7 +23,9 @@ class Version:
     Attributes
     ----------
     commit
-        Of git; none if git does not know this folder.
+        Of git; none if it is not certainly this folder's.
+    note
+        Why there is no commit.
     changed
         Files that differ from the commit, as ``git status --porcelain`` lists them.
     patch
@@ -31,38 +33,40 @@ class Version:
     """
 
     commit: str | None
+    note: str
     changed: list[str]
     patch: bytes
 
     def summary(self) -> dict[str, Any]:
         """For a person who looks for the code."""
         if self.commit is None:
-            return {"commit": None, "note": "not a git repository: no version but the files"}
+            return {"commit": None, "note": f"{self.note}: no version but the files"}
         return {"commit": self.commit, "changed": self.changed}
 
 
 def version(root: Path) -> Version:
     """The version of the code in the project's folder."""
-    commit = _git(root, "rev-parse", "HEAD") if _is_repository(root) else None
-    if commit is None:
-        return Version(None, [], b"")
-    there = _there(root)
-    status = _git(root, "status", "--porcelain", "--untracked-files=all", "--", *there) or b""
-    patch = _git(root, "diff", "--binary", "--no-color", "--no-ext-diff", "HEAD", "--", *CODE)
-    return Version(commit.decode().strip(), status.decode().splitlines(), patch or b"")
+    try:
+        _check_repository(root)
+        commit = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+        there = _there(root)
+        status = _git(root, "status", "--porcelain", "--untracked-files=all", "--", *there)
+        patch = _git(root, "diff", "--binary", "--no-color", "--no-ext-diff", "HEAD", "--", *CODE)
+    except _GitError as error:
+        return Version(None, str(error), [], b"")
+    return Version(commit.decode().strip(), "", status.decode().splitlines(), patch)
 
 
 def code_files(root: Path) -> list[str]:
     """Paths of the project's files, sorted: tracked, or new and not ignored."""
     there = _there(root)
-    listed = None
-    if _is_repository(root):
+    try:
+        _check_repository(root)
         listed = _git(root, "ls-files", "-z", "-co", "--exclude-standard", "--", *there)
-    if listed is None:
+        names = set(filter(None, listed.decode().split("\0")))
+    except _GitError:
         found = [path for name in there for path in _files(root / name)]
         names = {path.relative_to(root).as_posix() for path in found}
-    else:
-        names = set(filter(None, listed.decode().split("\0")))
     return sorted(name for name in names if (root / name).is_file())
 
 
@@ -85,18 +89,38 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _is_repository(root: Path) -> bool:
-    """Whether this very folder is one: inside another project's repository it is not."""
-    top = _git(root, "rev-parse", "--show-toplevel")
-    return top is not None and Path(os.fsdecode(top.rstrip(b"\n"))).resolve() == root.resolve()
+class _GitError(Exception):
+    """Why git says nothing of this folder."""
 
 
-def _git(root: Path, *arguments: str) -> bytes | None:
-    """What git prints; none if it cannot answer."""
-    # it reads only, and quotes no names
+def _check_repository(root: Path) -> None:
+    """Raise `_GitError` unless this very folder is a repository, not one inside another."""
+    top = Path(os.fsdecode(_git(root, "rev-parse", "--show-toplevel").rstrip(b"\n")))
+    if top.resolve() != root.resolve():
+        raise _GitError("inside another git repository")
+
+
+# what git says where it does not answer, and what that means
+_REASONS = {
+    "dubious ownership": "a git repository of another user, which git does not trust",
+    "not a git repository": "not a git repository",
+}
+
+
+def _git(root: Path, *arguments: str) -> bytes:
+    """What git prints; a `_GitError` if it does not answer."""
+    # it reads only, quotes no names, and asks this folder alone
     command = ["git", "--no-optional-locks", "-c", "core.quotepath=off", "-C", str(root)]
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    own |= {"LC_ALL": "C"}
     try:
-        done = subprocess.run([*command, *arguments], capture_output=True, check=False)  # noqa: S603
-    except OSError:  # no git here
-        return None
-    return done.stdout if done.returncode == 0 else None
+        done = subprocess.run([*command, *arguments], env=own, capture_output=True, check=False)  # noqa: S603
+    except OSError as error:
+        raise _GitError("git is not installed here") from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace")
+        known = (reason for text, reason in _REASONS.items() if text in said)
+        raise _GitError(
+            next(known, "a git repository without a commit" if not said else "git fails")
+        )
+    return done.stdout

@@ -1,19 +1,41 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and are opened only if they are plain files."""
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
+import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from io import BufferedReader
 from pathlib import Path
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let errors of the operating system name a file, and not its temporary one, or none."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_aside(path: Path, write: Callable[[Path], object]) -> None:
     """Call `write` with a temporary path beside `path`, then move it into place.
 
     The file appears whole or not at all, whenever the process is killed.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; it names `path`.
     """
+    with naming(path):
+        _write_aside(path, write)
+
+
+def _write_aside(path: Path, write: Callable[[Path], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     os.close(handle)
@@ -32,6 +54,37 @@ def remove_leftovers(path: Path) -> None:
     """Remove what killed writers of `path` left beside it."""
     for aside in path.parent.glob(f".{glob.escape(path.name)}.*"):
         aside.unlink(missing_ok=True)
+
+
+def open_plain(path: Path, most: float = float("inf")) -> BufferedReader:
+    """A plain file of at most `most` bytes, to be read.
+
+    It is opened once, as it is: no link is followed, no pipe is waited for.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    OSError
+        If it is anything else, or larger; `strerror` says what is wrong with it.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        file = open(os.open(path, flags), "rb")  # noqa: PTH123, SIM115
+    except OSError as error:
+        if path.is_symlink():
+            raise OSError(error.errno, "it is a link", str(path)) from error
+        if path.is_dir():
+            raise OSError(error.errno, "it is a folder", str(path)) from error
+        raise
+    status = os.fstat(file.fileno())
+    wrong = None if stat.S_ISREG(status.st_mode) else "it is no plain file"
+    if wrong is None and status.st_size > most:
+        wrong = f"it has more than {most} bytes"
+    if wrong is not None:
+        file.close()
+        raise OSError(None, wrong, str(path))
+    return file
 
 
 def write_text(path: Path, text: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -108,11 +107,22 @@ def _leftover(root: Path, product: Path, files: list[Path]) -> Leftover:
     return Leftover(product, [*files, *logs], sum(stat.st_size for stat in stats), max(age, 0.0))
 
 
-def remove(files: Iterable[Path]) -> None:
-    """Remove files, and the folders that are empty then."""
+def discard(record: Path, file: Path) -> None:
+    """Remove a damaged file and the record that it belongs to, so that the next run makes both.
+
+    A link itself goes, not what it leads to; a folder stays, and so does what is behind a link.
+    """
+    for path in (file, record):
+        if not path.parent.is_symlink():
+            with contextlib.suppress(IsADirectoryError, FileNotFoundError):
+                path.unlink()
+
+
+def remove(root: Path, files: Iterable[Path]) -> None:
+    """Remove files below ``results/``, and the folders there that are empty then."""
     for file in files:
         file.unlink(missing_ok=True)
         for folder in file.parents:
-            if folder.name == "results" or any(folder.iterdir()):
+            if folder == root / "results" or any(folder.iterdir()):
                 break
-            shutil.rmtree(folder)
+            folder.rmdir()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import save
 from tqdm import tqdm
 
 from ...core.errors import UserError
@@ -238,7 +238,8 @@ def make(
     joined = {
         name: torch.cat([part[name] for part in weights]).contiguous().cpu() for name in weights[0]
     }
-    write_aside(outputs["weights"], lambda aside: save_file(joined, aside))
+    content = save(joined)  # a file written by safetensors would not say what a full disk says
+    write_aside(outputs["weights"], lambda aside: aside.write_bytes(content))
     write_rows(outputs["history"], histories)
     write_rows(outputs["runs"], rows)
     _report(block.name, rows, log)

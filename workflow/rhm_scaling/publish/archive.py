@@ -13,7 +13,6 @@ import re
 import stat
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import distributions
 from pathlib import Path
@@ -24,13 +23,12 @@ import pandas as pd
 from ..core.errors import UserError
 from ..core.files import write_aside
 from ..core.fingerprint import PACKAGE
-from ..run.machine import Machine
 from ..run.records import check, digest, read_record
-from ..run.status import Status
-from ..study.plan import Plan
-from ..study.reading import load_study, split_scale
+from ..study.reading import split_scale
 from ..study.schema import FileGrammarConfig
 from . import crate
+from .finished import Finished
+from .report import report_files
 from .version import Version, code_files
 from .version import version as version_of
 
@@ -41,49 +39,6 @@ _STORED = {".png", ".pdf", ".npz", ".safetensors"}
 _CHUNK = 2**20  # bytes
 
 Contents = dict[str, Path | bytes]  # by path in the archive: a file, or its content
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A finished study.
-
-    Attributes
-    ----------
-    path
-        Of its YAML file.
-    plan
-        Its products.
-    status
-        What of them is made: all that the study is about.
-    """
-
-    path: Path
-    plan: Plan
-    status: Status
-
-    @classmethod
-    def read(cls, path: Path) -> Finished:
-        """The study of a file.
-
-        Raises
-        ------
-        UserError
-            If it is not complete.
-        """
-        study = load_study(path)
-        try:
-            plan = Plan(study)
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from error
-        status = Status(plan, Machine.read(PACKAGE.parents[1]).spared)
-        if not status.complete:
-            raise UserError(f"{path}: is not complete; first run `make run STUDY={path}`")
-        return cls(path, plan, status)
-
-    @property
-    def name(self) -> str:
-        """Name of the study."""
-        return self.plan.study.name
 
 
 def write_archive(study: Path, output: Path | None = None, datasets: bool = False) -> Path:
@@ -117,9 +72,7 @@ def write_archive(study: Path, output: Path | None = None, datasets: bool = Fals
     code = {name: path for name, path in paths.items() if path.resolve() != here}
     named = _named(finished, root)
     results = {path.as_posix(): path for path in _recorded(finished, datasets)}
-    report = Path("results", finished.name, "report.html")
-    if report.is_file():
-        results[report.as_posix()] = report
+    results |= {path.as_posix(): path for path in report_files(finished)}
     where = next(iter(named))
     made = [read_record(path)["made"] for path in results.values() if _is_record(path)]
     facts = _facts(finished, where, made, version, datasets)

@@ -21,10 +21,16 @@ PYTHONS := 3.11 3.12 3.13
 STUDY ?= config/studies/laptop.yaml
 CORES ?= all
 PROFILE ?= laptop
-HOW_laptop = --cores $(CORES) --config batch_minutes=1
+HOW_laptop = --cores $(CORES) --config
 HOW_slurm = --config
 VENV := .venv
 BIN := $(VENV)/bin
+# the code of this folder, wherever the environment came from; nothing else of a path, a home, or this
+# folder that has the name of a module
+ISOLATED := PYTHONPATH="$(CURDIR)/workflow" PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1
+RUN := $(ISOLATED) $(BIN)/python -m
+PIP := env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT PIP_USER=0 $(BIN)/python -P -m pip install --quiet \
+    --disable-pip-version-check
 
 .PHONY: run claims compare plan status archive reproduce verify clean soak test lint bench docs setup
 .DEFAULT_GOAL := run
@@ -36,52 +42,48 @@ $(VENV)/installed: envs/requirements.txt pyproject.toml
 	@echo "Installing $$(grep -c == envs/requirements.txt) packages into $(VENV), the first time a minute or two on a fast line:" \
 	    "0.4 GB to fetch and 1.7 GB on disk with PyTorch's CPU build, 2.9 and 5.7 GB with its CUDA build"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --requirement envs/requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PIP) --requirement envs/requirements.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
 run: setup
-	@name=$$($(BIN)/python -m rhm_scaling name "$(STUDY)") && \
-	$(BIN)/snakemake --profile "workflow/profiles/$(PROFILE)" $(HOW_$(PROFILE)) study="$(STUDY)" && \
-	$(BIN)/snakemake --quiet all --report "results/$$name/report.html" --config study="$(STUDY)" && \
-	$(BIN)/python -m rhm_scaling show "$(STUDY)"
+	@$(RUN) rhm_scaling name "$(STUDY)" >/dev/null && \
+	$(RUN) snakemake --profile "workflow/profiles/$(PROFILE)" $(HOW_$(PROFILE)) study="$(STUDY)" && \
+	$(RUN) rhm_scaling report "$(STUDY)" >/dev/null && \
+	$(RUN) rhm_scaling show "$(STUDY)"
 
 CLAIMS := $(foreach claim,a1 a2 a3 a4 b1 b2 b3 b4 b5,config/studies/$(claim).yaml$(if $(SCALE),:$(SCALE)))
 COMMA := ,
 SPACE := $(subst ,, )
 
 claims: setup
-	@$(BIN)/snakemake claims --profile "workflow/profiles/$(PROFILE)" $(HOW_$(PROFILE)) \
+	@$(RUN) snakemake claims --profile "workflow/profiles/$(PROFILE)" $(HOW_$(PROFILE)) \
 	    study="$(subst $(SPACE),$(COMMA),$(CLAIMS))" $(if $(SCALE),scale="$(SCALE)") && \
-	for study in $(CLAIMS); do \
-	    name=$$($(BIN)/python -m rhm_scaling name "$$study") && \
-	    $(BIN)/snakemake --quiet all --report "results/$$name/report.html" \
-	        --config study="$$study" || exit 1; \
-	done && \
+	for study in $(CLAIMS); do $(RUN) rhm_scaling report "$$study" || exit 1; done && \
 	cat "results/claims/$(or $(SCALE),index).log"
 
 compare: setup
-	@name=$$($(BIN)/python -m rhm_scaling name "$(STUDY)") && \
-	$(BIN)/python -m rhm_scaling compare "results/reference/$$name" "results/$$name"
+	@name=$$($(RUN) rhm_scaling name "$(STUDY)") && \
+	$(RUN) rhm_scaling compare "results/reference/$$name" "results/$$name"
 
 plan: setup
-	@$(BIN)/python -m rhm_scaling plan "$(STUDY)"
+	@$(RUN) rhm_scaling plan "$(STUDY)"
 
 status: setup
-	@$(BIN)/python -m rhm_scaling status "$(STUDY)"
+	@$(RUN) rhm_scaling status "$(STUDY)"
 
 archive: setup
-	@$(BIN)/python -m rhm_scaling archive "$(STUDY)" $(if $(DATASETS),--datasets)
+	@$(RUN) rhm_scaling archive "$(STUDY)" $(if $(DATASETS),--datasets)
 
 reproduce: setup
-	@$(BIN)/python -m rhm_scaling reproduce "$(ARCHIVE)" $(if $(DIR),--folder "$(DIR)") \
+	@$(RUN) rhm_scaling reproduce "$(ARCHIVE)" $(if $(DIR),--folder "$(DIR)") \
 	    $(if $(FORCE),--force)
 
 verify: setup
-	@$(BIN)/python -m rhm_scaling verify $(if $(REMOVE),--remove)
+	@$(RUN) rhm_scaling verify $(if $(REMOVE),--remove)
 
 clean: setup
-	@$(BIN)/python -m rhm_scaling clean $(if $(REMOVE),--remove)
+	@$(RUN) rhm_scaling clean $(if $(REMOVE),--remove)
 
 # one process more than two cores: tests on a SLURM mostly wait
 PROCESSES ?= 3
@@ -91,28 +93,28 @@ TOLD_BY_SNAKEMAKE := tests/workflow/test_reruns.py tests/workflow/test_faults.py
 ifeq ($(SNAKEMAKE),newest)
 test: setup
 	$(PYTHON) -m venv $(NEWEST)
-	$(NEWEST)/bin/pip install --quiet --disable-pip-version-check --requirement envs/requirements.txt
-	$(NEWEST)/bin/pip install --disable-pip-version-check --upgrade snakemake snakemake-executor-plugin-slurm | grep snakemake
-	$(NEWEST)/bin/pytest --numprocesses $(PROCESSES) $(TOLD_BY_SNAKEMAKE)
+	$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --requirement envs/requirements.txt
+	$(NEWEST)/bin/python -m pip install --disable-pip-version-check --upgrade snakemake snakemake-executor-plugin-slurm | grep snakemake
+	$(ISOLATED) $(NEWEST)/bin/python -m pytest --numprocesses $(PROCESSES) $(TOLD_BY_SNAKEMAKE)
 else
 test: setup
-	$(BIN)/pytest --numprocesses $(PROCESSES) $(if $(FAST),-m "not slow")
+	$(RUN) pytest --numprocesses $(PROCESSES) $(if $(FAST),-m "not slow")
 endif
 
 soak: setup
-	SOAK=1 $(BIN)/pytest tests/cluster/test_slurm.py
-	$(BIN)/python tests/helpers/soak.py $(if $(KILLS),--kills $(KILLS))
+	SOAK=1 $(RUN) pytest tests/cluster/test_slurm.py
+	$(ISOLATED) $(BIN)/python tests/helpers/soak.py $(if $(KILLS),--kills $(KILLS))
 
 lint: setup
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
-	$(BIN)/snakemake --lint
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+	$(ISOLATED) $(BIN)/python $(BIN)/lint-imports
+	$(RUN) snakefmt --check Snakefile workflow/Snakefile workflow/rules
+	$(RUN) snakemake --lint
 
 bench: setup
-	PYTHONPATH=workflow $(BIN)/python -m benchmarks
+	$(RUN) benchmarks
 
 docs: setup
-	$(BIN)/python -m rhm_scaling docs
+	$(RUN) rhm_scaling docs

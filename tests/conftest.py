@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,13 @@ import torch
 
 from helpers.dry_runs import dry_run
 from helpers.grammars import GRAMMARS, Language, enumerate_language
-from rhm_scaling.study.artifacts import Product
+from rhm_scaling.run.batches import RULES
+from rhm_scaling.study.artifacts import STEPS, Product
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
 
+for variable in ("PYTHONDONTWRITEBYTECODE", "PYTHONSAFEPATH", "PYTHONNOUSERSITE"):
+    os.environ.pop(variable, None)  # as with a user who calls Snakemake
 ROOT = Path(__file__).parents[1]
 TINY = "config/studies/tiny.yaml"
 
@@ -74,7 +78,7 @@ class Project:
         """Run Snakemake as a user would."""
         arguments = ("--cores", "2", *arguments)
         # nothing on the path or in the environment: a plain call has to do
-        environment = {**os.environ, "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {**os.environ, "PYTHONPATH": ""}
         if "-n" in arguments:
             done = dry_run(arguments, self.folder, environment)
         else:
@@ -88,15 +92,21 @@ class Project:
     def planned(
         self, *arguments: str, study: str = TINY, settings: Sequence[str] = ()
     ) -> dict[str, int]:
-        """Number of jobs by rule in a dry run."""
-        done = self.snakemake("-n", *arguments, "--config", f"study={study}", *settings)
-        text = done.stdout + done.stderr
-        if "Nothing to be done" in text:
-            return {}
-        table = text.split("Job stats:")[1].split("total")[0]
-        found = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
-        found.pop("everything", None)  # the target itself
-        return found
+        """Products by step, and jobs by rule of all else, of a dry run."""
+        text = self._dry_run(*arguments, "--config", f"study={study}", *settings)
+        found = Counter({rule: n for rule, n in jobs_of(text).items() if rule not in RULES})
+        for made in re.findall(r"^Job \d+: .*\((\d+ .*): \S+\)$", text, re.M):
+            for count, kind in (part.split() for part in made.split(", ")):
+                found[STEPS[kind]] += int(count)
+        return {**found}
+
+    def jobs(self, *arguments: str, study: str = TINY) -> dict[str, int]:
+        """Jobs by rule of a dry run."""
+        return jobs_of(self._dry_run(*arguments, "--config", f"study={study}"))
+
+    def _dry_run(self, *arguments: str) -> str:
+        done = self.snakemake("-n", *arguments)
+        return done.stdout + done.stderr
 
     def edited(self, name: str, *changes: tuple[str, str]) -> str:
         """A changed copy of the tiny study."""
@@ -145,6 +155,16 @@ class Project:
         return pd.read_csv(self.folder / "results" / "tiny" / f"{name}.csv")
 
 
+def jobs_of(text: str) -> dict[str, int]:
+    """Jobs by rule, as Snakemake lists them."""
+    if "Nothing to be done" in text:
+        return {}
+    table = text.split("Job stats:")[1].split("total")[0]
+    found = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+    found.pop("everything", None)  # the target itself
+    return found
+
+
 @pytest.fixture(scope="session")
 def finished_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project in which the tiny study is finished: one for all processes that run tests."""
@@ -155,8 +175,9 @@ def finished_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
         finished = shared / "finished"
         if not finished.exists():
             made = Project(ROOT).copy(shared / "unfinished", results=False)
-            report = ["--report", "results/tiny/report.html", "--report-after-run"]
-            made.snakemake("--config", f"study={TINY}", *report)
+            made.snakemake("--config", f"study={TINY}")
+            status, _, errors = call(made, "report", TINY)
+            assert (status, errors) == (0, [])
             made.folder.rename(finished)
     return finished
 
@@ -173,7 +194,7 @@ def command(project: Project, *arguments: str) -> list[str]:
 
 
 def environment(project: Project, **more: str) -> dict[str, str]:
-    here = {"PYTHONPATH": str(project.folder / "workflow"), "PYTHONDONTWRITEBYTECODE": "1"}
+    here = {"PYTHONPATH": str(project.folder / "workflow")}
     return {**os.environ, **here, **more}
 
 

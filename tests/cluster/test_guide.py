@@ -54,7 +54,7 @@ def test_every_line_of_the_guide_runs_on_a_cluster(
             done = subprocess.run(
                 ["bash", "-c", re.sub("^make", "make --assume-old=.venv/installed", line)],
                 cwd=folder,
-                env={**os.environ, **cluster.environment, "PYTHONDONTWRITEBYTECODE": "1"},
+                env={**os.environ, **cluster.environment},
                 capture_output=True,
                 text=True,
             )

@@ -61,7 +61,7 @@ class Run:
             *("--slurm-init-seconds-before-status-checks", "3"),
             *(*arguments, "--config", "study=study.yaml", "checkpoint_seconds=1"),
         ]
-        more = {"PYTHONDONTWRITEBYTECODE": "1", "PATH": f"{path}{os.pathsep}{os.environ['PATH']}"}
+        more = {"PATH": f"{path}{os.pathsep}{os.environ['PATH']}"}
         with (project.folder / "run.log").open("ab") as log:
             process = subprocess.Popen(
                 command,

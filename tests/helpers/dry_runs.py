@@ -39,7 +39,7 @@ def dry_run(
 @functools.cache
 def _parent() -> subprocess.Popen[str]:
     """The process of which the dry runs are forked; it ends with this one."""
-    environment = {**os.environ, "PYTHONPATH": "", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": ""}
     pipe = subprocess.PIPE
     command = [sys.executable, __file__]
     return subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True, cwd="/")

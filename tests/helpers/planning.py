@@ -79,9 +79,8 @@ def planned(config: dict[str, Any]) -> Run | list[str]:
         text = json.dumps(status.resolved(), allow_nan=False)
         assert len(text) > 100
         assert sum(map(disk, status.needed())) > 0
-        for kind, known in found.products.items():
-            for name, product in known.items():
-                assert found.sources(kind, name) is not None
+        for known in found.products.values():
+            for product in known.values():
                 for path in product.files.values():
                     assert os.path.normpath(path) == path
                     assert path.startswith("results/store/")
@@ -90,7 +89,7 @@ def planned(config: dict[str, Any]) -> Run | list[str]:
             for path in [*stage.outputs, stage.record, stage.log, stage.file]:
                 assert os.path.normpath(path) == path
                 assert path.startswith(f"results/{status.plan.study.name}/")
-        assert all(job.threads > 0 and 0 <= job.seconds < 1e300 for job in found.jobs.values())
+        assert all(job.threads > 0 and 0 <= job.seconds < 1e300 for job in found.batches.values())
     except SystemExit as end:
         assert end.code == 1
         lines = said.getvalue().split("\n")

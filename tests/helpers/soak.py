@@ -26,7 +26,7 @@ name: soak
 grammars:
   deep: {v: 6, s: 2, L: 3, m: 2}
 architectures:
-  cnn: {kind: cnn, width: 64, training: &long {max_steps: 1500, min_steps: 1500, train_loss: 0.0}}
+  cnn: {kind: cnn, width: 64, training: &long {max_steps: 1200, min_steps: 1200, train_loss: 0.0}}
   transformer: {kind: transformer, width: 16, training: *long}
   counting: {kind: counting}
 experiments:
@@ -37,7 +37,7 @@ experiments:
     train_sizes: [128, 512]
     validation_size: 512
     test_size: 512
-    replicas: {rule_draws: 3}
+    replicas: {rule_draws: 2}
 """
 TIMING = ["seconds"]
 
@@ -52,7 +52,7 @@ def project(folder: Path) -> Path:
     return folder
 
 
-def start(folder: Path, log: Path, batches: float = 0) -> subprocess.Popen[bytes]:
+def start(folder: Path, log: Path, batches: float = 0.003) -> subprocess.Popen[bytes]:
     """A run in a session of its own, as `make run` starts it, with batches of so many minutes."""
     command = [
         *(sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/laptop"),
@@ -63,7 +63,6 @@ def start(folder: Path, log: Path, batches: float = 0) -> subprocess.Popen[bytes
         return subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
@@ -130,7 +129,7 @@ def soak(
         wild = project(folder / f"wild-{round_}")
         log = folder / f"wild-{round_}.log"
         while True:
-            run = start(wild, log, chance.choice((0, 0.05)))
+            run = start(wild, log, chance.choice((0.003, 0.05)))
             # at least until the workflow is read; a run is through only when it is let
             patience = chance.uniform(1.0, 0.6 * whole) if done < kills else None
             try:

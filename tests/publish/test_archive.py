@@ -38,7 +38,6 @@ def archived(folder: Path, *arguments: str, check: bool = True) -> str:
     environment = {
         **os.environ,
         "PYTHONPATH": str(folder / "workflow"),
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert (done.returncode == 0) == check, done.stdout + done.stderr
@@ -102,7 +101,7 @@ def test_all_that_a_paper_needs_is_there(finished: Path) -> None:
     for path in sorted((finished / "results").rglob("*")):
         name = path.relative_to(finished).as_posix()
         mine = path != finished / ZIP and path.is_file() and not path.name.startswith(".")
-        told = {"logs", "benchmarks"} & {*path.parts} or path.suffix in (".npy", ".lock")
+        told = {"logs", "benchmarks", "batches"} & {*path.parts} or path.suffix in (".npy", ".lock")
         if not mine or told:
             continue
         if re.fullmatch(r".*-[0-9a-f]{12}\.json", path.name) and path.parent.name == "stages":

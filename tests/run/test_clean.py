@@ -15,7 +15,7 @@ import pytest
 
 from conftest import ROOT, TINY, Project, call, environment, labels_only
 from rhm_scaling.core.errors import UserError
-from rhm_scaling.run import outlook, records
+from rhm_scaling.run import dry_run, records
 from rhm_scaling.run.batches import RULES, batches
 from rhm_scaling.run.clean import leftovers
 from rhm_scaling.run.estimates import disk
@@ -87,7 +87,7 @@ def test_the_plan_says_why(
     project: Project, changes: list[tuple[str, str]], whys: dict[str, set[str]]
 ) -> None:
     now = status_of(project, project.edited("planned", *changes))
-    table = outlook.cells(now)
+    table = dry_run.cells(now)
     for kind, why in whys.items():
         of_kind = table["kinds"].str.split(", ").map(lambda kinds, kind=kind: kind in kinds)
         assert set(table.loc[of_kind, "why"]) == why
@@ -114,20 +114,17 @@ def test_the_plan_names_changed_sources(project: Project) -> None:
 
 def test_the_plan_says_how_many_jobs_make_run_starts(project: Project, tmp_path: Path) -> None:
     """Of a study of which nothing is made, and of one of which a part is."""
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    (batched,) = re.findall(r"^HOW_laptop = .* (batch_minutes=\S+)", makefile, re.MULTILINE)
     fresh = project.copy(tmp_path / "fresh", results=False)
     more = project.edited("planned", ("[16, 32, 64, 128]", "[16, 32, 64, 128, 256, 512]"))
     for where, study in ((fresh, "config/studies/laptop.yaml"), (project, more)):
         profile = ("--profile", "workflow/profiles/laptop", "--cores", "all", "--quiet", "host")
-        jobs = where.planned(*profile, study=study, settings=[batched])
+        jobs = where.jobs(*profile, study=study)
         _, lines, _ = call(where, "plan", study)
         said = re.search(r" in (\d+) jobs \((\d+) batches, (\d+) tables and figures\)$", lines[0])
         assert said is not None
-        number, batched_jobs, tables = map(int, said.groups())
-        assert number == sum(jobs.values())
-        assert batched_jobs == sum(jobs.get(rule, 0) for rule in RULES)
-        assert number == batched_jobs + tables
+        number, batches_, tables = map(int, said.groups())
+        assert number == sum(jobs.values()) == batches_ + tables
+        assert batches_ == sum(jobs.get(rule, 0) for rule in RULES)
 
 
 def test_the_plan_counts_the_cores_that_it_may_use(project: Project) -> None:
@@ -175,9 +172,9 @@ def test_the_plan_of_a_finished_study_compares_estimates_with_what_it_took(
 ) -> None:
     now = status_of(project)
     assert now.needed() == []
-    assert outlook.costs(now, Rates()).empty
-    assert outlook.elapsed([], 2, 0) == 0.0
-    table = outlook.foretold(now, Rates())
+    assert dry_run.costs(now, Rates()).empty
+    assert dry_run.elapsed([], 2, 0) == 0.0
+    table = dry_run.calibration(now, Rates())
     assert table["blocks"].sum() == len(now.plan.products["models"])
     assert (table["actual"] > 0).all()
     status, lines, _ = call(project, "plan", TINY)
@@ -256,12 +253,12 @@ def test_time_follows_slots_and_disk_is_of_the_right_size(project: Project, tmp_
     study = load_study(ROOT / "config" / "studies" / "laptop.yaml")
     shutil.copytree(ROOT / "config", tmp_path / "config")
     nothing = Status(Plan(study), root=tmp_path)
-    here = outlook.on_this_machine(nothing, Rates(), 4)
-    times = [outlook.elapsed(here, slots, 8) for slots in (1, 2, 4, 1000)]
+    here = dry_run.on_this_machine(nothing, Rates(), 4)
+    times = [dry_run.elapsed(here, slots, 8) for slots in (1, 2, 4, 1000)]
     assert times[0] > 1.6 * times[1] > 1.6 * times[2] > times[3]
     assert times[3] > max(batch.seconds for batch in here) + 8
     found = batches(nothing.needed(), Machine.read(ROOT, CLUSTER), Rates(), 50, {}, {})
-    there = [outlook.elapsed(found, slots, 8, cluster=True) for slots in (1, 50)]
+    there = [dry_run.elapsed(found, slots, 8, cluster=True) for slots in (1, 50)]
     assert there[0] > there[1] > max(batch.seconds for batch in found)
     for kind, known in status_of(project).plan.products.items():
         expected = sum(disk(product) for product in known.values()) * 2**20
@@ -333,8 +330,8 @@ def test_temporary_files_go_once_they_have_served(project: Project) -> None:
     study = labels_only(
         project, "sweep", ("v: 6, n: 3", "v: 5, n: 3"), ("zipf: {v: 6", "zipf: {v: 5")
     )
-    setting = ["--config", f"study={study}", "temporary=[datasets,models]"]
-    project.snakemake(*setting)
+    setting = ["temporary=[datasets,models]"]
+    project.snakemake("--config", f"study={study}", *setting)
     plan = Plan(load_study(project.folder / study))
     files = {
         role: [project.folder / p.files[role] for p in plan.products[kind].values()]
@@ -342,14 +339,11 @@ def test_temporary_files_go_once_they_have_served(project: Project) -> None:
     }
     assert not any(path.exists() for path in [*files["product"], *files["weights"]])
     assert all(path.is_file() for path in files["runs"])
-    done = project.snakemake("-n", *setting)
-    assert "Nothing to be done" in done.stdout + done.stderr
+    assert project.planned(study=study, settings=setting) == {}
     # one more size draws the sentences again, and trains nothing twice
     text = (project.folder / study).read_text(encoding="utf-8")
     more = text.replace("[16, 32, 64, 128]", "[16, 32, 64, 128, 256]")
     (project.folder / study).write_text(more, encoding="utf-8")
-    done = project.snakemake("-n", *setting)
-    assert re.search(r"^train_block +1$", done.stdout + done.stderr, re.MULTILINE)
+    assert project.planned(study=study, settings=setting)["train_block"] == 1
     # networks that are to be kept from now on are trained again
-    done = project.snakemake("-n", "--config", f"study={study}")
-    assert re.search(r"^train_block +5$", done.stdout + done.stderr, re.MULTILINE)
+    assert project.planned(study=study)["train_block"] == 5

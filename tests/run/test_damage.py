@@ -15,6 +15,7 @@ from conftest import TINY, Project, call, making
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.publish.loading import load_network, load_runs
 from rhm_scaling.run import clean, records
+from rhm_scaling.run.status import Status
 from rhm_scaling.study.artifacts import KINDS, Product
 from rhm_scaling.study.plan import Plan
 
@@ -102,8 +103,8 @@ def test_verify_names_every_damaged_file_and_a_truncated_one_is_made_again(
             f"rhm_scaling: {len(files)} damaged files; make verify REMOVE=1, then make run"
         ]
     with damaged(files[0], lambda path: os.truncate(path, 10)):
-        target = product.files["record"]
-        assert sum(project.planned(target).values()) == 1
+        needed = Status(plan, root=project.folder).needed([kind])
+        assert [(known.kind, known.name) for known in needed] == [(kind, product.name)]
     assert list(clean.damaged(project.folder)) == []
 
 
@@ -146,14 +147,27 @@ def test_a_product_without_a_record_is_not_finished(project: Project, block: Pro
         record.write_bytes(kept)
 
 
-def test_another_product_of_the_same_name_is_refused(project: Project, block: Product) -> None:
+def test_another_product_of_the_same_name_is_refused(
+    project: Project, plan: Plan, block: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
     record = project.folder / block.files["record"]
     store = project.folder / "results" / "store"
     other = next(path for path in store.rglob("*record.json") if path != record).read_bytes()
     with damaged(record, lambda path: path.write_bytes(other)):
-        done = project.snakemake("-n", "--config", f"study={TINY}", check=False)
-    assert done.returncode == 1
-    assert f"{block.files['record']}: describes another product" in done.stdout + done.stderr
+        found = [(file, problem) for _, file, problem in clean.damaged(project.folder)]
+        assert found == [(record, "damaged (describes another product)")]
+        assert project.planned() == {"train_block": 1}
+        # were their hashes the same, neither could be told from the other's name
+        other_one = json.loads(other)["specification"]
+        monkeypatch.setattr(records, "identity", lambda _: block.identity)
+        sealed = {**json.loads(record.read_bytes()), "identity": block.identity}
+        del sealed["sha256"]
+        sealed["files"] = {"runs.csv": {"bytes": 1, "sha256": ""}}
+        text = json.dumps({**sealed, "sha256": records._seal(sealed)})
+        record.write_text(text, encoding="utf-8")
+        assert records.read_record(record)["specification"] == other_one
+        with pytest.raises(UserError, match="describes another product of the same name"):
+            Status(plan, root=project.folder)
 
 
 OLD = Path(__file__).parents[1] / "data" / "store-1"  # results of a version without formats
@@ -172,9 +186,11 @@ def test_a_store_of_an_earlier_version_is_read_or_refused_in_a_line(tmp_path: Pa
 
 
 def test_a_store_of_a_later_version_is_refused_in_a_line(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("a\n1\n", encoding="utf-8")
-    path = tmp_path / "record.json"
-    records.write_record(path, {"kind": "any"}, [tmp_path / "a.csv"], {})
+    shutil.copytree(OLD / "results", tmp_path / "results")
+    (path,) = (tmp_path / "results" / "store").rglob("record.json")
+    specification = records.read_record(path)["specification"]
+    made = {"core_seconds": 1.0, "threads": 1}
+    records.write_record(path, specification, [path.with_name("runs.csv")], made)
     record = json.loads(path.read_text(encoding="utf-8"))
     assert record.pop("format") == records.FORMAT and record.pop("sha256")
     later = {"format": records.FORMAT + 1, **record}

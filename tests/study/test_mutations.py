@@ -187,4 +187,4 @@ def test_mutated_settings_are_accepted_or_refused_in_a_line(
             found[0],
         )
     else:
-        assert all(1 <= job.threads <= 10**4 for job in found.jobs.values())
+        assert all(1 <= job.threads <= 10**4 for job in found.batches.values())

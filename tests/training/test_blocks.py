@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -18,9 +16,11 @@ from conftest import TINY, Project
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.run.machine import Machine
 from rhm_scaling.run.planning import Run
+from rhm_scaling.run.resources import Job, here
 from rhm_scaling.steps.files import write_rows
 from rhm_scaling.steps.products import train_block
 from rhm_scaling.study.artifacts import Product
+from rhm_scaling.study.cost import Rates
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
 
@@ -115,50 +115,39 @@ def planned(project: Project, cores: int = 2, **settings: Any) -> Run:
     return Run(machine, project.folder, cores)
 
 
+def given(project: Project, cores: int = 2, **settings: Any) -> dict[str, Job]:
+    """What each training is given on this machine."""
+    plan = Plan(load_study(project.folder / TINY))
+    machine = Machine(study="any", **settings)
+    return here(plan.products["models"], machine, cores, Rates())
+
+
 def test_jobs_are_given_threads_and_memory(project: Project) -> None:
-    jobs = planned(project).jobs
+    jobs = given(project)
     assert {job.threads for job in jobs.values()} == {1}
     assert all(job.memory > 300 and job.pack >= 2 and job.seconds > 0 for job in jobs.values())
-    assert max(job.threads for job in planned(project, cores=64).jobs.values()) > 1
-    assert {job.threads for job in planned(project, threads=3).jobs.values()} == {3}
+    assert max(job.threads for job in given(project, cores=64).values()) > 1
+    assert {job.threads for job in given(project, threads=3).values()} == {3}
 
 
 def test_little_memory_means_parts_and_fewer_neighbours(project: Project) -> None:
-    roomy = planned(project).jobs
-    tight = planned(project, memory_mb=700).jobs
+    roomy = given(project)
+    tight = given(project, memory_mb=700)
     # a process alone takes more than half: no two at a time
     assert {job.threads for job in tight.values()} == {2}
     assert all(job.memory <= 0.9 * 700 for job in tight.values())
     assert roomy.keys() == tight.keys()
 
 
-@pytest.mark.parametrize("batch_minutes", [0, 1])
 def test_a_network_without_room_is_refused_before_any_job(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_minutes: int
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = {"memory_mb": 100, "batch_minutes": batch_minutes}
     line = (
         r"^\S*tiny\.yaml: architectures: kind \w+, width \d+: one network needs 4\d\d MiB, more "
         r".*memory_mb in"
     )
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=line):
-        planned(project, **given)
+        planned(project, memory_mb=100)
     monkeypatch.chdir(project.folder)  # where all of it is finished
-    planned(project, **given)
-
-
-def test_what_is_finished_does_not_change_the_jobs(project: Project, tmp_path: Path) -> None:
-    alone = Run(Machine(study=str(project.folder / TINY)), tmp_path, 2)
-    assert alone.jobs == planned(project).jobs
-
-
-def test_the_long_trainings_come_first(project: Project) -> None:
-    log = sorted((project.folder / ".snakemake" / "log").iterdir())[0].read_text()
-    started = [line for line in log.splitlines() if line.startswith("Job ") and "Training" in line]
-    jobs = planned(project).jobs
-    seconds = [jobs[line.split("block ")[1]].seconds for line in started]
-    assert len(seconds) == len(jobs)
-    # a few may start early, beside the last samplings
-    pairs = list(itertools.combinations(seconds, 2))
-    assert np.mean([first >= later for first, later in pairs]) > 0.8
+    planned(project, memory_mb=100)

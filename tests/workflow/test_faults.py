@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import fcntl
 import os
+import re
 import resource
 import shutil
 import signal
@@ -20,6 +21,7 @@ import pytest
 from safetensors.torch import load_file
 
 from conftest import TINY, Project, call, command, environment, labels_only, making
+from rhm_scaling.run.batches import Batch
 from rhm_scaling.study.artifacts import Product
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.training.checkpoints import Checkpoint
@@ -112,12 +114,29 @@ def test_a_worker_out_of_memory_is_a_line(project: Project, block: Product) -> N
     assert not any("Traceback" in line for line in errors)
 
 
+def test_a_limit_on_the_size_of_files_is_a_line(project: Project, block: Product) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    status, _, errors = call(project, *making(block, "limited"), prepare=limit)
+    says = "File too large (limited/weights.safetensors); mend that and run again"
+    assert (status, errors) == (1, [f"rhm_scaling: {says}"])
+    assert not list((project.folder / "limited").iterdir())
+
+
+def test_a_folder_where_a_file_should_be_is_a_line(project: Project, block: Product) -> None:
+    (project.folder / "folder" / "weights.safetensors").mkdir(parents=True)
+    status, _, errors = call(project, *making(block, "folder"))
+    says = "Is a directory (folder/weights.safetensors); mend that and run again"
+    assert (status, errors) == (1, [f"rhm_scaling: {says}"])
+
+
 def test_a_killed_worker_is_named_and_the_others_go_on(project: Project) -> None:
     study = labels_only(project, "killed", ("width: 16\n", "width: 17\n"))
     run = subprocess.Popen(
         [
             *(sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/laptop"),
-            *("--cores", "2", "--config", f"study={study}"),
+            *("--cores", "2", "--config", f"study={study}", "batch_minutes=0.000001"),
         ],
         cwd=project.folder,
         env=environment(project, PYTHONPATH=""),
@@ -131,10 +150,14 @@ def test_a_killed_worker_is_named_and_the_others_go_on(project: Project) -> None
             with contextlib.suppress(OSError):
                 words = (entry / "cmdline").read_bytes().split(b"\0")
                 ours = (entry / "cwd").readlink() == project.folder
-                if ours and words[1:4] == [b"-m", b"rhm_scaling", b"make"] and b"cnn" in words[4]:
-                    os.kill(int(entry.name), signal.SIGKILL)
-                    killed = next(w for w in words if b"results/logs/models/" in w).decode()
-                    break
+                if ours and words[1:4] == [b"-m", b"rhm_scaling", b"batch"]:
+                    receipt = project.folder / words[4].decode()
+                    (kind, name), *_ = Batch.read(receipt.with_suffix(".json")).products
+                    log = f"results/logs/{kind}/{name}.log"
+                    if kind == "models" and (project.folder / log).exists():
+                        os.kill(int(entry.name), signal.SIGKILL)
+                        killed = log
+                        break
         if killed:
             break
         time.sleep(0.1)
@@ -260,7 +283,7 @@ def test_read_only_results_are_a_line(project: Project, tmp_path: Path) -> None:
         subprocess.run(["umount", results], check=True)
         assert done.returncode == 1
         text = done.stdout + done.stderr
-        assert "results/other: Read-only file system; mend that and run again" in text
+        assert re.search(r"results/other/\S+: Read-only file system; mend that and run again", text)
         assert "Traceback" not in text
         change("ro")
         done = copy.snakemake("--config", f"study={study}", check=False)

@@ -228,7 +228,7 @@ def test_single_files_are_made_again_too(finished: Project) -> None:
 
 def test_an_edited_rule(finished: Project) -> None:
     """Products do not depend on how the workflow is written; what is missing is still made."""
-    path = finished.folder / "workflow" / "rules" / "datasets.smk"
+    path = finished.folder / "workflow" / "rules" / "batches.smk"
     text = path.read_text(encoding="utf-8")
     study = finished.edited("edited", ("[16, 32, 64, 128]", "[16, 32, 64, 128, 256]"))
     try:
@@ -257,7 +257,7 @@ def test_missing_intermediates_are_made_only_where_they_are_needed(finished: Pro
 def test_forced_runs_go_through_the_whole(finished: Project) -> None:
     everything = {"train_block": BLOCKS, "count_block": COUNTED, "sample_sentences": 18}
     assert everything.items() <= jobs(finished, "--forceall").items()
-    forced = jobs(finished, "--forcerun", "sample_sentences")
+    forced = jobs(finished, "--forcerun", "sample_datasets")
     assert everything.items() <= forced.items()
     assert "draw_grammar" not in forced
 

@@ -57,7 +57,7 @@ experiments:
 block: {rule_draws: 2}
 """
 PATH = "config/studies/sized.yaml"
-BATCHES = ("--config", f"study={PATH}", "batch_minutes=1")
+BATCHES = ("--config", f"study={PATH}")
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Project:
     assert planned["draw_grammar"] == 2 and planned["sample_sentences"] == 6
     assert planned["train_block"] == 3
     assert planned["gather_runs"] == planned["draw_figures"] == 2
-    made.snakemake("--quiet", "all", "--config", f"study={STUDIES}", "batch_minutes=1")
+    made.snakemake("--quiet", "all", "--config", f"study={STUDIES}")
     return made
 
 
@@ -50,7 +50,7 @@ def test_several_studies_are_one_run(pair: Project) -> None:
 
 
 def test_the_rule_graph_shows_the_stages(pair: Project) -> None:
-    study = ("--config", f"study={TINY}", "batch_minutes=1")
+    study = ("--config", f"study={TINY}")
     graph = pair.snakemake("--rulegraph", *study).stdout
     names = dict(line.split('[label = "') for line in graph.splitlines() if "label" in line)
     label = {number.strip(): text.split('"')[0] for number, text in names.items()}
@@ -97,7 +97,7 @@ def test_figures_that_a_study_no_longer_makes_go(pair: Project) -> None:
 
 
 def test_claims_are_one_run_of_nine_studies(pair: Project) -> None:
-    planned = pair.planned("claims", "--config", "batch_minutes=1")
+    planned = pair.planned("claims")
     assert planned["decide_claim"] == planned["draw_figures"] == 9
     assert planned["write_claims_page"] == planned["claims"] == 1
 
@@ -126,7 +126,7 @@ def test_another_workflow_imports_this_one(pair: Project, tmp_path: Path) -> Non
     mine = (tmp_path / "mine.csv").read_text(encoding="utf-8")
     assert mine == (pair.folder / "results" / "one" / "fits.csv").read_text(encoding="utf-8")
     assert (tmp_path / "results" / "one" / "study.json").is_file()
-    assert "rhm_train_block" in done.stdout + done.stderr
+    assert "rhm_train_networks" in done.stdout + done.stderr
     again = other.snakemake("-n")
     assert "Nothing to be done" in again.stdout + again.stderr
 

@@ -125,6 +125,12 @@ HOSTILE_STUDY = {
 }
 
 
+def files(folder: Path) -> set[Path]:
+    """All but what Snakemake remembers, and Python's compiled code."""
+    apart = {".snakemake", "__pycache__"}
+    return {path for path in folder.rglob("*") if not apart & {*path.parts}}
+
+
 @pytest.mark.slow
 def test_text_of_a_study_stays_text_through_the_whole_pipeline(tmp_path: Path) -> None:
     folder = tmp_path / "outside" / "project"
@@ -135,13 +141,13 @@ def test_text_of_a_study_stays_text_through_the_whole_pipeline(tmp_path: Path) -
     study.write_text(yaml.safe_dump(HOSTILE_STUDY), encoding="utf-8")
     (project.folder / grammar).parent.mkdir()
     (project.folder / grammar).write_text(AMBIGUOUS, encoding="utf-8")
-    before = {path for path in tmp_path.rglob("*") if ".snakemake" not in path.parts}
+    before = files(tmp_path)
     chosen = ["--config", f"study={study.name}"]
     project.snakemake(*chosen)
     project.snakemake(*chosen, "--report", "results/hostile/report.html")
 
     results = project.folder / "results"
-    made = {path for path in tmp_path.rglob("*") if ".snakemake" not in path.parts} - before
+    made = files(tmp_path) - before
     assert made
     assert all(path == results or results in path.parents for path in made)
     assert not list(tmp_path.rglob("pwned*"))

@@ -67,7 +67,7 @@ def _run(project: Path, claims: list[str], cores: int) -> None:
         [
             *(sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/laptop"),
             *("--cores", str(cores), "--quiet", "all"),
-            *("--config", "batch_minutes=1", f"study={studies}"),
+            *("--config", f"study={studies}"),
         ],
         cwd=project,
         check=True,

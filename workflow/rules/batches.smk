@@ -1,8 +1,19 @@
-"""The same stages in batches: one job for several products of a stage, made one after another.
+"""Grammars, data, theory and learners: each job makes several products, one after another.
 
 Reads the batch's description, ``results/batches/<rule>-<batch>.json``, which a run writes when it
-starts: all products and commands of the job. Writes the products below ``results/store/`` and, once
-all are made, a receipt. Where SLURM runs such a job, this is all that is read of the workflow.
+starts: all products and commands of the job. Writes below ``results/store/``, where a product's
+path ends in the hash of what made it, and once all are made a receipt:
+
+    draw_grammars     grammars/<parameters>/r<rule>-<identity>.json
+    sample_datasets   sentences/<parameters>/...-<identity>.npy, exact/<parameters>/...-<identity>.npz
+    solve_grammars    theory/.../, survey/...-<identity>.csv
+    train_networks    models/<parameters>/<task>/<architecture>/P<size>/<replicas>-<identity>/,
+                      coordinates/...-<identity>.csv
+    count_symbols     counts/<parameters>/<task>/<learner>/P<size>/<replicas>-<identity>/
+
+No product is an output of a rule: Snakemake removes outputs before it runs a job, and so would
+remove what another run has just made. Where SLURM runs such a job, this is all that is read of the
+workflow.
 """
 
 

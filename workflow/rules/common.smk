@@ -2,9 +2,10 @@
 
 Reads the studies' YAML files and the records in ``results/``. While the workflow is read, writes the
 orders of tables that are not up to date, ``results/<study>/stages/<step>-<identity>.json``; when a
-run starts, ``results/<study>/study.json`` and, with batches, ``results/batches/*.json``.
+run starts, ``results/<study>/study.json`` and ``results/batches/*.json``.
 """
 
+from rhm_scaling.run.batches import RULES
 from rhm_scaling.run.locks import only_time_stamps, take_over
 from rhm_scaling.run.planning import Run
 from rhm_scaling.run.setup import machine_or_exit, one_line
@@ -12,7 +13,7 @@ from rhm_scaling.run.setup import machine_or_exit, one_line
 MACHINE = machine_or_exit(config)
 # a cluster's job has the description of its batch, and plans nothing
 RUN = None
-if workflow.is_main_process or not MACHINE.batched:
+if workflow.is_main_process:
     with one_line():
         RUN = Run(
             MACHINE,
@@ -20,12 +21,11 @@ if workflow.is_main_process or not MACHINE.batched:
             workflow.resource_settings.cores or os.cpu_count() or 1,
             workflow.resource_settings.nodes or 1,
         )
-        if workflow.is_main_process:
-            take_over(MACHINE.cluster is not None)
-            RUN.place_orders(*RUN.studies)
-            # Snakemake calls no handler below of a workflow that another one imports
-            if not workflow.modifier.is_main_snakefile():
-                RUN.start()
+        take_over(MACHINE.cluster is not None)
+        RUN.place_orders(*RUN.studies)
+        # Snakemake calls no handler below of a workflow that another one imports
+        if not workflow.modifier.is_main_snakefile():
+            RUN.start()
 
 
 onstart:
@@ -47,6 +47,7 @@ def in_time(find):
         only_time_stamps(workflow)
         options = workflow.dag_settings
         RUN.whole = bool(options.forceall or options.forcerun or options.forcetargets)
+        RUN.force(RULES if options.forceall else options.forcerun)
         paths = find(wildcards)
         if RUN.whole or not RUN.complete:
             return paths
@@ -56,8 +57,8 @@ def in_time(find):
 
 
 def products(*kinds):
-    """Files of all products of some kinds."""
-    return in_time(lambda wildcards: [p for kind in kinds for p in RUN.paths_of(kind)])
+    """What says that all products of some kinds are made."""
+    return in_time(lambda wildcards: RUN.receipts_of(*kinds))
 
 
 def tables(*steps):
@@ -81,34 +82,6 @@ def order(step):
     return lambda wildcards: RUN.study(wildcards.study).stages[step].file
 
 
-def sources(kind):
-    """Files that a product is made from."""
-    return in_time(lambda wildcards: RUN.sources(kind, wildcards.name))
-
-
-def specification(kind):
-    """Canonical JSON of what a product is."""
-    return lambda wildcards: RUN.product(kind, wildcards.name).json
-
-
-def roles(kind, which="sources"):
-    """What a product is made from, or its files, as ``role=path`` arguments."""
-    return lambda wildcards: [
-        f"{role}={path}"
-        for role, path in getattr(RUN.product(kind, wildcards.name), which).items()
-    ]
-
-
-def job(wildcards):
-    """What the training of a block is given."""
-    return RUN.jobs[wildcards.name]
-
-
-def kept(what, path):
-    """A path, or a temporary one if the user keeps no such files."""
-    return temp(path) if what in MACHINE.temporary else path
-
-
 def table(path):
     """One of a study's tables, shown in the report."""
     return report(
@@ -122,5 +95,4 @@ FIRST = 10**9
 
 wildcard_constraints:
     study=r"[a-z0-9][a-z0-9_-]{0,63}",
-    name=r".+-[0-9a-f]{12}",
     batch=r"[0-9a-f]{12}",

@@ -11,6 +11,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from ..core import texts
 from ..core.errors import UserError
 from ..core.files import write_text
 
@@ -125,14 +126,14 @@ def status(arguments: Namespace) -> None:
 
 def verify(arguments: Namespace) -> None:
     """Compare every file below results/ with its recorded checksum; name those that differ."""
-    from ..run.clean import damaged, made, records, remove
+    from ..run.clean import damaged, discard, made, records
     from ..run.dry_run import other_versions
 
     found, versions = list(damaged(Path())), list(other_versions(made(Path())))
     for record, file, problem in found:
-        print(f"{file}: {problem}")
+        print(f"{texts.line(str(file))}: {problem}")
         if arguments.remove:
-            remove({file, record})
+            discard(record, file)
     for line in versions:
         print(line)
     if found and not arguments.remove:
@@ -157,7 +158,7 @@ def clean(arguments: Namespace) -> None:
         print()
         raise UserError("a run is under way here; clean when it has ended")
     for leftover in found:
-        remove(leftover.files)
+        remove(Path(), leftover.files)
     print(", removed")
 
 
@@ -170,6 +171,13 @@ def docs(arguments: Namespace) -> None:
     for path, text in (reference.generated(Path("config")) | schema).items():
         write_text(path, text)
         print(path)
+
+
+def report(arguments: Namespace) -> None:
+    """Write the report of a finished study, once its tables and figures are checked."""
+    from ..publish.report import write_report
+
+    print(f"report: {write_report(arguments.study)}")
 
 
 def archive(arguments: Namespace) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import importlib
 import json
 import os
@@ -20,12 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import StoppedError, UserError
-from ..core.files import remove_leftovers, write_text
-from ..core.fingerprint import fingerprint
+from ..core.files import naming, remove_leftovers, write_text
+from ..core.fingerprint import PACKAGE, fingerprint
 from ..run.gpus import claim
 from ..run.lifeline import end_with_the_run
-from ..run.logs import FAILED
+from ..run.locks import alone
+from ..run.logs import FAILED, MADE
 from . import commands
+
+_BEGAN = time.time()  # when this process did
 
 
 def _pairs(values: Sequence[str]) -> dict[str, Path]:
@@ -40,7 +42,7 @@ def _logger(path: Path | None) -> Callable[[str], None]:
     path.parent.mkdir(parents=True, exist_ok=True)
 
     def log(line: str) -> None:
-        with path.open("a", encoding="utf-8") as file:
+        with naming(path), path.open("a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
 
     return log
@@ -57,20 +59,39 @@ def _same_code(planned: str, *roots: str) -> None:
 
 def _make(arguments: argparse.Namespace) -> None:
     """Make one product from its specification."""
-    from ..run.records import check, record_path, write_record
-    from ..study.artifacts import STEPS, STORE
+    from ..core.hashing import identity
+    from ..run.records import is_made
 
     log = _logger(arguments.log)
     log("started")
     end_with_the_run()
     specification = json.loads(arguments.specification)
+    inputs, outputs = _pairs(arguments.inputs), _pairs(arguments.outputs)
+    record = outputs["record"]
+    with alone(f"{specification['kind']}-{identity(specification)}", log):
+        # this job was told to make it, so it was not there when the job began
+        if is_made(record, specification) and record.stat().st_mtime >= _BEGAN:
+            log(f"{MADE}another run")
+        else:
+            _make_alone(arguments, specification, inputs, outputs, log)
+
+
+def _make_alone(
+    arguments: argparse.Namespace,
+    specification: dict[str, Any],
+    inputs: dict[str, Path],
+    outputs: dict[str, Path],
+    log: Callable[[str], None],
+) -> None:
+    from ..run.records import check, record_path, write_record
+    from ..study.artifacts import STEPS, STORE
+
     module = f"steps.products.{STEPS[specification['kind']]}"
     by_name: list[str] = []
     options: dict[str, Any] = {}
     scratch, threads = None, 1
     if "architecture" in specification:
         by_name = [f"models.{specification['architecture']['kind']}:Network"]
-    inputs, outputs = _pairs(arguments.inputs), _pairs(arguments.outputs)
     record = outputs["record"]
     if specification["kind"] == "models":
         from ..training.checkpoints import scratch_folder
@@ -89,7 +110,7 @@ def _make(arguments: argparse.Namespace) -> None:
     start = time.perf_counter()
     make(specification, inputs, outputs, **options)
     spent = threads * (time.perf_counter() - start)
-    log(f"made in {spent:.2f} core-seconds")
+    log(f"{MADE}{spent:.2f} core-seconds")
     made = {"core_seconds": round(spent, 2), "threads": threads}
     files = [path for path in outputs.values() if path != record]
     write_record(record, specification, files, made)
@@ -143,7 +164,7 @@ def _stage(arguments: argparse.Namespace) -> None:
     start = time.perf_counter()
     make(specification, folder, Path())
     spent = time.perf_counter() - start
-    log(f"made in {spent:.2f} core-seconds")
+    log(f"{MADE}{spent:.2f} core-seconds")
     files = [Path(path) for path in order["outputs"]]
     made = {"core_seconds": round(spent, 2), "threads": 1}
     write_record(record, specification, files, made, table_identity(specification))
@@ -226,7 +247,8 @@ def _parser() -> argparse.ArgumentParser:
         job.add_argument("--log", type=Path, help="file to which plain lines are appended")
 
     plan, status, archive = map(command, (commands.plan, commands.status, commands.archive))
-    for study in (plan, status, archive, command(commands.name), command(commands.show)):
+    others = map(command, (commands.name, commands.show, commands.report))
+    for study in (plan, status, archive, *others):
         study.add_argument("study", type=Path, help="the study's YAML file")
     for asked in (plan, status):
         asked.add_argument("--cores", type=int, default=commands.CORES, help="of this machine")
@@ -258,6 +280,8 @@ def _outcome(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_args(argv)
     log = _logger(getattr(arguments, "log", None))
     try:
+        if arguments.run not in (_make, _stage, _batch):
+            _of_this_folder()
         arguments.run(arguments)
     except StoppedError as error:
         return _fail(str(error), log, _STOPPED)
@@ -268,15 +292,25 @@ def _outcome(argv: Sequence[str] | None) -> int:
     except MemoryError:
         return _fail("out of memory; use smaller blocks (block: in the study) or sizes", log)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOENT):
+        if error.errno is None or error.filename is None:
             raise
-        where = f" ({error.filename})" if error.filename else ""
-        return _fail(f"{os.strerror(error.errno)}{where}; mend that and run again", log)
+        said = os.strerror(error.errno)
+        return _fail(f"{said} ({error.filename}); mend that and run again", log)
     except Exception as error:
         log(traceback.format_exc())
         log(f"{FAILED}{type(error).__name__}: {error}; see the lines above")
         raise
     return 0
+
+
+def _of_this_folder() -> None:
+    """Refuse to speak for a project's folder with the code of another one."""
+    here = Path("workflow", PACKAGE.name)
+    if here.is_dir() and not here.samefile(PACKAGE):
+        raise UserError(
+            f"this is the code of {PACKAGE.parents[1]}; call make, or python -m rhm_scaling with "
+            f"PYTHONPATH={here.parent.absolute()}"
+        )
 
 
 def _fail(message: str, log: Callable[[str], None], status: int = _FAILED) -> int:

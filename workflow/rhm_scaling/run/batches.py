@@ -11,8 +11,9 @@ import contextlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from ..core.hashing import identity
 from ..study.artifacts import KINDS, Product
 from ..study.cost import Rates
 from .machine import Machine
-from .records import intact, read_record
+from .records import is_made
 from .resources import Job, check_memory, in_batches
 from .slurm import queued
 
@@ -58,6 +59,8 @@ class Batch:
         Names of batches that make what it reads.
     after
         Jobs of an earlier run that make the same, and that it lets end first.
+    again
+        Whether it makes also what is made already.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Batch:
     gpu: bool
     waits: list[str]
     after: list[str]
+    again: bool = False
 
     @property
     def rule(self) -> str:
@@ -140,7 +144,8 @@ class Batch:
     def pending(self) -> Iterator[tuple[Key, list[str]]]:
         """Products, with their commands, that are not made when it comes to them."""
         for key, command in zip(self.products, self.commands):
-            if not self._made(json.loads(command[1]), _record(command)):
+            made = is_made(_record(command), json.loads(command[1]), self.spared)
+            if self.again or not made:
                 yield key, command
 
     def spare(self, command: Sequence[str]) -> None:
@@ -148,13 +153,6 @@ class Batch:
         record = _record(command)
         for name in self.spared if record.is_file() else ():
             record.with_name(name).unlink(missing_ok=True)
-
-    def _made(self, specification: object, record: Path) -> bool:
-        try:
-            known = read_record(record)
-        except UserError:
-            return False
-        return bool(known["specification"] == specification) and intact(record, known, self.spared)
 
 
 def _record(command: Sequence[str]) -> Path:
@@ -177,6 +175,7 @@ def batches(
     alive: Mapping[str, tuple[Batch, list[str]]],
     makers: Mapping[Key, Batch] | None = None,
     root: Path = Path(),
+    run: str = "",
 ) -> list[Batch]:
     """Batches that make products, so that all slots work and end together.
 
@@ -196,6 +195,8 @@ def batches(
         Batches of this run that make what is read, by product.
     root
         The project's folder.
+    run
+        What tells this run from others with the same results, whose batches have other names.
 
     Raises
     ------
@@ -205,7 +206,8 @@ def batches(
     jobs = in_batches(needed, machine, rates, blocks)
     check_memory((product, jobs[_key(product)]) for product in needed)
     left = {_key(product): product for product in needed}
-    found = [*_taken(alive, left, root)]
+    unused = partial(_unused, root, run)
+    found = [*_taken(alive, left, unused)]
     maker = {key: batch.name for key, batch in (makers or {}).items()}
     maker |= {key: batch.name for batch in found for key in batch.products}
     there = machine.cluster is not None
@@ -219,7 +221,7 @@ def batches(
             reads = [_key(source) for product in group for source in product.inputs.values()]
             given = [jobs[key] for key in keys]
             batch = Batch(
-                name=_unused(rule, keys, root),
+                name=unused(rule, keys),
                 products=keys,
                 commands=[_command(*pair, machine) for pair in zip(group, given)],
                 spared=[*machine.spared],
@@ -235,17 +237,19 @@ def batches(
     return found
 
 
-def _unused(rule: str, keys: Sequence[Key], root: Path) -> str:
+def _unused(root: Path, run: str, rule: str, keys: Sequence[Key]) -> str:
     """A name for a batch that no earlier one with a receipt had.
 
     A receipt says that a batch's job is through, not that its products are still there.
     """
-    attempts = (f"{rule}-{identity([*map(list, keys), attempt])}" for attempt in count())
+    attempts = (f"{rule}-{identity([run, *map(list, keys), attempt])}" for attempt in count())
     return next(name for name in attempts if not (root / FOLDER / f"{name}.done").exists())
 
 
 def _taken(
-    alive: Mapping[str, tuple[Batch, list[str]]], left: dict[Key, Product], root: Path
+    alive: Mapping[str, tuple[Batch, list[str]]],
+    left: dict[Key, Product],
+    unused: Callable[[str, Sequence[Key]], str],
 ) -> Iterator[Batch]:
     """What living jobs of an earlier run still make of what is `left`, which they are taken from.
 
@@ -259,7 +263,7 @@ def _taken(
         for name, (batch, _) in alive.items()
     }
     names = {
-        name: _unused(alive[name][0].rule, [("after", name), *mine], root)
+        name: unused(alive[name][0].rule, [("after", name), *mine])
         for name, mine in rest.items()
         if mine
     }

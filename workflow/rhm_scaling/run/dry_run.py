@@ -18,13 +18,12 @@ from ..study.cost import Rates
 from ..study.plan import Plan
 from .batches import Batch, batches
 from .estimates import MEMORY, STAGE, core_seconds, disk, memory
-from .machine import CLUSTER, Machine, read_settings, slots
+from .machine import CLUSTER, Machine, slots
 from .records import read_record, versions
 from .resources import NoRoomError, here
 from .status import RESULTS, Status
 
 TABLES = "tables and figures"
-BATCH_MINUTES = 1.0  # that `make run` gives the jobs of this machine
 # seconds until a job works, and until its end is noticed: here, and as seen on a test cluster
 _STARTS = {False: (3.0, 0.0), True: (8.0, 30.0)}
 # rules of batches that run side by side, in the order in which a run comes to them
@@ -73,7 +72,7 @@ def stale(status: Status) -> dict[str, str]:
 
 def on_this_machine(status: Status, rates: Rates, cores: int) -> list[Batch]:
     """The batches of `make run`; a `NoRoomError` if a network does not fit into the memory."""
-    machine = Machine.from_settings({**read_settings(status.root), "batch_minutes": BATCH_MINUTES})
+    machine = Machine.read(status.root)
     jobs = here(status.plan.products["models"], machine, cores, rates)
     return batches(status.needed(), machine, rates, cores, jobs, {}, root=status.root)
 

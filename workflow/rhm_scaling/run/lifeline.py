@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 from functools import cache
+
+import psutil
 
 RUN = "RHM_SCALING_RUN"  # environment variable: process that started the job
 
@@ -23,14 +26,12 @@ def end_with_the_run() -> None:
 
 
 def _watch(run: int) -> None:
-    while True:
-        try:
-            os.kill(run, 0)
-        except ProcessLookupError:
-            os._exit(1)
-        except PermissionError:  # alive, and another user's
-            pass
-        time.sleep(1)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(run)
+        # one that has ended, but whose parent never asks how, still has its number
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(1)
+    os._exit(1)
 
 
 def outlive_the_run() -> None:

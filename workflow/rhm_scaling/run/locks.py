@@ -134,6 +134,41 @@ def _ask_squeue_only() -> None:
     executor.get_min_job_age = remembered
 
 
+@contextlib.contextmanager
+def alone(name: str, log: Callable[[str], None]) -> Iterator[None]:
+    """Be the only process that makes something with these results, once others have ended.
+
+    Where the file system has no locks, nothing is waited for.
+
+    Parameters
+    ----------
+    name
+        Of what is made; it names the lock's file, which is removed with the lock.
+    log
+        Takes a line, if another process has to be waited for.
+    """
+    path = RESULTS / "locks" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        locked = False
+        while not locked:
+            file = stack.enter_context(path.open("a"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                log(f"waits for another run with these results, which makes {name}")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            except OSError:
+                break
+            with contextlib.suppress(FileNotFoundError):  # whoever had it has removed it
+                locked = os.path.samestat(os.fstat(file.fileno()), path.stat())
+        try:
+            yield
+        finally:
+            if locked:
+                path.unlink(missing_ok=True)
+
+
 def acquire(results: Path = RESULTS) -> bool:
     """Whether no run is under way with these results; from now on this one is."""
     try:

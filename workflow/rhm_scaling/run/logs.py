@@ -10,7 +10,7 @@ from pathlib import Path
 
 FAILED = "failed: "  # begins the last entry in the log of a job that could say why
 _STOPPED = ("stopped by a signal", "interrupted")  # begin why it failed, if it was asked to
-_MADE = "made in "  # begins the last entry of a job that made what it should
+MADE = "made in "  # begins the last entry of a job that made what it should
 _TAIL = 2**13  # bytes that are read of a log
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
 
@@ -62,7 +62,7 @@ class LogTail:
     @property
     def made(self) -> bool:
         """Whether the job made what it should; if not, and it did not fail, it breaks off."""
-        return self.last.startswith(_MADE)
+        return self.last.startswith(MADE)
 
 
 def tails(root: Path, paths: Sequence[str]) -> dict[str, LogTail]:

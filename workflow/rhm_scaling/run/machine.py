@@ -78,8 +78,8 @@ class Machine(BaseModel):
     """Seconds between checkpoints of a training."""
     scratch: Annotated[Line, Field(max_length=4096)] = ""
     """Folder on a node's own disk that takes nine of ten checkpoints; empty for none."""
-    batch_minutes: Annotated[float, Field(ge=0, le=10**6)] = 0
-    """Minutes of work that one job is given; 0: each product is a job of its own."""
+    batch_minutes: Annotated[float, Field(gt=0, le=10**6)] = 1
+    """Minutes of work that one job is given."""
     temporary: tuple[Literal["datasets", "models"], ...] = ()
     """What is not kept once it has served."""
     cluster: Cluster | None = None
@@ -120,14 +120,7 @@ class Machine(BaseModel):
             key = texts.cut(texts.line(where), 60)
             file = CLUSTER if whole else SETTINGS
             raise UserError(f"{file}: {key}: {problem['msg']}") from error
-        if machine.cluster and not machine.batch_minutes:
-            raise UserError(f"{CLUSTER}: batch_minutes: a cluster's jobs need more than 0")
         return machine
-
-    @property
-    def batched(self) -> bool:
-        """Whether a job makes several products."""
-        return self.batch_minutes > 0
 
     @property
     def spared(self) -> tuple[str, ...]:
@@ -147,7 +140,12 @@ def read_settings(base: Path, name: str = SETTINGS) -> dict[Any, Any]:
         text = texts.read(base / name, MOST_BYTES)
     except ValueError as error:
         raise UserError(f"{name}: {error}") from error
-    return parse_keys(text, name, "study, device and threads")
+    found = parse_keys(text, name, "study, device and threads")
+    try:  # Snakemake reads it too, and dates as dates
+        yaml.safe_load(text)
+    except ValueError as error:
+        raise UserError(f"{name}: not valid YAML: {error}") from error
+    return found
 
 
 def slots(base: Path) -> int:

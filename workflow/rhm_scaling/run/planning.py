@@ -10,8 +10,9 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 
 from ..claims.names import CLAIM_TASKS
@@ -23,11 +24,12 @@ from ..study.cost import Rates
 from ..study.plan import Plan
 from ..study.reading import load_study, split_scale
 from ..study.tables import Stage
-from .batches import Batch, Key, alive, batches
+from .batches import RULES, Batch, Key, alive, batches
 from .estimates import disk
+from .locks import alone
 from .machine import Machine
 from .progress import Progress
-from .resources import Job, check_memory, here
+from .resources import Job, here
 from .setup import note_stops, one_line
 from .slurm import QueuedJob, queued
 from .status import Status
@@ -46,16 +48,12 @@ class Run:
         By name, each study's file.
     products
         Every product of any study by kind and name.
-    made
-        Kind and name of every product that is made.
-    jobs
-        What each block of networks is given on this machine, by name.
     batches
-        What each job makes, by identity, where a job makes several products.
+        What each job makes, by identity.
     orders
         Files that are newer than what is made from them, so that it is made again.
     whole
-        Whether all arrows are to be shown, also those to finished products.
+        Whether all arrows are to be shown, also those to finished tables.
     started
         When jobs started.
     stops
@@ -69,13 +67,13 @@ class Run:
         self.studies: dict[str, Status] = {}
         self.paths: dict[str, Path] = {}
         self.products: dict[str, dict[str, Product]] = {kind: {} for kind in KINDS}
-        self.made: set[Key] = set()
-        self.jobs: dict[str, Job] = {}
+        self._jobs: dict[str, Job] = {}
         self.batches: dict[str, Batch] = {}
         self.whole = False
         self.started, self.stops = time.time(), list[int]()
         self._makers: dict[Key, Batch] = {}
-        self._damaged: dict[Key, str] = {}
+        self._forced: set[str] = set()
+        self._held = contextlib.ExitStack()  # locks, until this process ends
         self.orders: set[str] = set()
         for name in machine.study:
             self.add(name)
@@ -100,31 +98,40 @@ class Run:
                 raise UserError(f"name: {study.name!r} is also the name of {first}; change one")
             plan = Plan(study)
             status = Status(plan, self.machine.spared)
-            needed = status.needed()
             if not self.machine.cluster:
                 blocks = plan.products["models"]
-                self.jobs = here(blocks, self.machine, self.cores, self.rates) | self.jobs
-            if self.machine.batched:
-                self._compose(needed)
-            else:
-                networks = (product for product in needed if product.kind == "models")
-                check_memory((block, self.jobs[block.name]) for block in networks)
+                self._jobs = here(blocks, self.machine, self.cores, self.rates) | self._jobs
+            self._compose(status.needed())
         self.studies[study.name], self.paths[study.name] = status, path
         for kind, known in plan.products.items():
             self.products[kind] |= known
-        self.made |= status.made
         return status
 
-    def _compose(self, needed: Sequence[Product]) -> None:
-        """Put products into batches that no batch makes yet."""
+    def _compose(self, needed: Sequence[Product], again: bool = False) -> None:
+        """Put products into batches that no batch makes yet; make them `again` if they are made."""
         left = [product for product in needed if (product.kind, product.name) not in self._makers]
         if not left:  # nothing to ask a cluster for
             return
-        for batch in batches(
-            left, self.machine, self.rates, self.slots, self.jobs, self._alive, self._makers
-        ):
+        run = f"{Path().absolute()}: {', '.join(self.machine.study)}"
+        how = (self.machine, self.rates, self.slots, self._jobs, self._alive, self._makers)
+        for batch in batches(left, *how, run=run):
+            batch = replace(batch, again=again)
             self.batches[batch.identity] = batch
             self._makers |= dict.fromkeys(batch.products, batch)
+
+    def force(self, rules: Collection[str]) -> None:
+        """Make the products of some rules of batches again, and all that is made from them."""
+        kinds = {kind for rule in rules for kind in RULES.get(rule, ())}
+        if self._forced >= kinds:
+            return
+        self._forced = kinds
+        found: dict[Key, Product] = {}
+        for kind in KINDS:  # in an order in which they can be made
+            for name, product in self.products[kind].items():
+                made_from = {(known.kind, known.name) for known in product.inputs.values()}
+                if kind in kinds or made_from & found.keys():
+                    found[kind, name] = product
+        self._compose([*found.values()], again=True)
 
     @cached_property
     def _alive(self) -> dict[str, tuple[Batch, list[str]]]:
@@ -135,7 +142,7 @@ class Run:
 
         Snakemake makes a file again that is older than what it is made from. So a stage whose
         tables are there, but are not what the study asks for, reads its order, which is written
-        now; likewise products whose files were changed by hand.
+        now.
         """
         for name in names:
             status = self.studies[name]
@@ -144,12 +151,6 @@ class Run:
             for stage in status.stale():
                 write_text(Path(stage.file), json.dumps({**stage.order, **planned}) + "\n")
                 self.orders.add(stage.file)
-            if damaged := status.damaged():
-                mark = f"results/{name}/stages/damaged.json"
-                named = {"damaged": [product.name for product in damaged], **planned}
-                write_text(Path(mark), json.dumps(named) + "\n")
-                self._damaged |= {(product.kind, product.name): mark for product in damaged}
-                self.orders.add(mark)
 
     def claims(self) -> dict[str, str]:
         """The studies that decide the claims of the theory, at the scale asked for: file by name.
@@ -175,43 +176,13 @@ class Run:
             for path in targets(stage)
         ]
 
-    def product(self, kind: str, name: str) -> Product:
-        """The product of a kind with a name.
-
-        Raises
-        ------
-        UserError
-            If it is not part of a study, or its code or parameters have changed since.
-        """
-        try:
-            return self.products[kind][name]
-        except KeyError:
-            studies = " and ".join(self.studies)
-            raise UserError(
-                f"results/store/{kind}/{name}: no product of the study {studies} "
-                "with the present code; choose another study or path"
-            ) from None
-
     @property
     def complete(self) -> bool:
         """Whether nothing is left to do."""
         return all(status.complete for status in self.studies.values())
 
-    def sources(self, kind: str, name: str) -> list[str]:
-        """Files that a product's job reads; none for a product that is made.
-
-        So nothing makes Snakemake go back behind a finished product. Only once all studies are
-        made are all arrows shown, for the report.
-        """
-        product = self.product(kind, name)
-        if (kind, name) in self.made and not self.complete and not self.whole:
-            return []
-        records = [known.files["record"] for known in product.inputs.values()]
-        mark = self._damaged.get((kind, name))
-        return [*product.sources.values(), *records, *([mark] if mark else [])]
-
     def reads(self, step: str, study: str, shown: Sequence[str]) -> list[str]:
-        """Files that a step's job reads; none if its tables and figures are up to date.
+        """Files that a step's job waits for; none if its tables and figures are up to date.
 
         Parameters
         ----------
@@ -232,12 +203,10 @@ class Run:
         if hidden := set(stage.tables) - set(shown):
             raise ValueError(f"the rule {step} does not show its input {min(hidden)}")
         tables = [path for path in shown if path in stage.tables]
-        store = stage.store
-        if self.machine.batched:  # finished products would only make the graph large
-            made_by = {(p.kind, p.name) for p in stage.products} & self._makers.keys()
-            store = sorted({self._makers[key].receipt for key in made_by})
+        made_by = {(p.kind, p.name) for p in stage.products} & self._makers.keys()
+        receipts = sorted({self._makers[key].receipt for key in made_by})
         order = [] if step in status.current else [stage.file]
-        return [*store, *tables, *order]
+        return [*receipts, *tables, *order]
 
     def study(self, name: str) -> Status:
         """A study of this run.
@@ -261,19 +230,11 @@ class Run:
             for path in targets(status.stages[step])
         ]
 
-    def paths_of(self, kind: str) -> list[str]:
-        """Files of all products of a kind, but for those that are not kept.
-
-        In batches, what says that the batches are done that make those which are not made.
-        """
-        if self.machine.batched:
-            return sorted({b.receipt for (made, _), b in self._makers.items() if made == kind})
-        return [
-            path
-            for product in self.products[kind].values()
-            for path in product.files.values()
-            if Path(path).name not in self.machine.spared
-        ]
+    def receipts_of(self, *kinds: str) -> list[str]:
+        """What says that the batches are done that make products of some kinds."""
+        for status in self.studies.values():
+            self._compose(status.needed(kinds))
+        return sorted({batch.receipt for (kind, _), batch in self._makers.items() if kind in kinds})
 
     def start(self) -> None:
         """Write each ``study.json`` and what batches hold, for the jobs of a run.
@@ -288,9 +249,11 @@ class Run:
                 self._own(path, name)
                 content = {"file": str(self.paths[name]), **status.resolved()}
                 write_if_changed(path, json.dumps(content, indent=1) + "\n")
+            for name in sorted(self.studies):  # two runs wait for each other in one order
+                self._held.enter_context(alone(name, partial(print, file=sys.stderr)))
             for batch in self.batches.values():
                 write_text(Path(batch.file), batch.json())
-            made = self._needed()
+            made = [self.products[kind][name] for kind, name in self._makers]
             print(f"{' and '.join(self.studies)}: {len(made)} products to make", file=sys.stderr)
             needed = sum(map(disk, made)) + _ROOM
             free = shutil.disk_usage("results").free / 2**20
@@ -314,13 +277,9 @@ class Run:
                 f"{texts.line(str(first))}, whose results are in {path.parent}; take another name"
             )
 
-    def _needed(self) -> list[Product]:
-        products = (p for status in self.studies.values() for p in status.needed())
-        return [*{(product.kind, product.name): product for product in products}.values()]
-
     def succeeded(self) -> None:
-        """Remove data that are not kept; where there are no batches Snakemake does so."""
-        if self.machine.batched and "datasets" in self.machine.temporary:
+        """Remove data that are not kept."""
+        if "datasets" in self.machine.temporary:
             for sentences in self.products["sentences"].values():
                 Path(sentences.files["product"]).unlink(missing_ok=True)
 

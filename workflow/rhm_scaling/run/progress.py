@@ -80,7 +80,7 @@ class Progress:
         found = [*self._of_this_study(sorted(jobs, key=_rank))]
         self.jobs = [job for job, _ in found if _lives(job)]
         # a run without a job in the queue makes its products here, whatever became of earlier jobs
-        here = began is not None and not self.jobs
+        here = began is not None and not over and not self.jobs
         self._makers = {} if here else {key: job for job, made in found for key in made.products}
 
     def _of_this_study(self, jobs: Iterable[QueuedJob]) -> Iterator[tuple[QueuedJob, Batch]]:

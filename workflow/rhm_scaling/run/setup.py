@@ -17,15 +17,16 @@ from .machine import Machine, read_settings
 
 
 def use_this_library() -> None:
-    """Let every job run this copy of the library with the interpreter that plans it.
+    """Let every job run this copy of the library with the interpreter that plans it, and only that.
 
     So neither an activated environment nor an installation is needed, and a job cannot run other
-    code than the one that was planned with.
+    code than the one that was planned with: nothing of the user's own path, home or folder that
+    has the name of a module.
     """
-    first = {"PYTHONPATH": PACKAGE.parent, "PATH": Path(sys.executable).parent}
-    for variable, path in first.items():
-        rest = [part for part in os.environ.get(variable, "").split(os.pathsep) if part]
-        os.environ[variable] = os.pathsep.join([str(path), *rest])
+    rest = [part for part in os.environ.get("PATH", "").split(os.pathsep) if part]
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), *rest])
+    os.environ["PYTHONPATH"] = str(PACKAGE.parent)
+    os.environ |= dict.fromkeys(("PYTHONSAFEPATH", "PYTHONNOUSERSITE"), "1")
     # the C library keeps freed memory: activations are allocated anew at every step, and giving
     # their pages back and clearing them again took up to a third of a transformer's time
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**30))

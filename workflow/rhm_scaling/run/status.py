@@ -83,25 +83,18 @@ class Status:
         return record["identity"] == stage.identity and intact(path, record)
 
     @cached_property
-    def wanted(self) -> list[Product]:
-        """Products that the study is about and that are not made."""
-        return [
-            product
-            for kind in RESULTS
-            for name, product in self.plan.products[kind].items()
-            if (kind, name) not in self.made
-        ]
-
-    @cached_property
     def complete(self) -> bool:
         """Whether nothing is left to do."""
-        used = {stage.name for stage in self.stages.values() if stage.outputs}
-        return not self.wanted and used <= self.current
+        return not self.needed() and not self.stale()
 
-    def needed(self) -> list[Product]:
-        """Products that a run has to make: those wanted, and what they are made from."""
-        reads = [product for stage in self.stale() for product in stage.products]
-        pending, found = [*self.wanted, *reads], dict[tuple[str, str], Product]()
+    def needed(self, kinds: Collection[str] = RESULTS) -> list[Product]:
+        """Products that a run has to make: of some kinds, of tables, and what they are made from.
+
+        By default those that the study is about.
+        """
+        pending = [product for stage in self.stale() for product in stage.products]
+        pending += [product for kind in kinds for product in self.plan.products[kind].values()]
+        found = dict[tuple[str, str], Product]()
         while pending:
             product = pending.pop()
             key = product.kind, product.name
@@ -113,16 +106,6 @@ class Status:
     def stale(self) -> list[Stage]:
         """Tables and figures that the study asks for and that are not up to date."""
         return [s for name, s in self.stages.items() if s.outputs and name not in self.current]
-
-    def damaged(self) -> list[Product]:
-        """Products whose files are all there, and are not what they should be."""
-        return [
-            product
-            for kind, known in self.plan.products.items()
-            for name, product in known.items()
-            if (kind, name) not in self.made
-            and all((self.root / path).exists() for path in product.files.values())
-        ]
 
     def resolved(self) -> dict[str, Any]:
         """The content of ``study.json``: the study, its products, the code of its tables."""

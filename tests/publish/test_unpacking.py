@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from helpers import damaged_archives
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.publish.archive import FACTS, MANIFEST
 from rhm_scaling.publish.unpacking import Archive
@@ -62,35 +63,77 @@ def without(name: str) -> Entries:
     return [(info, data) for info, data in listed(small()) if info.filename != name]
 
 
+def packed(how: int) -> Entries:
+    entries = listed(small())
+    for info, _ in entries:
+        info.compress_type = how
+    return entries
+
+
+def facts(text: str | bytes) -> Entries:
+    content = text if isinstance(text, bytes) else text.encode()
+    return listed({**small(), FACTS: content})
+
+
 HOSTILE: dict[str, tuple[Callable[[], Entries], str]] = {
-    "absolute": (lambda: added("/evil"), "has an absolute path"),
-    "drive": (lambda: added("C:/evil"), "has an absolute path"),
-    "parent": (lambda: added("../evil"), "leads outside"),
-    "parent inside": (lambda: added("workflow/../../evil"), "leads outside"),
-    "backslash": (lambda: added("..\\evil"), "has no plain name"),
-    "not normal": (lambda: added("workflow//evil"), "has no plain name"),
-    "folder": (lambda: added("evil/"), "is not a plain file"),
-    "link": (linked, "is a link"),
-    "device": (lambda: [*listed(small()), (entry("d", stat.S_IFCHR), b"")], "not a plain file"),
+    "absolute": (lambda: added("/evil"), "is no plain path"),
+    "drive": (lambda: added("C:/evil"), "is no plain path"),
+    "parent": (lambda: added("../evil"), "is no plain path"),
+    "parent inside": (lambda: added("workflow/../../evil"), "is no plain path"),
+    "backslash": (lambda: added("..\\evil"), "is no plain path"),
+    "not normal": (lambda: added("workflow//evil"), "is no plain path"),
+    "folder": (lambda: added("evil/"), "is no plain path"),
+    "link": (linked, "is no plain file"),
+    "device": (lambda: [*listed(small()), (entry("d", stat.S_IFCHR), b"")], "is no plain file"),
     "twice": (lambda: [*listed(small()), (entry("data"), b"evil")], "is there twice"),
     "twice but for case": (lambda: added("DATA"), "is there twice"),
-    "file and folder": (lambda: added("data/evil"), "both a file and a folder"),
+    "file and folder": (lambda: added("data/evil"), "is a file and a folder"),
     "bomb": (lambda: listed({**small(), "bomb": bytes(2**25)}), "far too many"),
     "other content": (
         lambda: [(i, b"2" * 99 if i.filename == "data" else d) for i, d in listed(small())],
         "its SHA-256 is not",
     ),
-    "not in the manifest": (lambda: [*listed(small()), (entry("new"), b"")], "is not in manifest"),
-    "missing": (lambda: without("data"), "is missing"),
+    "not in the manifest": (
+        lambda: [*listed(small()), (entry("new"), b"")],
+        "not once in",
+    ),
+    "missing": (lambda: without("data"), "not once in"),
     "no manifest": (lambda: without(MANIFEST), "is missing"),
-    "bad manifest": (lambda: [*without(MANIFEST), (entry(MANIFEST), b"x\n")], "cannot be read"),
+    "bad manifest": (
+        lambda: [*without(MANIFEST), (entry(MANIFEST), b"x\n")],
+        "not once in",
+    ),
     "name that leads away": (
         lambda: listed(small(lambda facts: facts.update(name="../../evil"))),
-        "is not what an archive",
+        "name",
     ),
     "study that is not there": (
         lambda: listed(small(lambda facts: facts.update(study="../evil"))),
-        "is not what an archive",
+        "names a study that is not there",
+    ),
+    "many bombs": (
+        lambda: listed({**small(), **{f"bomb{i}": bytes(10 * 2**20) for i in range(12)}}),
+        "far too many",
+    ),
+    "bzip2": (lambda: packed(zipfile.ZIP_BZIP2), "is packed in another way"),
+    "lzma": (lambda: packed(zipfile.ZIP_LZMA), "is packed in another way"),
+    "a long name": (lambda: added("a" * 256), "is no plain path"),
+    "a deep path": (lambda: added("a/" * 16000 + "a"), "is no plain path"),
+    "an escape in a name": (lambda: added("\x1b[2Jevil"), "is no plain path"),
+    "facts: no object": (lambda: facts("[1]"), "should be an object"),
+    "facts: no text": (lambda: facts("\udc80".encode("utf-8", "surrogatepass")), "invalid"),
+    "facts: deep": (lambda: facts("[" * 10**5), "nvalid JSON"),
+    "facts: a commit that is none": (
+        lambda: listed(small(lambda facts: facts.update(code={"commit": "\x1b[2J"}))),
+        "code.commit",
+    ),
+    "facts: code of another kind": (
+        lambda: listed(small(lambda facts: facts.update(code={"commit": None, "changed": 5}))),
+        "code.changed",
+    ),
+    "facts: a scale of another kind": (
+        lambda: listed(small(lambda facts: facts.update(scale={"a": 1}))),
+        "scale",
     ),
 }
 
@@ -119,7 +162,7 @@ def test_damaged_zip_files_are_refused(tmp_path: Path) -> None:
     content = write(tmp_path / "good.zip", listed(small())).read_bytes()
     path = tmp_path / "cut.zip"
     path.write_bytes(content[: len(content) // 2])
-    assert "no readable zip" in refused(path, tmp_path / "out")
+    assert "is no sound archive of a study" in refused(path, tmp_path / "out")
     # a size that is a lie: less is declared than there is
     lie = content.replace((99).to_bytes(4, "little"), (9).to_bytes(4, "little"))
     assert lie != content
@@ -127,3 +170,14 @@ def test_damaged_zip_files_are_refused(tmp_path: Path) -> None:
     refused(path, tmp_path / "out")
     with pytest.raises(UserError, match="is no file; give an archive"):
         Archive(tmp_path / "none.zip")
+
+
+def test_damage_of_any_kind_is_a_line(tmp_path: Path) -> None:
+    counts = damaged_archives.tried(tmp_path, 200, seed=1)
+    assert counts["a traceback"] == 0 and counts["refused in a line"] > 100, counts
+
+
+def test_a_note_is_shown_in_one_line(tmp_path: Path) -> None:
+    note = {"commit": None, "note": "a\x1b[2J\nb"}
+    path = write(tmp_path / "a.zip", listed(small(lambda facts: facts.update(code=note))))
+    assert Archive(path).version == r"a\x1b[2J\nb"

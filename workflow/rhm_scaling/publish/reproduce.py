@@ -37,9 +37,7 @@ def reproduce(path: Path, folder: Path | None, force: bool) -> None:
     folder = folder or Path("reproduced", archive.name)
     count = archive.unpack(folder)
     _say(f"{folder}: {count} files unpacked; each is what the manifest says")
-    code = archive.facts["code"]
-    changed = f", with {len(code['changed'])} changed files" if code.get("changed") else ""
-    _say(f"code: {'commit ' + code['commit'] if code['commit'] else code['note']}{changed}")
+    _say(f"code: {archive.version}")
     _say(f"{folder}: setting up its environment (make setup)")
     python = set_up(folder)
     nothing_to_do(folder, archive.study, python)

@@ -1,33 +1,53 @@
-"""Reading an archive that may come from anyone: nothing is written before all of it is plausible.
+"""Reading an archive that may come from anyone: all of it is checked before anything is written.
 
 The manifest tells damage, not forgery: whoever changes a file can change the manifest with it.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import json
 import re
 import shutil
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Annotated, NotRequired
 
+from pydantic import Field, TypeAdapter
+from typing_extensions import TypedDict
+
+from ..core import texts
 from ..core.errors import UserError
+from ..core.files import naming
 from .archive import FACTS, MANIFEST
 
-_RATIO = 200  # a file that shrinks more is no table, figure or array of results
-_SMALL = 10 * 2**20  # bytes; below that any ratio is harmless
-_LARGEST_TEXT = 64 * 2**20  # bytes of the manifest, and of what is read into memory
-_CHUNK = 2**20
+_RATIO = 200  # files that shrink more are no tables, figures and arrays of results
+_SMALL = 10 * 2**20  # bytes that are harmless at any ratio
+_LARGEST_TEXT = 64 * 2**20  # bytes of what is read into memory
+_LONGEST_PATH, _LONGEST_NAME = 1024, 255
+_PART = re.compile(r"[^\\:\x00-\x1f\x7f-\x9f]+")  # of a path, on any system
+
+
+class _Code(TypedDict):
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$")] | None
+    changed: NotRequired[list[str]]
+    note: NotRequired[str]
+
+
+class _Facts(TypedDict):
+    """What is read of ``archive.json``."""
+
+    study: str
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    scale: NotRequired[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{0,64}$")]]
+    code: _Code
 
 
 class Archive:
-    """An archive whose names, sizes and manifest are plausible; hashes are checked while reading.
+    """An archive in which every name, size, checksum and fact is what it should be.
 
     Attributes
     ----------
@@ -46,19 +66,29 @@ class Archive:
         self.path = path
         with self._reading() as archive:
             self._entries = self._checked(archive)
-            self._sums = self._manifest(archive)
-            self.facts: dict[str, Any] = self._facts(archive)
+            self._check_sums(archive)
+            self.facts = TypeAdapter(_Facts).validate_json(self._text(archive, FACTS))
+            if self.facts["study"] not in self._entries:
+                raise ValueError(f"{FACTS}: names a study that is not there")
 
     @property
     def study(self) -> str:
         """Path of the study's YAML file, in the archive, with its scale."""
         scale = self.facts.get("scale")
-        return f"{self.facts['study']}:{scale}" if scale else str(self.facts["study"])
+        return f"{self.facts['study']}:{scale}" if scale else self.facts["study"]
 
     @property
     def name(self) -> str:
         """Name of the study."""
-        return str(self.facts["name"])
+        return self.facts["name"]
+
+    @property
+    def version(self) -> str:
+        """Which code it holds, in a line."""
+        code = self.facts["code"]
+        changed = f", with {len(code['changed'])} changed files" if code.get("changed") else ""
+        commit, note = code["commit"], texts.line(code.get("note", "unknown"))
+        return f"{f'commit {commit}' if commit else note}{changed}"
 
     def unpack(self, folder: Path, results: bool = True) -> int:
         """Write the files into a folder, which must not exist or be empty, and count them.
@@ -73,7 +103,7 @@ class Archive:
         Raises
         ------
         UserError
-            If a file is not what the manifest says; then nothing of the archive stays.
+            If it is not such a folder, or its disk has too little room.
         """
         if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
             raise UserError(f"{folder}: is not a folder; give another one")
@@ -81,21 +111,15 @@ class Archive:
             raise UserError(f"{folder}: is not empty; empty it or give another folder")
         names = [name for name in self._entries if results or not name.startswith("results/")]
         folder.mkdir(parents=True, exist_ok=True)
-        need, free = (
-            sum(self._entries[name].file_size for name in names),
-            shutil.disk_usage(folder).free,
-        )
+        need, free = sum(self._entries[n].file_size for n in names), shutil.disk_usage(folder).free
         if need > free:
             raise UserError(f"{folder}: needs {need} bytes, {free} are free; make room")
         try:
-            with self._reading() as archive:
-                for name in names:
-                    target = folder / name
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    with target.open("xb") as file:
-                        self._copy(archive, name, file)
-                    runs = self._entries[name].external_attr >> 16 & stat.S_IXUSR
-                    target.chmod(0o755 if runs else 0o644)
+            with naming(folder), self._reading() as archive:
+                archive.extractall(folder, names)
+            for name in names:
+                runs = self._entries[name].external_attr >> 16 & stat.S_IXUSR
+                (folder / name).chmod(0o755 if runs else 0o644)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -103,6 +127,7 @@ class Archive:
 
     @contextmanager
     def _reading(self) -> Iterator[zipfile.ZipFile]:
+        """The open zip file, whatever is wrong with which is a line."""
         try:
             with zipfile.ZipFile(self.path) as archive:
                 yield archive
@@ -110,113 +135,70 @@ class Archive:
             if str(error.filename) != str(self.path):
                 raise
             raise UserError(f"{self.path}: is no file; give an archive, ARCHIVE=FILE") from error
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:
-            raise self._wrong(f"is no readable zip file ({error})") from error
-
-    def _wrong(self, what: str) -> UserError:
-        return UserError(f"{self.path}: {what}; get the archive again from where it came from")
+        except Exception as error:  # of a damaged file, anything can come out of its readers
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise  # of the disk
+            said = texts.cut(texts.line(" ".join(str(error).split())), 200)
+            raise UserError(
+                f"{self.path}: is no sound archive of a study ({said or type(error).__name__}); "
+                "get it again from where it came from"
+            ) from error
 
     def _checked(self, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         """The entries by name, if every one could be a file of a project."""
         found: dict[str, zipfile.ZipInfo] = {}
         folded: set[str] = set()
         for entry in archive.infolist():
-            name, shown = entry.filename, ascii(entry.orig_filename)
-            if problem := _unsafe(entry):
-                raise self._wrong(f"{shown}: {problem}")
+            name = entry.orig_filename
+            if problem := _problem(entry):
+                raise ValueError(f"{texts.short(name)}: {problem}")
             if name.casefold() in folded:
-                raise self._wrong(f"{shown}: is there twice")
-            if entry.file_size > max(_SMALL, _RATIO * entry.compress_size):
-                raise self._wrong(f"{shown}: unpacks to {entry.file_size} bytes, far too many")
+                raise ValueError(f"{texts.short(name)}: is there twice")
             folded.add(name.casefold())
             found[name] = entry
         for name in found:
             for parent in PurePosixPath(name).parents:
                 if parent.as_posix().casefold() in folded:
-                    raise self._wrong(f"{parent.as_posix()!a}: is both a file and a folder")
-        if sum(entry.compress_size for entry in found.values()) > self.path.stat().st_size:
-            raise self._wrong("its files overlap")
+                    raise ValueError(f"{texts.short(parent.as_posix())}: is a file and a folder")
+        there = self.path.stat().st_size
+        if sum(entry.compress_size for entry in found.values()) > there:
+            raise ValueError("its files overlap")
+        if (size := sum(e.file_size for e in found.values())) > _SMALL + _RATIO * there:
+            raise ValueError(f"unpacks to {size} bytes, far too many")
         return found
 
-    def _manifest(self, archive: zipfile.ZipFile) -> dict[str, str]:
-        """SHA-256 of every file by name: of those that are there, no more and no less."""
-        sums: dict[str, str] = {}
-        for line in self._text(archive, MANIFEST).splitlines():
-            match = re.fullmatch(r"([0-9a-f]{64})  (.+)", line)
-            if match is None or match[2] in sums:
-                raise self._wrong(f"{MANIFEST}: cannot be read at {line[:80]!a}")
-            sums[match[2]] = match[1]
-        there = set(self._entries) - {MANIFEST}
-        for name in sorted(there - set(sums)):
-            raise self._wrong(f"{name!a}: is not in {MANIFEST}")
-        for name in sorted(set(sums) - there):
-            raise self._wrong(f"{name!a}: is missing")
-        return sums
-
-    def _facts(self, archive: zipfile.ZipFile) -> dict[str, Any]:
-        try:
-            facts = json.loads(self._text(archive, FACTS))
-            sound = (
-                facts["study"] in self._entries
-                and re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", facts["name"])
-                and re.fullmatch(r"[a-z0-9_-]{0,63}", facts.get("scale", ""))
-                and isinstance(facts["code"], dict)
-            )
-        except (ValueError, KeyError, TypeError):
-            sound = False
-        if not sound:
-            raise self._wrong(f"{FACTS}: is not what an archive of a study has")
-        return dict(facts)
+    def _check_sums(self, archive: zipfile.ZipFile) -> None:
+        """Compare the files with the manifest: those that are there, no more and no less."""
+        lines = self._text(archive, MANIFEST).splitlines()
+        sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+        there = self._entries.keys() - {MANIFEST}
+        if len(sums) < len(lines) or (odd := sums.keys() ^ there):
+            first = f"{texts.short(min(odd))}: is " if len(sums) == len(lines) else "names are "
+            raise ValueError(f"{first}not once in {MANIFEST} and in the archive")
+        for name in sorted(there):
+            with archive.open(self._entries[name]) as file:
+                digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]
+                if digest.hexdigest() != sums[name]:
+                    raise ValueError(f"{texts.short(name)}: its SHA-256 is not that of {MANIFEST}")
 
     def _text(self, archive: zipfile.ZipFile, name: str) -> str:
         """A small file of the archive."""
-        if name not in self._entries:
-            raise self._wrong(f"{name}: is missing, so it is no archive of a study")
-        if self._entries[name].file_size > _LARGEST_TEXT:
-            raise self._wrong(f"{name}: is far too large")
-        content = archive.read(self._entries[name])
-        if name != MANIFEST and hashlib.sha256(content).hexdigest() != self._sums[name]:
-            raise self._wrong(f"{name}: its SHA-256 is not that of {MANIFEST}")
-        try:
-            return content.decode()
-        except UnicodeDecodeError as error:
-            raise self._wrong(f"{name}: is not UTF-8 text") from error
-
-    def _copy(self, archive: zipfile.ZipFile, name: str, target: IO[bytes]) -> None:
-        """Copy one file; stop when it is longer than declared or not what the manifest says."""
-        left, sum_so_far = self._entries[name].file_size, hashlib.sha256()
-        with archive.open(self._entries[name]) as source:
-            while chunk := source.read(_CHUNK):
-                left -= len(chunk)
-                if left < 0:
-                    raise self._wrong(f"{name!a}: is longer than it says")
-                sum_so_far.update(chunk)
-                target.write(chunk)
-        if name != MANIFEST and sum_so_far.hexdigest() != self._sums[name]:
-            raise self._wrong(f"{name!a}: its SHA-256 is not that of {MANIFEST}")
+        if name not in self._entries or self._entries[name].file_size > _LARGEST_TEXT:
+            raise ValueError(f"{name}: is missing, or far too large")
+        return archive.read(self._entries[name]).decode()
 
 
-def _unsafe(entry: zipfile.ZipInfo) -> str | None:
+def _problem(entry: zipfile.ZipInfo) -> str | None:
     """Why an entry is not written, if so."""
-    name = entry.orig_filename
-    parts = name.split("/")
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if name.startswith("/") or re.match(r"[A-Za-z]:", name):
-        return "has an absolute path"
-    if ".." in parts:
-        return "leads outside the folder"
-    if kind == stat.S_IFLNK:
-        return "is a link"
-    if kind not in (0, stat.S_IFREG) or name.endswith("/"):
-        return "is not a plain file"
-    if "" in parts or "." in parts or re.search(r"[\\\x00-\x1f\x7f]", name):
-        return "has no plain name"
-    if entry.flag_bits & 1:
-        return "is encrypted"
+    parts = entry.orig_filename.split("/")
+    plain = len(entry.orig_filename) <= _LONGEST_PATH and all(
+        _PART.fullmatch(part) and part.strip(".") and len(part.encode()) <= _LONGEST_NAME
+        for part in parts
+    )
+    if not plain:
+        return "is no plain path of a file"
+    if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
+        return "is no plain file"
+    if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "is packed in another way than archives of studies are"
     return None

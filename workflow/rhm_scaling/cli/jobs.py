@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import StoppedError, UserError
-from ..core.files import naming, remove_leftovers, write_text
+from ..core.files import naming, read_json, remove_leftovers, write_text
 from ..core.fingerprint import PACKAGE, fingerprint
 from ..run.gpus import claim
 from ..run.lifeline import end_with_the_run
@@ -149,7 +149,7 @@ def _stage(arguments: argparse.Namespace) -> None:
     log("started")
     end_with_the_run()
     file: Path = arguments.order
-    order = json.loads(file.read_text(encoding="utf-8"))
+    order = read_json(file)
     specification, record = order["specification"], Path(order["record"])
     name, _, planned = file.stem.rpartition("-")
     if table_identity(specification) != planned:

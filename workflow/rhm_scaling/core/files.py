@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import json
 import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -85,6 +87,23 @@ def open_plain(path: Path, most: float = float("inf")) -> BufferedReader:
         file.close()
         raise OSError(None, wrong, str(path))
     return file
+
+
+def read_json(path: Path, most: float = 2**28) -> Any:
+    """The content of a plain file of JSON.
+
+    Raises
+    ------
+    OSError
+        As `open_plain` does.
+    ValueError
+        If it is no JSON.
+    """
+    with open_plain(path, most) as file:
+        try:
+            return json.loads(file.read())
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
 
 
 def write_text(path: Path, text: str) -> None:

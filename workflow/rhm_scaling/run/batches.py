@@ -18,6 +18,7 @@ from itertools import count
 from pathlib import Path
 
 from ..core.errors import UserError
+from ..core.files import read_json
 from ..core.hashing import identity
 from ..study.artifacts import KINDS, Product
 from ..study.cost import Rates
@@ -130,7 +131,7 @@ class Batch:
             If it is not readable.
         """
         try:
-            known = json.loads(path.read_text(encoding="utf-8"))
+            known = read_json(path)
             products = [(str(kind), str(name)) for kind, name in known.pop("products")]
             return cls(products=products, **known)
         except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import UserError
+from ..core.files import read_json
 from ..study.artifacts import FOLDERS, STORE
 from ..study.plan import Plan
 from ..study.reading import load_study, scales
@@ -72,11 +72,10 @@ def referred(root: Path) -> set[Path]:
                 found |= {root / STORE / kind / name for name in known}
     for path in sorted((root / "results").glob("*/study.json")):
         try:
-            products = json.loads(path.read_text(encoding="utf-8"))["products"]
-        except (ValueError, KeyError, TypeError) as error:
+            products = read_json(path)["products"].items()
+            found |= {root / STORE / kind / name for kind, names in products for name in names}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path}: damaged ({error}); run the study again") from error
-        for kind, names in products.items():
-            found |= {root / STORE / kind / name for name in names}
     return found
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..core.files import open_plain
+
 FAILED = "failed: "  # begins the last entry in the log of a job that could say why
 _STOPPED = ("stopped by a signal", "interrupted")  # begin why it failed, if it was asked to
 MADE = "made in "  # begins the last entry of a job that made what it should
@@ -34,7 +36,7 @@ class LogTail:
     def read(cls, path: Path) -> LogTail | None:
         """The end of a log; none if it cannot be read."""
         try:
-            with path.open("rb") as file:
+            with open_plain(path) as file:
                 status = os.fstat(file.fileno())
                 file.seek(max(0, status.st_size - _TAIL))
                 text = file.read(_TAIL).decode("utf-8", errors="replace")

@@ -18,7 +18,7 @@ from pathlib import Path
 from ..claims.names import CLAIM_TASKS
 from ..core import texts
 from ..core.errors import UserError
-from ..core.files import write_if_changed, write_text
+from ..core.files import read_json, write_if_changed, write_text
 from ..study.artifacts import KINDS, Product
 from ..study.cost import Rates
 from ..study.plan import Plan
@@ -266,7 +266,7 @@ class Run:
     def _own(self, path: Path, name: str) -> None:
         """Refuse to overwrite the results of another study of the same name."""
         try:
-            first = Path(json.loads(path.read_text(encoding="utf-8"))["file"])
+            first = Path(read_json(path)["file"])
             other = load_study(first).name == name
         except (OSError, ValueError, KeyError, TypeError, UserError):
             return  # none yet, or its file is gone or has another name by now

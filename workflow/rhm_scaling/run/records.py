@@ -26,7 +26,7 @@ from typing_extensions import TypedDict
 
 from ..core import texts
 from ..core.errors import UserError
-from ..core.files import open_plain, write_text
+from ..core.files import open_plain, read_json, write_text
 from ..core.hashing import canonical_json, identity
 
 # Of records, and of the tables and files that they stand beside. 1, which was not written: until
@@ -36,7 +36,7 @@ FORMAT = FORMATS[-1]
 _MOST = 2**24  # bytes of a record
 _DEPTH = 2  # parts of a path in a study's folder: a figure's folder, and the figure
 # what is raised when something is read as a record that is none
-_NO_RECORD = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError)
+_NO_RECORD = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
 _PACKAGES = ("numpy", "scipy", "torch", "pandas", "snakemake")
 
 
@@ -143,8 +143,7 @@ def read_record(path: Path) -> dict[str, Any]:
         If there is none, it is damaged, or of a later version.
     """
     try:
-        with open_plain(path, _MOST) as file:
-            record: dict[str, Any] = json.loads(file.read())
+        record: dict[str, Any] = read_json(path, _MOST)
         if record.pop("sha256") != _seal(record):
             raise ValueError("its SHA-256 is wrong")
         if (number := record.get("format", 1)) in FORMATS:

@@ -15,7 +15,7 @@ def make(specification: dict[str, Any], inputs: dict[str, Path], outputs: dict[s
     """Write the rules and their probabilities as JSON."""
     parameters = Parameters.from_specification(specification["grammar"])
     if "file" in inputs:
-        grammar = user_grammar(inputs["file"].read_text(encoding="utf-8"))
+        grammar = user_grammar(inputs["file"].read_text(encoding="utf-8-sig"))
         if grammar.parameters != parameters:
             raise UserError(
                 f"{inputs['file']}: changed after this run was planned; start the run again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -224,16 +225,21 @@ def _histogram(axis: Axes, thresholds: pd.DataFrame, survey: pd.DataFrame) -> No
     """Thresholds of many rule draws with uniform rules, which all have the same."""
     color = sns.color_palette("colorblind")[0]
     known = thresholds[thresholds["quantity"] == "threshold"].set_index("method")["value"]
-    axis.hist(survey["threshold"], bins=16, color=color, alpha=0.4)
-    harmonic = 1 / (1 / survey["threshold"]).mean()
+    # rules that fill all tuples can leave the label without any correlation
+    finite = survey["threshold"][np.isfinite(survey["threshold"])]
+    without = len(survey) - len(finite)
+    axis.hist(finite, bins=16, color=color, alpha=0.4)
+    harmonic = 1 / (1 / survey["threshold"]).mean() if len(finite) else math.inf
     for value, line, label in (
         (harmonic, (0, (1, 1)), "harmonic mean of draws"),
         (known["ensemble"], "-", "ensemble"),
         (known["closed form"], ":", "large $v$"),
     ):
-        axis.axvline(value, color=GREY, linestyle=line, label=label)
+        if math.isfinite(value):
+            axis.axvline(value, color=GREY, linestyle=line, label=label)
     axis.set(xlabel="threshold $P^*$ (sentences)", ylabel="rule draws")
-    axis.set_title(f"exact correlations with the label, {len(survey)} rule draws")
+    more = f" ({without} without any)" if without else ""
+    axis.set_title(f"exact correlations with the label, {len(survey)} rule draws{more}")
     axis.set_ylim(top=axis.get_ylim()[1] * 1.4)
     axis.legend(loc="upper left")
 

@@ -355,9 +355,10 @@ class Plan:
 
     @property
     def recovering(self) -> list[Curve]:
-        """Curves of learners that recover hidden symbols."""
+        """Curves of learners that recover hidden symbols, where a grammar has any."""
         kinds = self.study.architectures
-        return [c for c in self.curves if isinstance(kinds[c.architecture], CountingConfig)]
+        counted = [c for c in self.curves if isinstance(kinds[c.architecture], CountingConfig)]
+        return [curve for curve in counted if self.parameters(curve.grammar).L > 1]
 
     @property
     def sized(self) -> list[Curve]:

@@ -27,7 +27,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # the code of this folder, wherever the environment came from; nothing else of a path, a home, or this
 # folder that has the name of a module
-ISOLATED := PYTHONPATH="$(CURDIR)/workflow" PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1
+ISOLATED := PYTHONPATH="$(CURDIR)/workflow" PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1 MPLBACKEND=Agg
 RUN := $(ISOLATED) $(BIN)/python -m
 PIP := env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT PIP_USER=0 $(BIN)/python -P -m pip install --quiet \
     --disable-pip-version-check

@@ -40,6 +40,7 @@ _PREDICTIONS: dict[str, tuple[str, Any]] = {
 
 def style() -> None:
     """The look of all figures."""
+    matplotlib.rcdefaults()  # whatever a user's own settings are
     sns.set_theme(context="paper", style="ticks", palette="colorblind", font_scale=0.95)
     plt.rcParams.update(
         {

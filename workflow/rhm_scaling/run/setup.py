@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import signal
 import sys
@@ -27,10 +28,24 @@ def use_this_library() -> None:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), *rest])
     os.environ["PYTHONPATH"] = str(PACKAGE.parent)
     os.environ |= dict.fromkeys(("PYTHONSAFEPATH", "PYTHONNOUSERSITE"), "1")
+    os.environ["MPLBACKEND"] = "Agg"
+    os.environ.pop("MATPLOTLIBRC", None)
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name, which Snakemake asks for
+        os.environ["LOGNAME"] = f"user-{os.getuid()}"
     # the C library keeps freed memory: activations are allocated anew at every step, and giving
     # their pages back and clearing them again took up to a third of a transformer's time
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**30))
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**32))
+
+
+def check_folder_or_exit(*folders: Path) -> None:
+    """Refuse folders of whose path Snakemake would format a part, as if it were a wildcard."""
+    with one_line():
+        for folder in folders:
+            if set("{}") & set(str(folder)):
+                raise UserError(f"{folder}: Snakemake takes no braces in a path; rename the folder")
 
 
 def machine_or_exit(config: Mapping[str, Any]) -> Machine:

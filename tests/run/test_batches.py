@@ -261,3 +261,12 @@ def test_a_failing_product_does_not_keep_a_batch_from_the_others(
             path.parts[-4] for path in made.folder.glob("results/store/counts/**/record.json")
         }
         assert counted == {"counting-shared", "counting-unshared"}
+
+
+def test_what_the_command_line_said_is_not_blamed_on_a_file() -> None:
+    with pytest.raises(UserError, match=r"^--config: threads: Input should be greater than"):
+        Machine.from_settings({"study": "any", "threads": -1}, ["threads"])
+    with pytest.raises(UserError, match=r"^--config: stduy: unknown key; did you mean study\?"):
+        Machine.from_settings({"study": "any", "stduy": "other"}, ["stduy"])
+    with pytest.raises(UserError, match=r"^config/config\.yaml: threads: "):
+        Machine.from_settings({"study": "any", "threads": -1}, ["study"])

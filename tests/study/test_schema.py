@@ -52,7 +52,9 @@ def test_a_good_study() -> None:
         ("v: 4", "v: 1", "grammars.g.v: input should be greater than or equal to 2, not 1"),
         ("m: 2}", "m: 5}", "grammars.g.m: level 1 needs v*m = 4*5 = 20 distinct tuples, but v**s"),
         ("m: 2}", "m: 5}", "take m at most 4"),
-        ("n: 4", "n: 40", "grammars.z.m: level 2 needs n*m = 40*2"),
+        ("n: 4", "n: 40", "grammars.z.m: level 2 needs n*m = 40*2 = 80 distinct tuples, but v**s"),
+        ("n: 4", "n: 80", "grammars.z.n: level 2 needs n*m = 80*2 = 160 distinct tuples, but v**s"),
+        ("n: 4", "n: 80", "take n at most 32"),
         ("2: 2}", "3: 2}", "grammars.z.m: needs one number for each of the levels 1..2"),
         ("zipf: {1: 1.0}", "zipf: {1: 0}", "grammars.z.zipf.1: "),
         ("zipf: {1: 1.0}", "zipf: {3: 1.0}", "grammars.z.zipf: levels go from 1 to 2"),
@@ -136,6 +138,29 @@ def test_a_good_study() -> None:
         ("name: good", "name: ../up", "name: use letters, digits"),
         ("name: good", "name: store", "name: results/store/ has another use"),
         ("name: good", "name: good\nname: twice", "'name': is given twice (line 3); remove one"),
+        # hints of where a key would be allowed, and of what to write
+        ("width: 16", "width: 16, lr: 0.1", "cnn.lr: unknown key; it belongs into optimizer: {lr:"),
+        (
+            "lr: 1e-3",
+            "lr: 1e-3, momentum: 0.9",
+            "optimizer.momentum: unknown key; it is for kind: sgd",
+        ),
+        (
+            "16]}",
+            "16], replicas: {inits: 2}}",
+            "replicas.inits: unknown key; the keys here are initialis",
+        ),
+        ("16]}", "16], replicas: 4}", "experiments.last.replicas: write {rule_draws: 4}; not 4"),
+        (
+            "train_sizes: [8, 16]",
+            "train_sizes: 1024",
+            "train_sizes: write [256, 1024], or auto; not 1024",
+        ),
+        (
+            "zipf: {1: 1.0}",
+            "zipf: 1.0",
+            "grammars.z.zipf: write {1: 1.0}, an exponent for each level",
+        ),
         # numbers that YAML 1.1 reads in base 8 or 60
         ("train_sizes: [8, 16]", "train_sizes: [010, 16]", "'010' (line "),
         ("train_sizes: [8, 16]", "train_sizes: [1,024]", "'024' (line "),

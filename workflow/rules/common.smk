@@ -10,7 +10,7 @@ from rhm_scaling.run.locks import only_time_stamps, take_over
 from rhm_scaling.run.planning import Run
 from rhm_scaling.run.setup import machine_or_exit, one_line
 
-MACHINE = machine_or_exit(config)
+MACHINE = machine_or_exit(config, workflow.config_settings.config)
 # a cluster's job has the description of its batch, and plans nothing
 RUN = None
 if workflow.is_main_process:

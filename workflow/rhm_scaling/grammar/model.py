@@ -87,6 +87,11 @@ class Parameters:
             if m < 1:
                 raise ValueError(f"m: must be at least 1, not {m} (level {level})")
             symbols = self.symbols(level)
+            if symbols > tuples:
+                raise ValueError(
+                    f"n: level {level} needs n*m = {symbols}*{m} = {symbols * m} distinct tuples, "
+                    f"but v**s = {tuples}; take n at most {max(1, tuples // m)}"
+                )
             if symbols * m > tuples:
                 letter = "n" if level == self.L else "v"
                 raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -51,6 +52,7 @@ def lines(status: Status, rates: Rates, cores: int) -> Iterator[str]:
         took = str(error)
     if chosen := [*_chosen_sizes(plan)]:
         yield from ["training sizes that auto chose:", *chosen]
+    yield from beyond_language(plan)
     if needed:
         yield cells(status).to_string(index=False) + "\n"
     if needed or tables:
@@ -225,6 +227,17 @@ def _chosen_sizes(plan: Plan) -> Iterator[str]:
             thresholds = f"{grid.first_threshold:.0f} to {grid.last_threshold:.0f}"
             sizes = " ".join(map(str, grid.sizes))
             yield f"  {experiment}, {grammar}: {sizes} (thresholds {thresholds}; end: {grid.ends})"
+
+
+def beyond_language(plan: Plan) -> Iterator[str]:
+    """Training sets that hold more sentences than there are, so that some are in them twice."""
+    for (experiment, grammar), grid in plan.grids.items():
+        parameters = plan.parameters(grammar)
+        log_number = parameters.log_sentences()
+        sizes = [size for size in grid.sizes if math.log(size) > log_number]
+        if sizes and parameters.file is None:
+            there = f"{grammar} has {math.exp(log_number):.0f}"
+            yield f"experiments.{experiment}: {max(sizes)} sentences to train on, {there} in all"
 
 
 def _made(status: Status, *kinds: str) -> Iterator[tuple[Product, dict[str, Any]]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -100,8 +101,8 @@ class Machine(BaseModel):
         return cls.from_settings(settings)
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> Machine:
-        """Validated settings.
+    def from_settings(cls, settings: Mapping[str, Any], given: Collection[str] = ()) -> Machine:
+        """Validated settings; those `given` come from the command line, not from a file.
 
         Raises
         ------
@@ -118,7 +119,10 @@ class Machine(BaseModel):
             whole = place[0] == "cluster"
             where = ".".join(map(str, place)) if whole else str(place[0])
             key = texts.cut(texts.line(where), 60)
-            file = CLUSTER if whole else SETTINGS
+            file = CLUSTER if whole else "--config" if place[0] in given else SETTINGS
+            if problem["type"] == "extra_forbidden" and len(place) == 1:
+                close = difflib.get_close_matches(key, cls.model_fields, n=1) or cls.model_fields
+                problem["msg"] = f"unknown key; did you mean {' or '.join(close)}?"
             raise UserError(f"{file}: {key}: {problem['msg']}") from error
         return machine
 

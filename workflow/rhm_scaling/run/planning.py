@@ -25,6 +25,7 @@ from ..study.plan import Plan
 from ..study.reading import load_study, split_scale
 from ..study.tables import Stage
 from .batches import RULES, Batch, Key, alive, batches
+from .dry_run import beyond_language
 from .estimates import disk
 from .locks import alone
 from .machine import Machine
@@ -255,6 +256,9 @@ class Run:
                 write_text(Path(batch.file), batch.json())
             made = [self.products[kind][name] for kind, name in self._makers]
             print(f"{' and '.join(self.studies)}: {len(made)} products to make", file=sys.stderr)
+            for name, status in self.studies.items():
+                for line in beyond_language(status.plan):
+                    print(f"{name}: {line}", file=sys.stderr)
             needed = sum(map(disk, made)) + _ROOM
             free = shutil.disk_usage("results").free / 2**20
             if free < needed:

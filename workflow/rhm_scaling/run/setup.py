@@ -7,7 +7,7 @@ import getpass
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,10 +48,10 @@ def check_folder_or_exit(*folders: Path) -> None:
                 raise UserError(f"{folder}: Snakemake takes no braces in a path; rename the folder")
 
 
-def machine_or_exit(config: Mapping[str, Any]) -> Machine:
-    """The machine's settings; a user's mistake ends in one line."""
+def machine_or_exit(config: Mapping[str, Any], given: Collection[str] = ()) -> Machine:
+    """The machine's settings, some `given` by ``--config``; a user's mistake ends in one line."""
     with one_line():
-        return Machine.from_settings(config)
+        return Machine.from_settings(config, given)
 
 
 def read_settings_or_exit(base: Path) -> None:

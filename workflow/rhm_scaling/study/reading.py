@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from pydantic import ValidationError
 
 from ..core import texts
 from ..core.errors import UserError
-from .reference import SECTIONS
+from . import hints
 from .schema import Study
 
 _BOOL, _DATE = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"
@@ -217,6 +216,10 @@ def _read(path: Path) -> str:
         raise UserError(f"{texts.line(str(path))}: {error}; give study=FILE") from error
 
 
+_SHAPES = {
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "mapping"),
+    **dict.fromkeys(("list_type", "tuple_type"), "list"),
+}
 _TAGS = {
     *("one for all", "by level", "[key]", "drawn", "from a file", "listed", "chosen", "range"),
     *("cnn", "lcn", "fcn", "transformer", "attention", "counting", "ngram", "sgd", "adam"),
@@ -242,10 +245,9 @@ def _problems(error: ValidationError) -> Iterator[str]:
             yield ".".join(keys) + ("." if keys and inner else ": " if keys else "") + message
             continue
         if kind == "extra_forbidden":
-            known = sorted({key for model in SECTIONS for key in model.model_fields})
-            close = difflib.get_close_matches(keys[-1], known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else "config/README.md lists the keys"
-            message = f"unknown key; {hint}"
+            message = f"unknown key; {hints.unknown(where)}"
+        elif kind in _SHAPES:
+            message = hints.shape(keys, given, _SHAPES[kind])
         elif kind == "missing":
             message = "is missing; add it (config/README.md says what it holds)"
         elif kind in ("union_tag_not_found", "union_tag_invalid"):

@@ -53,7 +53,7 @@ def test_two_folders_with_one_results_folder_and_one_study(tmp_path: Path) -> No
     study = labels_only(one, "labels")
     assert labels_only(other, "labels") == study
     said = ended_well(start(one, study), start(other, study))
-    assert sum("waits for another run with these results, which makes labels" in s for s in said)
+    assert sum("labels: waits for another run with these results" in s for s in said)
     assert made_once(one)
     assert one.planned(study=study) == other.planned(study=study) == {}
 

@@ -173,6 +173,7 @@ def test_settings_that_run_code_are_refused_before_snakemake_reads_them(tmp_path
     for text, line in (
         ("!!python/object/apply:os.system ['touch pwned']", "config/config.yaml: not valid YAML: "),
         ("study: 2001-99-99", "config/config.yaml: not valid YAML: month must be in 1..12"),
+        ("study: x\nthreads: 010", "config/config.yaml: '010' (line 2): YAML reads a number"),
         ("device: $(touch pwned)", "config/config.yaml: study: Field required"),
     ):
         (tmp_path / "config" / "config.yaml").write_text(text, encoding="utf-8")

@@ -156,7 +156,7 @@ def alone(name: str, log: Callable[[str], None]) -> Iterator[None]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                log(f"waits for another run with these results, which makes {name}")
+                log(f"{name}: waits for another run with these results, which makes it")
                 fcntl.flock(file, fcntl.LOCK_EX)
             except OSError:
                 break

@@ -66,11 +66,15 @@ def one_line() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)
+        said = str(error)
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}; mend that and run again", file=sys.stderr)
-        sys.exit(1)
+        said = f"{error.filename}: {error.strerror}; mend that and run again"
+    except KeyboardInterrupt:  # while it waits for another run
+        said = "interrupted; run again"
+    else:
+        return
+    print(said, file=sys.stderr)
+    sys.exit(1)
 
 
 def note_stops() -> list[int]:

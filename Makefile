@@ -29,7 +29,7 @@ BIN := $(VENV)/bin
 # folder that has the name of a module
 ISOLATED := PYTHONPATH="$(CURDIR)/workflow" PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1 MPLBACKEND=Agg
 RUN := $(ISOLATED) $(BIN)/python -m
-PIP := env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT PIP_USER=0 $(BIN)/python -P -m pip install --quiet \
+PIP := env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT PIP_USER=0 $(BIN)/python -I -m pip install --quiet \
     --disable-pip-version-check
 
 .PHONY: run claims compare plan status archive reproduce verify clean soak test lint bench docs setup
@@ -38,10 +38,10 @@ PIP := env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT PIP_USER=0 $(BIN)/python -P -
 setup: $(VENV)/installed
 
 $(VENV)/installed: envs/requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; this = "%d.%d" % sys.version_info[:2]; sys.exit(this not in "$(PYTHONS)".split() and "$(PYTHON) is Python " + this + ", needed is one of $(PYTHONS); name its file: make setup PYTHON=FILE")'
+	@$(PYTHON) -I -c 'import sys; this = "%d.%d" % sys.version_info[:2]; sys.exit(this not in "$(PYTHONS)".split() and "$(PYTHON) is Python " + this + ", needed is one of $(PYTHONS); name its file: make setup PYTHON=FILE")'
 	@echo "Installing $$(grep -c == envs/requirements.txt) packages into $(VENV), the first time a minute or two on a fast line:" \
 	    "0.4 GB to fetch and 1.7 GB on disk with PyTorch's CPU build, 2.9 and 5.7 GB with its CUDA build"
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -I -m venv $(VENV)
 	$(PIP) --requirement envs/requirements.txt
 	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
@@ -92,9 +92,9 @@ TOLD_BY_SNAKEMAKE := tests/workflow/test_reruns.py tests/workflow/test_faults.py
 
 ifeq ($(SNAKEMAKE),newest)
 test: setup
-	$(PYTHON) -m venv $(NEWEST)
-	$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --requirement envs/requirements.txt
-	$(NEWEST)/bin/python -m pip install --disable-pip-version-check --upgrade snakemake snakemake-executor-plugin-slurm | grep snakemake
+	$(PYTHON) -I -m venv $(NEWEST)
+	$(NEWEST)/bin/python -I -m pip install --quiet --disable-pip-version-check --requirement envs/requirements.txt
+	$(NEWEST)/bin/python -I -m pip install --disable-pip-version-check --upgrade snakemake snakemake-executor-plugin-slurm | grep snakemake
 	$(ISOLATED) $(NEWEST)/bin/python -m pytest --numprocesses $(PROCESSES) $(TOLD_BY_SNAKEMAKE)
 else
 test: setup

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from helpers.repository import git
-from rhm_scaling.publish.version import version
+from rhm_scaling.publish.version import code_files, version
 
 
 @pytest.fixture
@@ -46,6 +46,27 @@ def test_a_commit_is_this_folders_whatever_the_environment_says(
     inside = repository / "copy"
     inside.mkdir()
     assert note(inside) == "inside another git repository: no version but the files"
+
+
+def test_a_users_settings_of_git_change_nothing(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository / "workflow" / "a.py").write_text("a = 2\n", encoding="utf-8")
+    (repository / "workflow" / "b.py").write_text("b = 1\n", encoding="utf-8")
+    plain, files = version(repository), code_files(repository)
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "ignored").write_text("*.py\n", encoding="utf-8")
+    (home / ".gitconfig").write_text(
+        f"[core]\nexcludesFile = {home}/ignored\n[diff]\nnoprefix = true\nexternal = false\n"
+        "[color]\nui = always\n[status]\nshowUntrackedFiles = no\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("HOME", str(home))
+    assert version(repository) == plain
+    assert code_files(repository) == files == ["workflow/a.py", "workflow/b.py"]
+    assert plain.changed == [" M workflow/a.py", "?? workflow/b.py"]
+    assert b"a/workflow/a.py b/workflow/a.py" in plain.patch
 
 
 def test_a_repository_without_a_commit(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -30,7 +31,8 @@ def write_report(study: Path) -> Path:
     start = time.perf_counter()
     command = [sys.executable, "-m", "snakemake", "--quiet", "all", "--report", str(path)]
     command += ["--config", f"study={study}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    own = {name: value for name, value in os.environ.items() if name != "SNAKEMAKE_PROFILE"}
+    done = subprocess.run(command, env=own, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode or not path.is_file():
         *_, last = ["no reason given", *done.stderr.strip().splitlines()]
         raise UserError(f"{path}: Snakemake made no report ({last})")

@@ -111,7 +111,8 @@ def _call(folder: Path, command: list[str], show: bool = True) -> str:
         If it fails.
     """
     # neither this project's library, nor variables of the make that called, nor caches elsewhere
-    away = ("PYTHONPATH", "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "VIRTUAL_ENV")
+    away = {"PYTHONPATH", "VIRTUAL_ENV", "SNAKEMAKE_PROFILE"}
+    away |= {"MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL"}
     environment = {name: value for name, value in os.environ.items() if name not in away}
     environment["XDG_CACHE_HOME"] = str((folder / ".cache").absolute())
     where = None if show else subprocess.PIPE

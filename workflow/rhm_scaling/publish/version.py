@@ -107,10 +107,21 @@ _REASONS = {
 }
 
 
+# whatever a user's own are
+_SETTINGS = {
+    "core.quotepath": "off",
+    "core.excludesFile": "",
+    "diff.noprefix": "false",
+    "diff.mnemonicPrefix": "false",
+}
+
+
 def _git(root: Path, *arguments: str) -> bytes:
     """What git prints; a `_GitError` if it does not answer."""
     # it reads only, quotes no names, and asks this folder alone
-    command = ["git", "--no-optional-locks", "-c", "core.quotepath=off", "-C", str(root)]
+    command = ["git", "--no-optional-locks", "-C", str(root)]
+    for key, value in _SETTINGS.items():
+        command += ["-c", f"{key}={value}"]
     own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     own |= {"LC_ALL": "C"}
     try:

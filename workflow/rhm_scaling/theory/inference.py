@@ -4,7 +4,8 @@ Upward, each node's message is the likelihood of what is known below it, for eve
 may hold (the inside algorithm; belief propagation on a tree); downward, a node's belief is pushed
 to a child through the messages of some of its siblings. Which siblings decides what is asked: all
 for hidden symbols, those to the left for autoregressive prediction. Unseen tokens are marginalised.
-Nothing here assumes that the grammar is unambiguous. Losses are in nats.
+Nothing of it assumes that the grammar is unambiguous; where it is, and all tokens are seen, symbols
+are looked up instead (`lookup`). Losses are in nats.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..grammar.model import Grammar
 from ..grammar.tasks import Task
+from .lookup import Lookup
 
 Array = NDArray[np.float64]
 
@@ -174,6 +176,25 @@ def _trees(
         yield block, Tree(grammar, leaves(grammar, tokens[block], mask), first=block.start)
 
 
+def _parsed(
+    lookup: Lookup, tokens: NDArray[np.integer]
+) -> Iterator[tuple[slice, list[NDArray[np.int64]], Array]]:
+    """Symbols of all sentences and the log-probability of their rules, a block at a time."""
+    tokens = checked(lookup.grammar, tokens)
+    for block in lookup.blocks(len(tokens)):
+        levels, rules = lookup.parse(tokens[block])
+        root = np.append(lookup.grammar.root, 0.0)[levels[-1][:, 0]]  # none is the last
+        if not root.all():
+            _refuse(lookup.grammar, leaves(lookup.grammar, tokens[block]), root > 0, block.start)
+        yield block, levels, rules
+
+
+def _refuse(grammar: Grammar, messages: Array, possible: NDArray[np.bool_], first: int) -> None:
+    """Raise the `ValueError` of the first sentence that is not possible."""
+    for row in np.flatnonzero(~possible)[:1]:
+        Tree(grammar, messages[:, :, row : row + 1], first=first + row).root()
+
+
 def checked(grammar: Grammar, tokens: NDArray[np.integer]) -> NDArray[np.integer]:
     """Sentences of the right shape, ``(N, d)``, whose tokens lie in the vocabulary.
 
@@ -206,7 +227,11 @@ def root_posterior(
     ValueError
         If a token is out of range or a sentence cannot be produced.
     """
-    posterior = np.empty((len(tokens), grammar.parameters.n))
+    posterior = np.zeros((len(tokens), grammar.parameters.n))
+    if known is None and (lookup := Lookup.build(grammar)):
+        for block, levels, _ in _parsed(lookup, tokens):
+            posterior[block][np.arange(len(levels[-1])), levels[-1][:, 0]] = 1.0
+        return posterior
     for block, tree in _trees(grammar, tokens, known):
         posterior[block] = tree.root().T
     return posterior
@@ -247,11 +272,12 @@ def likeliest_symbols(grammar: Grammar, tokens: NDArray[np.integer]) -> list[NDA
     ValueError
         If a token is out of range or a sentence cannot be produced.
     """
-    chosen = [
-        [posterior.argmax(axis=2) for posterior in hidden_posteriors(grammar, tokens[block])]
-        for block in blocks(grammar, len(tokens))
-    ]
-    return [np.concatenate(level) for level in zip(*chosen)]
+    if lookup := Lookup.build(grammar):
+        parts = [levels for _, levels, _ in _parsed(lookup, tokens)]
+    else:
+        each = (hidden_posteriors(grammar, tokens[b]) for b in blocks(grammar, len(tokens)))
+        parts = [[posterior.argmax(axis=2) for posterior in levels] for levels in each]
+    return [np.concatenate(level) for level in zip(*parts)]
 
 
 def token_posteriors(grammar: Grammar, tokens: NDArray[np.integer]) -> Array:
@@ -280,6 +306,10 @@ def sentence_log_probability(grammar: Grammar, tokens: NDArray[np.integer]) -> A
         If a token is out of range or a sentence cannot be produced.
     """
     logarithm = np.empty(len(tokens))
+    if lookup := Lookup.build(grammar):
+        for block, levels, rules in _parsed(lookup, tokens):
+            logarithm[block] = rules + np.log(grammar.root[levels[-1][:, 0]])
+        return logarithm
     for block, tree in _trees(grammar, tokens):
         logarithm[block] = tree.log_scale + np.log(grammar.root @ tree.messages[-1][0])
     return logarithm
@@ -315,6 +345,14 @@ def last_token_posteriors(
     known = np.ones(np.shape(tokens), dtype=bool)
     known[:, -1] = False
     posteriors = np.empty((len(wanted), len(tokens), parameters.v))
+    if lookup := Lookup.build(grammar):
+        tokens = checked(grammar, tokens)
+        for block in lookup.blocks(len(tokens)):
+            posteriors[:, block], possible = lookup.last_token(tokens[block], wanted)
+            if not possible.all():
+                messages = leaves(grammar, tokens[block], known[block])
+                _refuse(grammar, messages, possible, block.start)
+        return posteriors
     for block, tree in _trees(grammar, tokens, known):
         size = block.stop - block.start
         started: list[int] = []  # contexts whose ancestor stands at this level or above

@@ -1,0 +1,130 @@
+"""Exact evidence: where every tuple has one parent, hidden symbols are looked up, not summed over.
+
+What `inference` computes for any grammar and any evidence by passing messages through all rules is,
+for the sentences of an unambiguous grammar, one lookup a node: its cost follows the tokens, not the
+number of rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..grammar.model import Grammar
+
+_MOST_TUPLES = 2**24  # entries of a table of a level
+_BLOCK = 2**16  # tokens, or probabilities, that are worked on at a time
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Tables of an unambiguous grammar.
+
+    Attributes
+    ----------
+    grammar
+        The grammar.
+    parents
+        By level from 1, the symbol that has a tuple as a production rule, by the tuple's number in
+        base ``v``, shape ``(v**s,)``; -1 if none has it.
+    probabilities
+        Of those rules, in the same shape; 0 for tuples that are none.
+    """
+
+    grammar: Grammar
+    parents: list[Integers]
+    probabilities: list[Array]
+
+    @classmethod
+    def build(cls, grammar: Grammar) -> Lookup | None:
+        """The tables; none if a tuple has two parents, or there are too many tuples."""
+        v, s = grammar.parameters.v, grammar.parameters.s
+        if v**s > _MOST_TUPLES:
+            return None
+        parents, probabilities = [], []
+        for level in range(1, grammar.parameters.L + 1):
+            weights = grammar.probabilities_of(level)
+            symbols, ranks = np.nonzero(weights)  # padded rules have probability zero
+            codes = _codes(grammar.rules_of(level)[symbols, ranks], v)
+            if len(np.unique(codes)) < len(codes):
+                return None
+            parents.append(np.full(v**s, -1, dtype=np.int64))
+            probabilities.append(np.zeros(v**s))
+            parents[-1][codes] = symbols
+            probabilities[-1][codes] = weights[symbols, ranks]
+        return cls(grammar, parents, probabilities)
+
+    def blocks(self, sentences: int) -> Iterator[slice]:
+        """Slices of sentences, so that memory is flat in their number."""
+        parameters = self.grammar.parameters
+        size = max(1, _BLOCK // max(parameters.d, parameters.v, parameters.n))
+        for start in range(0, sentences, size):
+            yield slice(start, min(start + size, sentences))
+
+    def parse(self, tokens: NDArray[np.integer]) -> tuple[list[Integers], Array]:
+        """Symbols of all nodes by level from 0, ``(B, nodes)``, and their rules' log-probability.
+
+        A sentence that cannot be has -1 at the root, and a log-probability of -inf.
+        """
+        v, s = self.grammar.parameters.v, self.grammar.parameters.s
+        levels = [tokens.astype(np.int64)]
+        whole = np.zeros(len(tokens))
+        for parents, probabilities in zip(self.parents, self.probabilities):
+            children = levels[-1].reshape(len(tokens), -1, s)
+            codes = np.where((children < 0).any(axis=2), 0, _codes(children, v))
+            found = np.where((children < 0).any(axis=2), -1, parents[codes])
+            with np.errstate(divide="ignore"):
+                logs = np.log(np.where(found < 0, 0.0, probabilities[codes]))
+            whole += logs.sum(axis=1)
+            levels.append(found)
+        return levels, whole
+
+    def last_token(
+        self, tokens: NDArray[np.integer], contexts: Sequence[int]
+    ) -> tuple[Array, NDArray[np.bool_]]:
+        """Posteriors of last tokens, and which sentences can be.
+
+        ``(len(contexts), B, v)`` and ``(B,)``, as `inference.last_token_posteriors`; the last
+        column of `tokens` is not used.
+        """
+        parameters = self.grammar.parameters
+        v, s, L = parameters.v, parameters.s, parameters.L
+        # by level from 1, the number of what stands before the last child of the last node
+        before, symbols = [], tokens[:, : parameters.d - 1].astype(np.int64)
+        possible = np.ones(len(tokens), dtype=bool)
+        for parents in self.parents:
+            whole, rest = np.split(symbols, [symbols.shape[1] // s * s], axis=1)
+            possible &= (rest >= 0).all(axis=1)
+            before.append(_codes(np.maximum(rest, 0), v))
+            children = whole.reshape(len(tokens), -1, s)
+            missing = (children < 0).any(axis=2)
+            symbols = np.where(missing, -1, parents[np.where(missing, 0, _codes(children, v))])
+        order = [*contexts, L]  # the last tells which sentences can be
+        posteriors = np.empty((len(order), len(tokens), v))
+        for row, context in enumerate(order):
+            marginal = self.grammar.last_marginal(context)
+            belief: Array = np.broadcast_to(marginal, (len(tokens), len(marginal)))
+            for level in range(context, 0, -1):
+                parent = self.parents[level - 1].reshape(-1, v)[before[level - 1]]
+                belief = np.take_along_axis(belief, np.maximum(parent, 0), axis=1)
+                belief = belief * self.probabilities[level - 1].reshape(-1, v)[before[level - 1]]
+            posteriors[row] = belief
+        totals = posteriors.sum(axis=2, keepdims=True)
+        possible &= (totals[:, :, 0] > 0).all(axis=0)
+        posteriors /= np.where(totals > 0, totals, 1.0)
+        return posteriors[:-1], possible
+
+
+def _codes(tuples: NDArray[np.integer], v: int) -> Integers:
+    """Numbers of tuples, ``(..., s)``, in base `v`, the last symbol counting least."""
+    found = np.zeros(tuples.shape[:-1], dtype=np.int64)
+    for child in range(tuples.shape[-1]):
+        found *= v
+        found += tuples[..., child]
+    return found

@@ -1,10 +1,13 @@
-"""Exact inference: sentences a second and memory, against a plain loop."""
+"""Exact inference: sentences a second and memory, against a plain loop and against all rules."""
 
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -13,6 +16,7 @@ from numpy.typing import NDArray
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import Stream
 from rhm_scaling.theory.inference import last_token_posteriors, root_posterior, token_posteriors
+from rhm_scaling.theory.lookup import Lookup
 
 from . import rate
 
@@ -22,6 +26,12 @@ GRAMMARS = {
         v=32, m=8, s=2, L=4, zipf=dict.fromkeys(range(1, 5), 1.0)
     ),
 }
+# with so many rules at level 1, of which a sentence uses a few
+MANY_RULES = {
+    16384: Parameters.from_keys(v=128, s=2, L=3, m={1: 128, 2: 2, 3: 2}),
+    4096: Parameters.from_keys(v=64, s=2, L=3, m={1: 64, 2: 4, 3: 4}),
+}
+_FEW, _MANY = 512, 2**16  # sentences that messages through all rules, and lookups, are timed on
 _LOOP = 200  # sentences of the plain loop
 _WHOLE = 2**14
 _PROCESSES = 2
@@ -106,4 +116,19 @@ def measure() -> pd.DataFrame:
         for size in (_WHOLE // 4, _WHOLE):
             name = f"memory beside the result, {size} sentences"
             rows.append({"grammar": label, "work": name, "MiB": _peak(grammar, tokens[:size])})
-    return pd.DataFrame(rows)
+    return pd.DataFrame([*rows, *_by_lookup()])
+
+
+def _by_lookup() -> Iterator[dict[str, Any]]:
+    """Rows of grammars with many rules: looking tuples up, against messages through all rules."""
+    for number, parameters in MANY_RULES.items():
+        grammar = Grammar.draw(parameters, 0)
+        tokens = Stream(grammar, 0, 0, "theory").take(_MANY)["tokens"]
+        last = partial(last_token_posteriors, contexts=[parameters.L])
+        for name, function in (("last token", last), ("root", root_posterior)):
+            fast = rate(lambda: function(grammar, tokens), _MANY)  # noqa: B023
+            with patch.object(Lookup, "build", return_value=None):
+                slow = rate(lambda: function(grammar, tokens[:_FEW]), _FEW)  # noqa: B023
+            for how, speed in (("messages", slow), ("lookup", fast)):
+                label = {"grammar": f"{number} rules at level 1", "work": f"{name}, by {how}"}
+                yield {**label, "sentences/s": round(speed), "ratio": speed / slow}

@@ -105,7 +105,8 @@ class Lookup:
             children = whole.reshape(len(tokens), -1, s)
             missing = (children < 0).any(axis=2)
             symbols = np.where(missing, -1, parents[np.where(missing, 0, _codes(children, v))])
-        order = [*contexts, L]  # the last tells which sentences can be
+        # the whole context tells which sentences can be
+        order = [*contexts] if L in contexts else [*contexts, L]
         posteriors = np.empty((len(order), len(tokens), v))
         for row, context in enumerate(order):
             marginal = self.grammar.last_marginal(context)
@@ -118,7 +119,7 @@ class Lookup:
         totals = posteriors.sum(axis=2, keepdims=True)
         possible &= (totals[:, :, 0] > 0).all(axis=0)
         posteriors /= np.where(totals > 0, totals, 1.0)
-        return posteriors[:-1], possible
+        return posteriors[: len(contexts)], possible
 
 
 def _codes(tuples: NDArray[np.integer], v: int) -> Integers:

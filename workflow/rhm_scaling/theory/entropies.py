@@ -320,8 +320,8 @@ def rule_ranks(grammar: Grammar, tokens: NDArray[np.integer]) -> NDArray[np.int6
 
 def _bayes_errors(
     grammar: Grammar, tokens: NDArray[np.integer], known: Sequence[NDArray[np.bool_]]
-) -> list[Estimate]:
-    """Bayes error of the root for each mask of known patches, ``(N, d/s)``."""
+) -> Array:
+    """Bayes error of the root for each mask of known patches, ``(N, d/s)``, and each sentence."""
     tokens = checked(grammar, tokens)
     wrong = np.empty((len(known), len(tokens)))
     for block in blocks(grammar, len(tokens)):
@@ -331,7 +331,13 @@ def _bayes_errors(
             messages = np.where(mask[block].T[:, None], patches, 1.0)
             posterior = Tree(grammar, messages, below=1).root()
             wrong[row, block] = 1.0 - posterior.max(axis=0)
-    means, errors = wrong.mean(axis=1), wrong.std(axis=1) / np.sqrt(max(len(tokens) - 1, 1))
+    return wrong
+
+
+def _averages(wrong: Array) -> list[Estimate]:
+    """Means over sentences, the last axis."""
+    means = wrong.mean(axis=1)
+    errors = wrong.std(axis=1) / np.sqrt(max(wrong.shape[1] - 1, 1))
     return [Estimate(float(m), float(e), "sampled") for m, e in zip(means, errors)]
 
 
@@ -342,7 +348,14 @@ def classification_errors_by_rank(grammar: Grammar, tokens: NDArray[np.integer])
     without free parameters for Zipf rules (arXiv:2505.07067).
     """
     ranks = rule_ranks(grammar, tokens)
-    return _bayes_errors(grammar, tokens, [ranks < k for k in range(grammar.parameters.m[0] + 1)])
+    numbers, patches = np.arange(grammar.parameters.m[0] + 1), ranks.shape[1]
+    if len(numbers) <= patches:
+        return _averages(_bayes_errors(grammar, tokens, [ranks < k for k in numbers]))
+    # a sentence's patches become known one after another, however many rules there are
+    order = ranks.argsort(axis=1, kind="stable").argsort(axis=1)
+    by_number = _bayes_errors(grammar, tokens, [order < j for j in range(patches + 1)])
+    row = np.arange(len(ranks))
+    return _averages(np.stack([by_number[(ranks < k).sum(axis=1), row] for k in numbers]))
 
 
 def classification_errors_by_patches(
@@ -358,4 +371,4 @@ def classification_errors_by_patches(
     generator = np.random.Generator(np.random.Philox(seed))
     order = generator.random((len(tokens), patches)).argsort(axis=1)
     masks = [order < j for j in numbers]
-    return dict(zip(numbers.tolist(), _bayes_errors(grammar, tokens, masks)))
+    return dict(zip(numbers.tolist(), _averages(_bayes_errors(grammar, tokens, masks))))

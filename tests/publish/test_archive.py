@@ -289,3 +289,24 @@ def test_the_description_is_a_valid_workflow_run_crate(finished: Path, tmp_path:
     (folder / METADATA).write_text(json.dumps(description), encoding="utf-8")
     found = " ".join(problems(folder, tmp_path / "cache"))
     assert "instrument" in found and "programmingLanguage" in found
+
+
+def test_only_the_report_of_these_tables_is_archived(copy: Path) -> None:
+    report = copy / "results" / "tiny" / "report.html"
+    record = copy / "results" / "tiny" / "stages" / "report.record.json"
+    whole, kept = report.read_bytes(), record.read_text(encoding="utf-8")
+    unknown = (
+        "results/tiny/report.html: is not known to show these tables and figures; make it again"
+    )
+    report.write_bytes(whole + b"<!-- more -->")
+    assert unknown in archived(copy, check=False)
+    report.write_bytes(whole[:-1] + b"x")
+    assert "results/tiny/report.html: damaged (its SHA-256" in archived(copy, check=False)
+    report.write_bytes(whole)
+    record.unlink()
+    assert unknown in archived(copy, check=False)
+    record.write_text(kept, encoding="utf-8")
+    assert set(json.loads(kept)["specification"]) == {"study", "shows"}
+    report.unlink()  # none is none
+    archived(copy, "--output", "without.zip")
+    assert not [name for name in contents(copy / "without.zip") if name.endswith("report.html")]

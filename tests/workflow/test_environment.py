@@ -69,7 +69,7 @@ def test_every_place_names_the_same_pythons() -> None:
 @pytest.mark.parametrize("minor", [int(pythons()[0][2:]) - 1, int(pythons()[-1][2:]) + 1])
 def test_setup_refuses_other_pythons_in_a_line(tmp_path: Path, minor: int) -> None:
     python = tmp_path / "python"
-    pretend = f"import sys; sys.version_info = (3, {minor}, 0); exec(sys.argv[2])"
+    pretend = f"import sys; sys.version_info = (3, {minor}, 0); exec(sys.argv[3])"
     python.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{pretend}" "$@"\n', encoding="utf-8")
     python.chmod(0o755)
     for name in ("Makefile", "pyproject.toml", "envs"):

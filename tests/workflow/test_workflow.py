@@ -167,9 +167,9 @@ def test_a_mistake_is_a_line_before_any_job(
     ("setting", "line"),
     [
         ("study=none.yaml", "none.yaml: cannot be read"),
-        ("device=tpu", "config/config.yaml: device: "),
-        ("threads=0", "config/config.yaml: threads: "),
-        ("stdy=x.yaml", "config/config.yaml: stdy: "),
+        ("device=tpu", "--config: device: "),
+        ("threads=0", "--config: threads: "),
+        ("stdy=x.yaml", "--config: stdy: "),
     ],
 )
 def test_a_mistaken_setting_is_a_line_too(project: Project, setting: str, line: str) -> None:

@@ -52,8 +52,8 @@ def lines(status: Status, rates: Rates, cores: int) -> Iterator[str]:
         took = str(error)
     if chosen := [*_chosen_sizes(plan)]:
         yield from ["training sizes that auto chose:", *chosen]
-    yield from beyond_language(plan)
     if needed:
+        yield from beyond_language(plan)
         yield cells(status).to_string(index=False) + "\n"
     if needed or tables:
         yield costs(status, rates).to_string(index=False, float_format="{:.0f}".format)

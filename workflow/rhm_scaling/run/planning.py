@@ -102,7 +102,10 @@ class Run:
             if not self.machine.cluster:
                 blocks = plan.products["models"]
                 self._jobs = here(blocks, self.machine, self.cores, self.rates) | self._jobs
-            self._compose(status.needed())
+        if needed := status.needed():
+            _ = self._alive  # a cluster that does not answer is none of the study's mistakes
+        with _named(path):
+            self._compose(needed)
         self.studies[study.name], self.paths[study.name] = status, path
         for kind, known in plan.products.items():
             self.products[kind] |= known

@@ -7,7 +7,7 @@
 # make reproduce ARCHIVE=FILE [DIR=FOLDER] [FORCE=1]   unpack it, set up, check; FORCE: run again
 # make verify [REMOVE=1]  compare all results with their checksums; remove what is damaged
 # make clean [REMOVE=1]   list products that no study refers to; remove them
-# make test [FAST=1] [PROCESSES=3]   set up, run the whole test suite; FAST: only what needs neither a
+# make test [FAST=1] [PROCESSES=4]   set up, run the whole test suite; FAST: only what needs neither a
 #                         whole run nor a SLURM, less than two minutes on two cores
 # make soak [KILLS=50]    all that can happen to a study on a cluster; then kill a run here again and
 #                         again, compare its tables with those of an undisturbed one
@@ -85,8 +85,8 @@ verify: setup
 clean: setup
 	@$(RUN) rhm_scaling clean $(if $(REMOVE),--remove)
 
-# one process more than two cores: tests on a SLURM mostly wait
-PROCESSES ?= 3
+# more processes than two cores: tests on a SLURM mostly wait
+PROCESSES ?= 4
 NEWEST := .venv-newest
 TOLD_BY_SNAKEMAKE := tests/workflow/test_reruns.py tests/workflow/test_faults.py tests/cluster/test_slurm.py
 

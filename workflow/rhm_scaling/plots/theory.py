@@ -232,7 +232,7 @@ def _histogram(axis: Axes, thresholds: pd.DataFrame, survey: pd.DataFrame) -> No
         low, high = finite.min(), finite.max()
         if high - low < 1e-6 * high:  # the same in all draws, but for rounding
             low, high = 0.9 * low, 1.1 * high
-        axis.hist(finite, bins=np.linspace(low, high, 17), color=color, alpha=0.4)
+        axis.hist(finite, bins=[*np.linspace(low, high, 17)], color=color, alpha=0.4)
     harmonic = 1 / (1 / survey["threshold"]).mean() if len(finite) else math.inf
     for value, line, label in (
         (harmonic, (0, (1, 1)), "harmonic mean of draws"),

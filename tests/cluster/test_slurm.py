@@ -139,7 +139,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 def project(
-    folder: Path, batch_minutes: float = 0.05, steps: int = 2500, **site: int | str
+    folder: Path, batch_minutes: float = 0.05, steps: int = 2000, **site: int | str
 ) -> Project:
     """A copy of the project with the study, and a description of the test's cluster."""
     made = Project(ROOT).copy(folder, results=False)

@@ -26,7 +26,7 @@ name: soak
 grammars:
   deep: {v: 6, s: 2, L: 3, m: 2}
 architectures:
-  cnn: {kind: cnn, width: 64, training: &long {max_steps: 1200, min_steps: 1200, train_loss: 0.0}}
+  cnn: {kind: cnn, width: 64, training: &long {max_steps: 900, min_steps: 900, train_loss: 0.0}}
   transformer: {kind: transformer, width: 16, training: *long}
   counting: {kind: counting}
 experiments:

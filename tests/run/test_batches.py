@@ -217,7 +217,7 @@ def trainings_in_order(project: Project) -> list[str]:
 
 def test_a_run_in_other_batches_makes_the_same(project: Project, tmp_path: Path) -> None:
     made = project.copy(tmp_path / "batched", results=False)
-    settings = ["batch_minutes=0.003", "temporary=[datasets,models]"]
+    settings = ["batch_minutes=0.006", "temporary=[datasets,models]"]
     study = ("--config", f"study={TINY}", *settings)
     made.snakemake("--quiet", "host", *study)
     names = trainings_in_order(made)

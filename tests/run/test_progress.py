@@ -216,7 +216,7 @@ def until(project: Project, study: str, what: str) -> list[str]:
 def test_a_run_from_its_beginning_to_its_end_by_force(tmp_path: Path) -> None:
     folder = soak.project(tmp_path / "run")
     path, study = folder / "config" / "studies" / "soak.yaml", "config/studies/soak.yaml"
-    text = soak.STUDY.replace("1200", "1000000").replace("[cnn, transformer, counting]", "[cnn]")
+    text = soak.STUDY.replace("900", "1000000").replace("[cnn, transformer, counting]", "[cnn]")
     path.write_text(text.replace("rule_draws: 2", "rule_draws: 1"), encoding="utf-8")
     mine = Project(folder)
     status, lines, _ = call(mine, "status", study)  # before it was ever run

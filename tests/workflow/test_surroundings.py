@@ -37,6 +37,14 @@ def make(project: Project, *words: str, **more: str) -> subprocess.CompletedProc
 
 def test_modules_and_settings_of_a_user_are_not_read(finished_tiny: Path, tmp_path: Path) -> None:
     made = whole(tmp_path / "project")
+    # all is there but a network, tables and figures
+    shutil.copytree(finished_tiny / "results", made.folder / "results")
+    mine = made.folder / "results" / "tiny"
+    shutil.rmtree(next((made.folder / "results" / "store" / "models").rglob("record.json")).parent)
+    for record in (mine / "stages").glob("*.record.json"):
+        record.unlink()
+    for folder in ("figures", "theory"):
+        shutil.rmtree(mine / folder)
     path, home = tmp_path / "path", tmp_path / "home"
     rc = home / ".config" / "matplotlib" / "matplotlibrc"
     for folder in (path, rc.parent):

@@ -132,6 +132,18 @@ def test_a_folder_where_a_file_should_be_is_a_line(project: Project, block: Prod
     assert (status, errors) == (1, [f"rhm_scaling: {says}"])
 
 
+def test_an_order_that_is_no_file_is_a_line(project: Project) -> None:
+    order = project.folder / "results" / "tiny" / "stages" / f"fit_curves-{'1' * 12}.json"
+    for make, says in ((os.mkfifo, "it is no plain file"), (os.mkdir, "it is a folder")):
+        make(order)
+        status, _, errors = call(project, "stage", str(order))
+        order.rmdir() if order.is_dir() else order.unlink()
+        assert (status, errors) == (
+            1,
+            [f"rhm_scaling: {says} ({order}); mend that and run again"],
+        )
+
+
 def test_a_killed_worker_is_named_and_the_others_go_on(project: Project) -> None:
     study = labels_only(project, "killed", ("width: 16\n", "width: 17\n"))
     run = subprocess.Popen(

@@ -294,8 +294,7 @@ def _outcome(argv: Sequence[str] | None) -> int:
     except OSError as error:
         if error.errno is None or error.filename is None:
             raise
-        said = os.strerror(error.errno)
-        return _fail(f"{said} ({error.filename}); mend that and run again", log)
+        return _fail(f"{error.strerror} ({error.filename}); mend that and run again", log)
     except Exception as error:
         log(traceback.format_exc())
         log(f"{FAILED}{type(error).__name__}: {error}; see the lines above")

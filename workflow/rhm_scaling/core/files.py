@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import json
 import os
@@ -72,21 +73,22 @@ def open_plain(path: Path, most: float = float("inf")) -> BufferedReader:
     """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        file = open(os.open(path, flags), "rb")  # noqa: PTH123, SIM115
+        number = os.open(path, flags)
     except OSError as error:
         if path.is_symlink():
             raise OSError(error.errno, "it is a link", str(path)) from error
-        if path.is_dir():
-            raise OSError(error.errno, "it is a folder", str(path)) from error
         raise
-    status = os.fstat(file.fileno())
-    wrong = None if stat.S_ISREG(status.st_mode) else "it is no plain file"
-    if wrong is None and status.st_size > most:
+    status = os.fstat(number)
+    if stat.S_ISDIR(status.st_mode):
+        wrong = "it is a folder"
+    elif not stat.S_ISREG(status.st_mode):
+        wrong = "it is no plain file"
+    elif status.st_size > most:
         wrong = f"it has more than {most} bytes"
-    if wrong is not None:
-        file.close()
-        raise OSError(None, wrong, str(path))
-    return file
+    else:
+        return open(number, "rb")  # noqa: PTH123
+    os.close(number)
+    raise OSError(errno.EINVAL, wrong, str(path))
 
 
 def read_json(path: Path, most: float = 2**28) -> Any:

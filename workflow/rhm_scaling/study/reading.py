@@ -79,9 +79,8 @@ _Loader.add_implicit_resolver(
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    own = {
-        id(key) for key, _ in node.value
-    }  # others come from what `<<` merges, and may be repeated
+    # the keys of this mapping; those that `<<` merges into it may be given here again
+    own = {id(key) for key, _ in node.value}
     loader.flatten_mapping(node)
     found: dict[Any, Any] = {}
     given = set()

@@ -179,7 +179,8 @@ def _errors(axis: Axes, quantities: pd.DataFrame, curves: pd.DataFrame) -> None:
     axis.set_title("predicted classification error")
     if not (curves["prediction"] == "marginalised").any():
         at = quantities[(quantities["quantity"] == "threshold")]["value"].mean()
-        axis.axvline(at, color=GREY, linestyle="--", linewidth=1, label="predicted threshold")
+        if math.isfinite(at):  # in some draw there may be nothing to see
+            axis.axvline(at, color=GREY, linestyle="--", linewidth=1, label="predicted threshold")
         axis.set_ylim(0.1, 1.5)
     axis.legend(loc="lower left")
 
@@ -242,8 +243,12 @@ def _histogram(axis: Axes, thresholds: pd.DataFrame, survey: pd.DataFrame) -> No
         if math.isfinite(value):
             axis.axvline(value, color=GREY, linestyle=line, label=label)
     axis.set(xlabel="threshold $P^*$ (sentences)", ylabel="rule draws")
-    more = f" ({without} without any)" if without else ""
-    axis.set_title(f"exact correlations with the label, {len(survey)} rule draws{more}")
+    draws = f"{len(survey)} rule draws"
+    axis.set_title(
+        f"exact correlations: none in {without} of {draws}"
+        if without
+        else f"exact correlations with the label, {draws}"
+    )
     axis.set_ylim(top=axis.get_ylim()[1] * 1.4)
     axis.legend(loc="upper left")
 

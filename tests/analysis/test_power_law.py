@@ -101,7 +101,7 @@ def test_a_diverged_replica_leaves_the_rest_of_the_curve() -> None:
 def table(mean: list[float], exhausted: float = np.inf, resolution: float = 0.0) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "train_size": SIZES,
+            "sentences": SIZES,
             "mean": mean,
             "chance": 1.0,
             "resolution": resolution,
@@ -139,7 +139,7 @@ def test_local_exponents_of_a_power_law() -> None:
     replicas = synthetic(np.random.default_rng(3), 1.0, 6, noise=0.02)
     local = power_law.local_exponents(SIZES, replicas, seed=0)
     assert len(local) == len(SIZES) - 1
-    np.testing.assert_allclose(local["train_size"], np.sqrt(SIZES[:-1] * SIZES[1:]))
+    np.testing.assert_allclose(local["sentences"], np.sqrt(SIZES[:-1] * SIZES[1:]))
     assert ((local["low"] < 1.0) & (local["high"] > 1.0)).all()
 
 
@@ -147,6 +147,7 @@ def runs(values: list[float], status: str = "ok") -> pd.DataFrame:
     return pd.DataFrame(
         {
             "train_size": 100,
+            "sentences": 100,
             "lr": 0.1,
             "rates_tried": 1,
             "rule_seed": range(len(values)),

@@ -38,7 +38,13 @@ def replicas(measure: Callable[[int, float], float], data: list[float]) -> pd.Da
                 **KEY,
                 **{"width": width, "depth": 2, "parameters": size, "body_parameters": size // 2},
                 **{"operations": operations(size), "train_size": amount, "lr": 0.1},
-                **{"rates_tried": 1, "rule_seed": draw, "sample_seed": 0, "init_seed": 0},
+                **{
+                    "rates_tried": 1,
+                    "sentences": amount,
+                    "rule_seed": draw,
+                    "sample_seed": 0,
+                    "init_seed": 0,
+                },
                 **{"status": "ok", "test_loss": 1.0, "bayes_loss": 0.5, "overlap": 0.0},
                 "test_excess": factor * measure(size, amount),
             }
@@ -120,16 +126,16 @@ def test_without_any_size_that_has_begun_there_is_no_fit(runs: pd.DataFrame) -> 
 
 @pytest.fixture(scope="module")
 def histories() -> size_scaling.Histories:
-    steps = [0, *np.unique(np.geomspace(8, 20000, 40).round().astype(int))]
+    steps = np.unique(np.geomspace(8, 20000, 40).round().astype(int))
     rows = [
         {
             **{"width": width, "depth": 2, "rule_seed": draw, "sample_seed": 0, "init_seed": 0},
             "step": step,
-            "validation_excess": factor * law(size, max(step, 1) * BATCH),
+            "test_excess": factor * law(size, step * BATCH),
         }
         for (width, size), step in itertools.product(SIZES.items(), steps)
         for draw, factor in enumerate((0.9, 1.0, 1.1))
-        if draw or step < 10000  # one stops early
+        if draw or step < 10000  # one diverged
     ]
     networks = pd.DataFrame(
         [
@@ -194,7 +200,7 @@ def test_a_family_that_diverged_has_empty_tables_and_is_drawn(
     sizes = size_scaling.sizes_table(broken, CHANCE)
     assert not sizes["fitted"].any()
     fits = size_scaling.family_fits(broken, sizes, seed=0)
-    columns = ["width", "depth", "step", "validation_excess", *REPLICA_KEY]
+    columns = ["width", "depth", "step", "test_excess", *REPLICA_KEY]
     networks = sizes.drop_duplicates("width").assign(batch_size=BATCH)
     histories = size_scaling.Histories(pd.DataFrame(columns=columns), networks, CHANCE)
     online, frontier = histories.fits(seed=0)

@@ -20,7 +20,7 @@ def runs(factors: list[float]) -> pd.DataFrame:
             for size in SIZES:
                 excess = 32 * factor / size * off
                 rows.append((rule, 0, init, int(size), "ok", excess))
-    columns = ["rule_seed", "sample_seed", "init_seed", "train_size", "status", "test_excess"]
+    columns = ["rule_seed", "sample_seed", "init_seed", "sentences", "status", "test_excess"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -48,12 +48,13 @@ def curve(
 ) -> Evidence:
     """A curve that was never trained."""
     runs = pd.DataFrame({"rule_seed": range(draws), "sample_seed": 0, "init_seed": 0})
-    runs = runs.merge(pd.DataFrame({"train_size": sizes}), how="cross")
+    given = pd.DataFrame(dict.fromkeys(("train_size", "sentences"), sizes))
+    runs = runs.merge(given, how="cross")
     runs = runs.assign(lr=0.5, rates_tried=1, test_loss=np.nan, bayes_loss=np.nan)
     layers = runs.assign(layer=0).merge(pd.DataFrame({"level": [1, 2, 3]}), how="cross")
     key = {"grammar": parameters.label(), "task": task, "architecture": kind}
     return Evidence(
-        {**key, "width": 64, "depth": parameters.L},
+        {**key, "width": 64, "depth": parameters.L, "protocol": "finite"},
         kind,
         LEARNERS[kind],  # type: ignore[arg-type]
         parameters,

@@ -20,12 +20,12 @@ NOTHING = pd.DataFrame()
 
 
 def key(grammar: str, task: str) -> dict[str, object]:
-    shape = {"architecture": "cnn", "width": 64, "depth": 3}
+    shape = {"architecture": "cnn", "width": 64, "depth": 3, "protocol": "finite"}
     return {"grammar": grammar, "task": task, **shape, "low": np.nan, "high": np.nan}
 
 
 def curve(grammar: str, task: str, mean: object) -> pd.DataFrame:
-    columns = {"train_size": SIZES, "mean": mean, "chance": 2.0, "lookup": np.nan}
+    columns = {"sentences": SIZES, "mean": mean, "chance": 2.0, "lookup": np.nan}
     columns["measure"] = "test_error" if task == "classification" else "test_excess"
     return pd.DataFrame({**key(grammar, task), **columns})
 
@@ -91,7 +91,12 @@ def test_other_tasks_beside_are_left_out() -> None:
 
 def test_invariance_without_a_threshold_is_left_out() -> None:
     mine = tables("last_token")
-    layers = pd.concat([mine.curves.assign(layer=2, level=level) for level in (1, 2)])
+    layers = pd.concat(
+        [
+            mine.curves.rename(columns={"sentences": "train_size"}).assign(layer=2, level=level)
+            for level in (1, 2)
+        ]
+    )
     known = mine.thresholds[mine.thresholds["level"] <= 2]
     figure = claim("B4", criterion(), tables("last_token", invariance=layers, thresholds=known))
     _, labels = figure.axes[0].get_legend_handles_labels()

@@ -23,7 +23,7 @@ GRAMMARS = {
     "plain": Parameters.from_keys(v=8, s=2, L=3, m=4),
     "zipf": Parameters.from_keys(v=8, s=2, L=3, m=4, zipf={1: 1.0}),
 }
-KEY = {"architecture": "cnn", "width": 64, "depth": 3}
+KEY = {"architecture": "cnn", "width": 64, "depth": 3, "protocol": "finite"}
 
 
 def criterion(name: ClaimName, **changes: Any) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def curves(name: ClaimName) -> pd.DataFrame:
     for grammar in GRAMMARS:
         for size in (64, 256, 1024, 4096):
             key = {"grammar": grammar, "task": CLAIM_TASKS[name], **KEY}
-            told = {"train_size": size, "mean": 40 / size, "chance": 0.8, "lookup": 0.7}
+            told = {"sentences": size, "mean": 40 / size, "chance": 0.8, "lookup": 0.7}
             told |= {"low": 30 / size, "high": np.nan, "measure": "test_error"}
             rows.append({**key, **told, "rule_draws": 6, "diverged": 0})
     return pd.DataFrame(rows)

@@ -73,7 +73,7 @@ def table(sized: Project, name: str) -> pd.DataFrame:
 
 
 def test_all_tables_and_figures_are_there(sized: Project) -> None:
-    for name in ("runs", "sizes", "scaling", "compute", "frontier", "levels"):
+    for name in ("runs", "histories", "sizes", "scaling", "compute", "frontier", "levels"):
         assert list(table(sized, name).columns) == documented(f"{name}.csv"), name
     runs = table(sized, "runs")
     assert len(runs) == 2 * (2 * 3 * 3 + 3)
@@ -82,12 +82,14 @@ def test_all_tables_and_figures_are_there(sized: Project) -> None:
     assert set(sizes.loc[sizes["task"] == "last_token", "train_size"]) == {64, 256, np.inf}
     assert set(table(sized, "levels")["level"]) == {1, 2}
     figures = sized.folder / "results" / "sized" / "figures"
-    for name in ("scaling-both", "scaling-endless", "learning_curves-both"):
+    for name in (
+        "scaling-both",
+        "scaling-endless",
+        "learning_curves-both",
+        "local_exponents-endless",
+    ):
         assert (figures / f"{name}.png").stat().st_size > 20_000
         assert (figures / f"{name}.pdf").is_file()
-    # nothing to draw against the size of what has no end
-    assert not (figures / "learning_curves-endless.png").exists()
-    assert set(table(sized, "curves")["train_size"]) == {64, 256}
 
 
 def test_it_ends_with_the_exponents_and_then_has_nothing_to_do(sized: Project) -> None:
@@ -136,16 +138,64 @@ def test_histories_are_loss_against_compute(sized: Project) -> None:
     for width, group in steps.groupby(history["width"]):
         assert set(group.dropna()) == {runs["cnn", width]}
     online = np.isinf(history["train_size"])
-    # the exact floor of the validation set is known where a history is a curve
-    assert history.loc[online, "validation_excess"].notna().all()
-    assert history.loc[~online, "validation_excess"].isna().all()
+    # the test set is measured where a history is a curve
+    assert history.loc[online, "test_excess"].notna().all()
+    assert history.loc[~online, "test_excess"].isna().all()
     # a divergence from the exact posterior: never negative, and near the loss above the limit
-    assert (history.loc[online, "validation_excess"] > 0).all()
-    last = history[online & (history["step"] == 96)].groupby("width")["validation_excess"].mean()
+    assert (history.loc[online, "test_excess"] > 0).all()
+    last = history[online & (history["step"] == 96)].groupby("width")["test_excess"].mean()
     compute = table(sized, "compute").query("task == 'last_token' and architecture == 'cnn'")
     at_end = compute[compute["step"] == 96].set_index("width")
     np.testing.assert_allclose(at_end["mean"], last)
     assert (at_end["sentences"] == 96 * 128).all()
+
+
+def test_an_online_training_is_a_curve(sized: Project) -> None:
+    curves, histories = table(sized, "curves"), table(sized, "histories")
+    online = curves[curves["protocol"] == "online"]
+    assert set(curves.loc[curves["protocol"] == "finite", "sentences"]) == {64, 256}
+    assert np.isinf(online["train_size"]).all()
+    steps = [8, 11, 16, 23, 32, 45, 64, 91, 96]  # two evaluations an octave
+    for _, curve in online.groupby(["task", "architecture", "width"]):
+        assert curve["sentences"].tolist() == [128 * step for step in steps]
+        assert (curve["replicas"] == 2).all()
+    mine = ["task", "architecture", "width", "sentences"]
+    means = histories.groupby([*mine, "rule_seed"])[["test_excess", "test_error"]].mean()
+    means = means.groupby(mine).mean().reset_index()
+    both = online.merge(means, on=mine)
+    measured = both["test_excess"].where(both["task"] == "last_token", both["test_error"])
+    np.testing.assert_allclose(both["mean"], measured)
+    # the row of a training has its best step, which is a point of its curve
+    key = ["architecture", "width", "task", "rule_seed"]
+    runs = table(sized, "runs").query("protocol == 'online'")
+    best = runs.merge(histories, left_on=[*key, "best_step"], right_on=[*key, "step"])
+    np.testing.assert_array_equal(best["test_excess_x"], best["test_excess_y"])
+    assert (best["sentences_x"] == 96 * 128).all()
+
+
+def test_online_curves_have_fits_crossings_and_slopes(sized: Project) -> None:
+    for name in ("fits", "thresholds", "local_exponents"):
+        found = table(sized, name).query("protocol == 'online'")
+        assert set(found["task"]) == {"last_token", "classification"}, name
+    slopes = table(sized, "local_exponents").query("protocol == 'online' and task == 'last_token'")
+    at = [128 * np.sqrt(low * high) for low, high in ((8, 16), (16, 32), (32, 64))]
+    assert slopes.query("width == 8 and architecture == 'cnn'")["sentences"].tolist() == (
+        pytest.approx(at)
+    )
+    crossed = table(sized, "crossings").query("protocol == 'online'")
+    assert crossed["crossed_at"].dropna().ge(1024).all()
+
+
+def test_nothing_but_the_cap_ends_an_online_training(sized: Project) -> None:
+    # patience would have: no replica may leave a curve that is read off whole trainings
+    impatient = STUDY.replace("min_steps: 96", "min_steps: 8, patience: 1.1, train_loss: 9.0")
+    (sized.folder / "config/studies/impatient.yaml").write_text(impatient, encoding="utf-8")
+    plans = [
+        Plan(load_study(sized.folder / f"config/studies/{name}.yaml"))
+        for name in ("sized", "impatient")
+    ]
+    names = [{block.name for _, block in plan.online} for plan in plans]
+    assert names[0] == names[1]
 
 
 def test_another_width_trains_its_own_cells_alone(sized: Project) -> None:
@@ -155,8 +205,8 @@ def test_another_width_trains_its_own_cells_alone(sized: Project) -> None:
     jobs = sized.planned(study=wider)
     assert jobs.pop("train_block") == 3
     assert set(jobs) == {
-        *("gather_runs", "aggregate_curves", "fit_curves", "find_crossings", "compare_sizes"),
-        "draw_figures",
+        *("gather_runs", "gather_histories", "aggregate_curves", "fit_curves", "find_crossings"),
+        *("compare_sizes", "draw_figures"),
     }
     plan = Plan(load_study(sized.folder / wider))
     data = [

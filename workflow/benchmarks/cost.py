@@ -43,11 +43,10 @@ def _cost(pack: PackTraining, steps: int) -> BlockCost:
         work=pack.work,
         replicas=pack.replicas,
         batch=BATCH,
-        validation=0,
-        test=0,
         steps=steps,
         most_steps=steps,
         evaluations=0,
+        evaluated=0,
         optimizer="sgd" if pack.kind == "cnn" else "adam",
         data=0.0,
     )

@@ -24,6 +24,23 @@ rule gather_runs:
         "python -m rhm_scaling stage {params.order:q} --log {log:q}"
 
 
+use rule gather_runs as gather_histories with:
+    input:
+        reads(
+            "gather_histories",
+            "results/{study}/runs.csv",
+        ),
+    output:
+        "results/{study}/histories.csv",
+        record="results/{study}/stages/gather_histories.record.json",
+    log:
+        "results/{study}/logs/gather_histories.log",
+    params:
+        order=order("gather_histories"),
+    message:
+        "Gathering the evaluations of online trainings: {wildcards.study}"
+
+
 use rule gather_runs as tabulate_theory with:
     input:
         reads("tabulate_theory"),
@@ -45,6 +62,7 @@ use rule gather_runs as aggregate_curves with:
         reads(
             "aggregate_curves",
             "results/{study}/runs.csv",
+            "results/{study}/histories.csv",
             "results/{study}/theory.csv",
             "results/{study}/predictions.csv",
         ),
@@ -64,6 +82,7 @@ use rule gather_runs as fit_curves with:
         reads(
             "fit_curves",
             "results/{study}/runs.csv",
+            "results/{study}/histories.csv",
             "results/{study}/curves.csv",
             "results/{study}/theory.csv",
             "results/{study}/predictions.csv",
@@ -85,6 +104,7 @@ use rule gather_runs as find_crossings with:
         reads(
             "find_crossings",
             "results/{study}/runs.csv",
+            "results/{study}/histories.csv",
             "results/{study}/theory.csv",
             "results/{study}/predictions.csv",
         ),
@@ -224,6 +244,7 @@ use rule gather_runs as compare_sizes with:
         reads(
             "compare_sizes",
             "results/{study}/runs.csv",
+            "results/{study}/histories.csv",
             "results/{study}/theory.csv",
             "results/{study}/predictions.csv",
         ),

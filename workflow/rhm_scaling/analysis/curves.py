@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-CURVE_KEY = ["grammar", "task", "architecture", "width", "depth"]
+CURVE_KEY = ["grammar", "task", "architecture", "width", "depth", "protocol"]
 REPLICA_KEY = ["rule_seed", "sample_seed", "init_seed"]
 CONFIDENCE = 0.95
 
@@ -31,10 +31,21 @@ def usable(runs: pd.DataFrame) -> pd.DataFrame:
     return runs[runs["status"] == "ok"]
 
 
-def finite_sizes(runs: pd.DataFrame) -> pd.DataFrame:
-    """The rows of finite training sets; without end, nothing can be drawn against the size."""
-    runs = runs[np.isfinite(runs["train_size"])]
-    return runs.astype({"train_size": np.int64})
+def points(runs: pd.DataFrame, histories: pd.DataFrame | None = None) -> pd.DataFrame:
+    """What curves are made of: a row a replica and number of training sentences.
+
+    Of finite training sets, every training is a point; of online trainings, every evaluation.
+
+    Parameters
+    ----------
+    runs
+        Rows of ``runs.csv`` at the chosen rates.
+    histories
+        ``histories.csv``, if anything was trained online.
+    """
+    parts = [runs[runs["protocol"] == "finite"]]
+    parts += [] if histories is None else [histories]
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
 def student_factor(clusters: int) -> float:
@@ -66,19 +77,21 @@ def mean_and_interval(values: NDArray[np.float64]) -> tuple[float, float, float]
     return mean, mean / factor, mean * factor
 
 
-def learning_curve(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """One row a training size, for the replicas of one curve.
+def learning_curve(rows: pd.DataFrame, measure: str, over: str = "sentences") -> pd.DataFrame:
+    """One row a number of training sentences, for the replicas of one curve (of `points`).
 
-    Columns: train_size, lr, rates_tried, measure, replicas, rule_draws, diverged, mean, low, high
-    (interval of the mean over rule draws), test_loss, bayes_loss (means), overlap.
+    Columns: train_size, sentences, lr, rates_tried, measure, replicas, rule_draws, diverged, mean,
+    low, high (interval of the mean over rule draws), test_loss, bayes_loss (means), overlap. A row
+    of the table is a value of `over`, which may also be ``train_size``.
     """
-    rows = []
-    for size, group in runs.groupby("train_size"):
+    table = []
+    for _, group in rows.groupby(over):
         good = usable(group)
         mean, low, high = mean_and_interval(cluster_means(good, measure))
-        rows.append(
+        table.append(
             {
-                "train_size": size,
+                "train_size": group["train_size"].iloc[0],
+                "sentences": group["sentences"].max(),
                 "lr": group["lr"].iloc[0],
                 "rates_tried": group["rates_tried"].iloc[0],
                 "measure": measure,
@@ -93,12 +106,12 @@ def learning_curve(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
                 "overlap": good["overlap"].mean(),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(table)
 
 
-def replica_matrix(runs: pd.DataFrame, measure: str, sizes: Sequence[int]) -> pd.DataFrame:
-    """A row a replica (indexed by its seeds), a column a size; NaN where it diverged."""
-    table = usable(runs).pivot_table(index=REPLICA_KEY, columns="train_size", values=measure)
+def replica_matrix(rows: pd.DataFrame, measure: str, sizes: Sequence[float]) -> pd.DataFrame:
+    """A row a replica (indexed by its seeds), a column a size in sentences; NaN if it diverged."""
+    table = usable(rows).pivot_table(index=REPLICA_KEY, columns="sentences", values=measure)
     return table.reindex(columns=list(sizes))
 
 

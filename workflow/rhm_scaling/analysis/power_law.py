@@ -20,6 +20,7 @@ HUBER = 0.1  # residuals of the logarithm beyond this count linearly, not quadra
 STARTS = (0.1, 0.3, 0.6, 1.0, 1.5, 2.0, 3.0)  # exponents from which the fit is started
 BOOTSTRAPS = 400
 FEWEST_POINTS = 3
+_OCTAVE = 1.9  # steps of an octave are rounded
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,11 @@ class Window:
 def fitting_window(curve: pd.DataFrame) -> Window:
     """Sizes where a power law is expected: below the plateau, above the resolution.
 
-    `curve` has the columns train_size, mean, chance (the untrained learner's value), resolution
+    `curve` has the columns sentences, mean, chance (the untrained learner's value), resolution
     (below it the test set cannot tell) and exhausted (the size at which Zipf rules are used up,
     or infinity). The window is contiguous.
     """
-    sizes = curve["train_size"].to_numpy(dtype=float)
+    sizes = curve["sentences"].to_numpy(dtype=float)
     mean = curve["mean"].to_numpy(dtype=float)
     started = np.maximum.accumulate(mean <= curve["chance"].to_numpy() / 2)
     ended = np.maximum.accumulate(~(mean > curve["resolution"].to_numpy()) & started)
@@ -177,7 +178,16 @@ def mean_curve(replicas: pd.DataFrame) -> Array:
 
 
 def local_exponents(sizes: Array, replicas: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Slopes between neighbouring sizes: train_size (geometric mean), exponent, low, high."""
+    """Slopes between neighbouring sizes: sentences (geometric mean), exponent, low, high.
+
+    Sizes that are less than an octave beyond the one before are passed over: so short a slope tells
+    noise.
+    """
+    kept = [0] if len(sizes) else []
+    for column, size in enumerate(sizes):
+        if size >= _OCTAVE * sizes[kept[-1]]:
+            kept.append(column)
+    sizes, replicas = sizes[kept], replicas.iloc[:, kept]
 
     def slopes(curves: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -190,5 +200,5 @@ def local_exponents(sizes: Array, replicas: pd.DataFrame, seed: int) -> pd.DataF
     for column, exponent in enumerate(estimate):
         low, high = interval(exponent, resampled[:, column], replicas)
         middle = float(np.sqrt(sizes[column] * sizes[column + 1]))
-        rows.append({"train_size": middle, "exponent": exponent, "low": low, "high": high})
-    return pd.DataFrame(rows, columns=["train_size", "exponent", "low", "high"])
+        rows.append({"sentences": middle, "exponent": exponent, "low": low, "high": high})
+    return pd.DataFrame(rows, columns=["sentences", "exponent", "low", "high"])

@@ -59,7 +59,7 @@ def sizes_table(runs: pd.DataFrame, chance: float) -> pd.DataFrame:
         same: dict[str, Any] = {"width": width, "depth": depth}
         for name in ("parameters", "body_parameters", "operations"):
             same[name] = rows[name].iloc[0]
-        curve = learning_curve(rows, MEASURE)
+        curve = learning_curve(rows, MEASURE, over="train_size")
         parts.append(curve.assign(**same)[[*same, *curve.columns]])
     table = pd.concat(parts).sort_values(["parameters", "train_size"], ignore_index=True)
     return table.assign(fitted=(table["mean"] > 0) & (table["mean"] <= chance / 2))
@@ -135,8 +135,7 @@ class Histories:
     Parameters
     ----------
     rows
-        A row a replica and evaluation, at the chosen rates: width, depth, the seeds, step,
-        validation_excess.
+        Rows of ``histories.csv``: width, depth, the seeds, step, test_excess.
     networks
         A row a size: width, depth, parameters, operations (of a training step of one network),
         batch_size.
@@ -154,9 +153,8 @@ class Histories:
         self._tables = []
         for _, network in self._networks.iterrows():
             mine = rows[(rows["width"] == network["width"]) & (rows["depth"] == network["depth"])]
-            mine = mine[mine["step"] > 0]
             table = mine.pivot_table(
-                index=REPLICA_KEY, columns="step", values="validation_excess", dropna=False
+                index=REPLICA_KEY, columns="step", values=MEASURE, dropna=False
             )
             self._tables.append(table)
 

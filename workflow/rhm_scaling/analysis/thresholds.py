@@ -33,7 +33,7 @@ CROSSINGS = ["rule_seed", "replicas", "level", "height", "crossed_at", *THRESHOL
 
 
 def crossings(
-    runs: pd.DataFrame,
+    points: pd.DataFrame,
     measure: str,
     heights: Mapping[int, Array],
     thresholds: Mapping[str, Mapping[int, Array]],
@@ -42,8 +42,8 @@ def crossings(
 
     Parameters
     ----------
-    runs
-        Rows of the curve's replicas.
+    points
+        The curve's points (`curves.points`).
     heights
         What is to be crossed by rule draw, ``(levels,)`` from level 1 on.
     thresholds
@@ -56,9 +56,9 @@ def crossings(
         infinite where it does not reach it.
     """
     rows: list[dict[str, Any]] = []
-    for rule, group in usable(runs).groupby("rule_seed"):
+    for rule, group in usable(points).groupby("rule_seed"):
         draw = int(str(rule))
-        curve = group.groupby("train_size")[measure].mean()
+        curve = group.groupby("sentences")[measure].mean()
         sizes, losses = curve.index.to_numpy(dtype=float), curve.to_numpy(dtype=float)
         for level, height in enumerate(heights.get(draw, ())):
             predicted = {

@@ -66,7 +66,7 @@ class Evidence:
     def table(self) -> pd.DataFrame:
         """The curve of all rule draws, with what a window needs, and the lookup table."""
         table = learning_curve(self.runs, self.measure)
-        sizes = table["train_size"].to_numpy(dtype=float)
+        sizes = table["sentences"].to_numpy(dtype=float)
         beside = predicted_columns(
             self.parameters, self.key["task"], self.learner, self.known, sizes, self.test_size
         )
@@ -76,14 +76,14 @@ class Evidence:
     @cached_property
     def sizes(self) -> Array:
         """Training sizes ``P``."""
-        return self.table["train_size"].to_numpy(dtype=float)
+        return self.table["sentences"].to_numpy(dtype=float)
 
     @cached_property
     def losses(self) -> pd.DataFrame:
         """Excess or error, a row a rule draw, a column a size."""
         good = usable(self.runs)
-        losses = good.groupby(["rule_seed", "train_size"])[self.measure].mean().unstack()
-        return losses.reindex(columns=self.table["train_size"])
+        losses = good.groupby(["rule_seed", "sentences"])[self.measure].mean().unstack()
+        return losses.reindex(columns=self.table["sentences"])
 
     @cached_property
     def window(self) -> NDArray[np.bool_]:
@@ -95,8 +95,8 @@ class Evidence:
         if "stop_reason" not in self.runs:  # never trained
             return inside
         good = usable(self.runs)
-        capped = (good["stop_reason"] == "max_steps").groupby(good["train_size"]).mean()
-        left_alone = capped.reindex(self.table["train_size"], fill_value=0.0) < _MOST_CAPPED
+        capped = (good["stop_reason"] == "max_steps").groupby(good["sentences"]).mean()
+        left_alone = capped.reindex(self.table["sentences"], fill_value=0.0) < _MOST_CAPPED
         return np.asarray(inside & left_alone.to_numpy())
 
     @cached_property

@@ -177,7 +177,7 @@ def _obeying(
     model = ASSUMED[name][0 if holds else 1]
     runs, layers = [], []
     for rule, rows in curve.runs.groupby("rule_seed"):
-        draw, sizes = int(str(rule)), rows["train_size"].to_numpy(dtype=float)
+        draw, sizes = int(str(rule)), rows["sentences"].to_numpy(dtype=float)
         moved, factor = scatter(sizes)
         moved = moved * shift
         here = rows.assign(status="ok", overlap=0.0)

@@ -65,7 +65,7 @@ def _curves(axis: Axes, tables: Tables, unit: Callable[[Parameters], float], lab
     guided = set(tables.curves["task"]) == {"classification"}
     for name, grammar, rows, color, marker in tables.each(tables.curves):
         shown = rows[rows["mean"] > 0]
-        sizes = shown["train_size"] / unit(grammar)
+        sizes = shown["sentences"] / unit(grammar)
         _bars(axis, sizes, shown, "mean", color=color, marker=marker, label=name)
         axis.plot(sizes, shown["lookup"], ":", color=color, linewidth=0.9)
         for a in {a for a in grammar.zipf if a} if guided and len(shown) > 1 else ():
@@ -122,7 +122,7 @@ def _depths(axis: Axes, tables: Tables) -> None:
     """The size at a quarter of chance against depth, and its predicted growth."""
     points = []
     for _, grammar, rows, _, _ in tables.each(tables.curves):
-        sizes, means = rows["train_size"].to_numpy(float), rows["mean"].to_numpy(float)
+        sizes, means = rows["sentences"].to_numpy(float), rows["mean"].to_numpy(float)
         at = falls_to(sizes, means, float(rows["chance"].iloc[0]) / 4)
         points.append((grammar.zipf[0], grammar.L, at, float(np.mean(np.log(grammar.m[1:])))))
     found = pd.DataFrame(points, columns=["a", "L", "at", "growth"]).sort_values(["a", "L"])
@@ -153,7 +153,7 @@ def _collapse(axis: Axes, tables: Tables) -> None:
             inside = rows[(rows["mean"] < top) & (rows["mean"] > bottom)]
             left = (inside["mean"] - bottom) / (top - bottom)
             axis.semilogx(
-                inside["train_size"] / threshold,
+                inside["sentences"] / threshold,
                 left,
                 line,
                 color=color,

@@ -6,6 +6,7 @@ survive black-and-white print.
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ MEASURE_LABELS = {
     "test_excess": "excess over the Bayes limit (nats)",
 }
 GREY = "0.35"
+_MOST_TICKS = 7
 _PREDICTIONS: dict[str, tuple[str, Any]] = {
     "predicted": ("predicted", "--"),
     "predicted_smooth": ("predicted from the uniform curve", (0, (6, 1, 1, 1, 1, 1))),
@@ -65,7 +67,10 @@ def save(figure: Figure, folder: Path, name: str) -> None:
 def curve_labels(curves: pd.DataFrame) -> dict[tuple[Any, ...], str]:
     """A short name for each curve: the parts of its key in which the curves differ."""
     keys = curves[CURVE_KEY].drop_duplicates()
-    words = {"grammar": "{}", "architecture": "{}", "width": "width {}", "depth": "depth {}"}
+    words = {
+        **{"grammar": "{}", "architecture": "{}", "width": "width {}", "depth": "depth {}"},
+        "protocol": "{}",
+    }
     telling = [column for column in words if keys[column].nunique() > 1] or ["architecture"]
     labels = {}
     for key in keys.itertuples(index=False, name=None):
@@ -95,7 +100,7 @@ def _errorbars(axis: Axes, table: pd.DataFrame, column: str, color: Any, marker:
         (table["high"] - table[column]).fillna(0.0).clip(lower=0.0),
     ]
     axis.errorbar(
-        table["train_size"],
+        table["sentences"],
         table[column],
         yerr=spread,
         color=color,
@@ -134,16 +139,16 @@ def learning_curves(
         for column, (_, line) in _PREDICTIONS.items():
             visible = table[table[column] > 0]
             axis.plot(
-                visible["train_size"], visible[column], color=color, linestyle=line, linewidth=1
+                visible["sentences"], visible[column], color=color, linestyle=line, linewidth=1
             )
         if table["lookup"].notna().any():
             axis.plot(
-                table["train_size"], table["lookup"], color=color, linestyle=":", linewidth=1.2
+                table["sentences"], table["lookup"], color=color, linestyle=":", linewidth=1.2
             )
         tuned = ", tuned rate" if (table["rates_tried"] > 1).all() else ""
         text = f"{label}{tuned}: {with_interval(fit)}"
         handles.append(Line2D([], [], color=color, marker=marker, markersize=4, label=text))
-    _sizes(axis, curves)
+    _sizes(axis, curves["sentences"])
     axis.set_yscale("log")
     axis.set_ylabel(MEASURE_LABELS[curves["measure"].iloc[0]])
     _limit(axis, curves)
@@ -154,12 +159,15 @@ def learning_curves(
     return figure
 
 
-def _sizes(axis: Axes, curves: pd.DataFrame) -> None:
-    """A logarithmic axis of sizes that names some of the sizes used."""
-    sizes = sorted(curves["train_size"].unique())
+def _sizes(axis: Axes, known: pd.Series) -> None:
+    """A logarithmic axis of sizes that names those known, or powers of two if there are many."""
+    sizes = sorted(known.unique())
+    if len(sizes) > _MOST_TICKS:
+        octaves = range(math.ceil(math.log2(sizes[0])), math.floor(math.log2(sizes[-1])) + 1)
+        sizes = [2.0**octave for octave in octaves[:: -(-len(octaves) // _MOST_TICKS)]]
     axis.set(xscale="log", xlabel="training sentences $P$")
-    axis.set_xticks(sizes[:: -(-len(sizes) // 7)])
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:g}"))
+    axis.set_xticks(sizes)
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:.0f}"))
     axis.xaxis.set_minor_locator(NullLocator())
 
 
@@ -215,7 +223,7 @@ def _losses(
     for (key, label), color, marker in zip(labels.items(), colors, MARKERS * 9):
         table = _rows(curves, key)
         axis.plot(
-            table["train_size"], table["test_loss"], color=color, marker=marker, markersize=4,
+            table["sentences"], table["test_loss"], color=color, marker=marker, markersize=4,
             label=label,
         )  # fmt: skip
     entropies = theory[theory["quantity"].isin(["entropy", "entropy_rate"])]
@@ -237,7 +245,7 @@ def _losses(
         for (key, _), color in zip(labels.items(), colors):
             floor = _rows(curves, key)["bayes_loss"].mean()
             axis.axhline(floor, color=color, linewidth=0.7, linestyle=":", zorder=0)
-    _sizes(axis, curves)
+    _sizes(axis, curves["sentences"])
     axis.set_ylabel("test loss (nats)")
     axis.set_title("test loss and exact entropies")
     axis.legend(loc="best")
@@ -250,24 +258,24 @@ def local_exponents(
     labels = curve_labels(curves)
     colors = sns.color_palette("colorblind", len(labels))
     figure, axis = plt.subplots(figsize=(5.6, 3.8))
-    tops = [1.0]
+    ends = [0.0, 1.0]
     for (key, label), color, marker in zip(labels.items(), colors, MARKERS * 9):
         table, fit = _rows(local, key).dropna(subset=["exponent"]), _rows(fits, key).iloc[0]
         _errorbars(axis, table, "exponent", color, marker)
         axis.plot(
-            table["train_size"], table["exponent"], color=color, marker=marker, markersize=4,
+            table["sentences"], table["exponent"], color=color, marker=marker, markersize=4,
             linewidth=0.8, label=label,
         )  # fmt: skip
-        tops += [table["exponent"].max(), fit["predicted_asymptotic"]]
+        ends += [table["exponent"].min(), table["exponent"].max(), fit["predicted_asymptotic"]]
         if np.isfinite(fit["predicted_asymptotic"]):
             axis.axhline(fit["predicted_asymptotic"], color=color, linestyle="--", linewidth=1)
     handles, _ = axis.get_legend_handles_labels()
     if fits["predicted_asymptotic"].notna().any():
         name = "asymptotic prediction"
         handles.append(Line2D([], [], color=GREY, linestyle="--", linewidth=1, label=name))
-    _sizes(axis, curves)
+    _sizes(axis, curves["sentences"])
     axis.set_ylabel("local exponent")
-    axis.set_ylim(min(0.0, axis.get_ylim()[0]), float(np.nanmax(tops)) * 1.5)
+    axis.set_ylim(1.5 * float(np.nanmin(ends)), 1.5 * float(np.nanmax(ends)))
     axis.set_title(title.replace("$", r"\$"))  # a title is no formula
     axis.legend(handles=handles, loc="upper left")
     sns.despine(figure)
@@ -298,7 +306,7 @@ def recoveries(recovery: pd.DataFrame, found: pd.DataFrame, title: str) -> Figur
             half = here["recovered_at"][np.isfinite(here["recovered_at"])]
             axis.plot(half, np.full(len(half), 0.5), "x", color=color, markersize=5)
         axis.set_title(label)
-        _sizes(axis, mine)
+        _sizes(axis, mine["train_size"])
     axes[0, -1].legend(title="hidden symbols of", loc="center left", bbox_to_anchor=(1.0, 0.5))
     axes[0, 0].set_ylabel("fraction recovered by counting")
     axes[0, 0].set_ylim(-0.03, 1.03)

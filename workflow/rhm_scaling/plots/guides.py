@@ -126,11 +126,12 @@ def _done(grammars: Mapping[str, Parameters], curves: pd.DataFrame) -> str:
         p = grammars[key["grammar"]]
         rules = ", ".join(f"Zipf {a:g} at level {n}" for n, a in enumerate(p.zipf, 1) if a)
         width = f" of width {key['width']}" if key["width"] else ""
+        online = ", online" if key["protocol"] == "online" else ""
         told.append(
             f"- `{key['grammar']}` (`v={p.v} n={p.n} s={p.s} L={p.L}`, `m` by level "
             f"{', '.join(map(str, p.m))}; {rules or 'uniform rules'}), "
-            f"{key['architecture']}{width}: "
-            f"{rows['train_size'].min():.0f} to {rows['train_size'].max():.0f} sentences, "
+            f"{key['architecture']}{width}{online}: "
+            f"{rows['sentences'].min():.0f} to {rows['sentences'].max():.0f} sentences, "
             f"{rows['rule_draws'].max():.0f} rule draws, {rows['diverged'].sum():.0f} diverged"
         )
     return "Learning curves of:\n\n" + "\n".join(told)

@@ -50,11 +50,12 @@ def exponent_table(fits: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for _, fit in fits.iterrows():
         curve = " ".join(str(fit[column]) for column in CURVE_KEY[:3])
-        shape = f"w{fit['width']} d{fit['depth']}"
+        shape = [f"w{fit['width']} d{fit['depth']}"] if fit["width"] else []
+        shape += ["online"] if fit["protocol"] == "online" else []
         known = np.isfinite(fit["low"])
         rows.append(
             {
-                "curve": f"{curve} {shape}" if fit["width"] else curve,
+                "curve": " ".join([curve, *shape]),
                 "asymptotic": _number(fit["predicted_asymptotic"]),
                 "same fit": _number(fit["predicted_same_fit"]),
                 "from uniform": _number(fit["predicted_smooth_fit"]),

@@ -48,8 +48,8 @@ def load_history(study: str, root: Path = Path(), **cell: Any) -> pd.DataFrame:
     -------
     DataFrame
         A row a replica and evaluation: the columns of ``runs.csv`` that identify the replica, then
-        step, train_loss, validation_loss, validation_error, validation_excess (of online trainings)
-        and the operations spent, by the convention of `cost`.
+        step, train_loss, validation_loss, validation_error, of online trainings test_loss,
+        test_error and test_excess too, and the operations spent, by the convention of `cost`.
 
     Raises
     ------

@@ -8,11 +8,11 @@ from ..study.plan import Curve, Plan
 
 
 def claimed(plan: Plan) -> dict[str, Any]:
-    """The study's claim, and its curves with the size of their design."""
+    """The study's claim, and its curves of finite training sets with the size of their design."""
     return {
         "claim": plan.study.claim,
         "grammars": plan.specifications(),
-        "curves": [_designed(plan, curve) for curve in plan.crossing],
+        "curves": [_designed(plan, curve) for curve in plan.crossing if curve.protocol == "finite"],
     }
 
 

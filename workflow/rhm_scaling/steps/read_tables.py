@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ..analysis.curves import points
+from ..analysis.learning_rates import at_chosen_rate
 from ..core.errors import UserError
 
 
@@ -17,3 +20,10 @@ def read_table(path: Path, **options: Any) -> pd.DataFrame:
     except (ValueError, OSError) as error:
         raise UserError(f"{path}: damaged ({error}); delete it and run again") from error
     return table
+
+
+def read_points(folder: Path, curves: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """What a study's `curves` are made of (`curves.points`), from the tables of its folder."""
+    online = any(curve["protocol"] == "online" for curve in curves)
+    histories = pd.read_csv(folder / "histories.csv") if online else None
+    return points(at_chosen_rate(pd.read_csv(folder / "runs.csv")), histories)

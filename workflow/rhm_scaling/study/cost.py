@@ -182,12 +182,14 @@ class BlockCost:
         Of one example.
     replicas
         Networks in the block.
-    batch, validation, test
-        Sentences in a batch, and in the sets that are evaluated.
+    batch
+        Sentences in a batch.
     steps, most_steps
         Expected, and the cap.
     evaluations
-        Expected evaluations on the validation set.
+        Expected.
+    evaluated
+        Sentences on which each replica is expected to be evaluated, in all.
     optimizer
         ``sgd`` or ``adam``.
     data
@@ -197,11 +199,10 @@ class BlockCost:
     work: Work
     replicas: int
     batch: int
-    validation: int
-    test: int
     steps: int
     most_steps: int
     evaluations: int
+    evaluated: int
     optimizer: str
     data: float
 
@@ -217,10 +218,11 @@ class BlockCost:
         online = size == ONLINE
         best = math.inf if online else _EPOCHS * size / batch
         stored = validation + test + (0 if online else size)
-        known = test + (validation if online else 0)  # with exact posteriors
-        expected = max(settings["min_steps"], settings["patience"] * best)
+        expected = math.inf if online else max(settings["min_steps"], settings["patience"] * best)
         steps = math.ceil(min(settings["max_steps"], expected))
         octaves = math.log2(max(steps / 8, 1))
+        evaluations = math.ceil(octaves * settings["evaluations_per_octave"]) + 2
+        each = validation + (test if online else 0)
         classes = outputs(specification["task"], parameters)
         # tokens and their masked copy, targets
         row = 2 * parameters.d + 8
@@ -228,20 +230,18 @@ class BlockCost:
             work=work(parameters, specification["task"], specification["architecture"]),
             replicas=len(specification["replicas"]) * len(specification["learning_rates"]),
             batch=batch,
-            validation=validation,
-            test=test,
             steps=steps,
             most_steps=settings["max_steps"],
-            evaluations=math.ceil(octaves * settings["evaluations_per_octave"]) + 2,
+            evaluations=evaluations,
+            evaluated=evaluations * each + test,
             optimizer=settings["optimizer"],
-            data=samples * (row * stored + 16.0 * classes * known),
+            data=samples * (row * stored + 16.0 * classes * test),
         )
 
     def operations(self, steps: int | None = None) -> float:
         """Matrix-product operations of the whole block."""
         steps = self.steps if steps is None else steps
-        evaluated = self.evaluations * self.validation + self.test
-        one = steps * self.batch * self.work.training + evaluated * self.work.forward
+        one = steps * self.batch * self.work.training + self.evaluated * self.work.forward
         return self.replicas * one
 
     def step_features(self) -> tuple[float, float, float]:
@@ -259,7 +259,7 @@ class BlockCost:
     def seconds(self, rates: Rates, steps: int | None = None) -> float:
         """The whole block on one thread."""
         steps = self.steps if steps is None else steps
-        evaluated = self.replicas * (self.evaluations * self.validation + self.test)
+        evaluated = self.replicas * self.evaluated
         example = self.work.forward * rates.operation + self.work.numbers * rates.number
         return rates.start + steps * self.step_seconds(rates) + evaluated * example
 

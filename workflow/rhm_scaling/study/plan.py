@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import product as cartesian
-from typing import Any
+from typing import Any, Literal
 
 from ..core.errors import UserError
 from ..grammar.model import Parameters
@@ -22,6 +22,7 @@ from .architectures import CountingConfig, NgramConfig
 from .artifacts import KINDS, Product, capacity, make_product
 from .schema import AutoSizesConfig, ExperimentConfig, FileGrammarConfig, Study
 
+Protocol = Literal["finite", "online"]
 _COUNTING = (CountingConfig, NgramConfig)
 _INITIALISATIONS = 8  # of a coordinate check
 _MOST_SUMMED = 10**11  # multiplications for the thresholds of a grammar from a file: seconds
@@ -29,7 +30,11 @@ _MOST_SUMMED = 10**11  # multiplications for the thresholds of a grammar from a 
 
 @dataclass(frozen=True)
 class Curve:
-    """One learning curve: everything but the size and the replica."""
+    """One learning curve: everything but the number of sentences and the replica.
+
+    Its protocol is ``finite``, a training for each size of the training set, or ``online``, one
+    training that sees every sentence once and is read off as it goes.
+    """
 
     experiment: str
     grammar: str
@@ -37,6 +42,7 @@ class Curve:
     architecture: str
     width: int
     depth: int
+    protocol: Protocol
 
     def key(self) -> dict[str, Any]:
         """The columns that identify it in every table."""
@@ -46,6 +52,7 @@ class Curve:
             "architecture": self.architecture,
             "width": self.width,
             "depth": self.depth,
+            "protocol": self.protocol,
         }
 
 
@@ -95,8 +102,9 @@ class Plan:
             for curve in self._curves(name, experiment):
                 self.curves.append(curve)
                 self._check_coordinates(curve)
-                sizes: list[int | str] = [*self.grids[name, curve.grammar].sizes]
-                sizes += [ONLINE] if experiment.online else []
+                finite = curve.protocol == "finite"
+                grid = self.grids[name, curve.grammar].sizes
+                sizes: tuple[int | str, ...] = grid if finite else (ONLINE,)
                 rates = self._rates(curve)
                 for tile, size, span in cartesian(self._tiles(curve, experiment), sizes, rates):
                     self.blocks.append((curve, self._block(curve, experiment, size, tile, span)))
@@ -137,8 +145,14 @@ class Plan:
     def _curves(self, name: str, experiment: ExperimentConfig) -> Iterator[Curve]:
         for grammar, architecture in cartesian(experiment.grammars, experiment.architectures):
             config = self.study.architectures[architecture]
-            for width, depth in config.shapes(self.parameters(grammar).L):
-                yield Curve(name, grammar, experiment.task, architecture, width, depth)
+            shapes = config.shapes(self.parameters(grammar).L)
+            for (width, depth), protocol in cartesian(shapes, self._protocols(experiment)):
+                yield Curve(name, grammar, experiment.task, architecture, width, depth, protocol)
+
+    @staticmethod
+    def _protocols(experiment: ExperimentConfig) -> list[Protocol]:
+        asked: dict[Protocol, Any] = {"finite": experiment.train_sizes, "online": experiment.online}
+        return [protocol for protocol, wanted in asked.items() if wanted]
 
     def _tiles(
         self, curve: Curve, experiment: ExperimentConfig
@@ -232,11 +246,9 @@ class Plan:
                 inputs[f"{here}-{stream}"] = self._sentences(
                     curve.grammar, rule, sample, stream, sentences
                 )
-            # without end, a training's own history is a curve, whose floor has to be exact
-            for stream in known if size == ONLINE else ("test",):
-                inputs[f"{here}-exact_{stream}"] = self._exact(
-                    curve.grammar, curve.task, rule, sample, stream, known[stream]
-                )
+            inputs[f"{here}-exact_test"] = self._exact(
+                curve.grammar, curve.task, rule, sample, "test", experiment.test_size
+            )
             if size == ONLINE:
                 inputs[f"r{rule:03d}-grammar"] = self._grammar(curve.grammar, rule)
         what: dict[str, Any] = {
@@ -276,11 +288,13 @@ class Plan:
         """How a network is trained (`training.Settings`)."""
         config: Any = self.study.architectures[curve.architecture]
         optimizer = config.optimizer.model_dump(exclude={"lr"})
+        # a curve that is read off one training has all its replicas at every step
+        stops = {"min_steps", "patience", "train_loss"} if curve.protocol == "online" else set()
         return {
             "optimizer": optimizer.pop("kind"),
             "momentum": optimizer.pop("momentum", 0.0),
             **optimizer,
-            **config.training.model_dump(),
+            **config.training.model_dump(exclude=stops),
         }
 
     def _check_coordinates(self, curve: Curve) -> None:
@@ -288,6 +302,8 @@ class Plan:
         config: Any = self.study.architectures[curve.architecture]
         if self.tries(curve) < 2 or len(config.widths) < 2 or curve.width != min(config.widths):
             return
+        if curve.protocol != self._protocols(self.study.experiments[curve.experiment])[0]:
+            return  # it is the network's, whatever the protocol
         settings = self._settings(curve)
         parameters, rates = self.parameters(curve.grammar), sorted(config.optimizer.lr)
         what = {
@@ -316,9 +332,9 @@ class Plan:
         return {name: config.learner for name, config in self.study.architectures.items()}
 
     def described(self) -> dict[str, Any]:
-        """The curves with finite training sizes, with what theory needs to know of them."""
+        """The curves, with what theory needs to know of them."""
         return {
-            "curves": [{"experiment": curve.experiment, **curve.key()} for curve in self.finite],
+            "curves": [{"experiment": curve.experiment, **curve.key()} for curve in self.curves],
             "grammars": self.specifications(),
             "learners": self.learners(),
         }
@@ -328,14 +344,14 @@ class Plan:
         return list(dict.fromkeys((grammar, task) for grammar, task, _ in self.theory))
 
     @property
-    def finite(self) -> list[Curve]:
-        """Curves with finite training sizes; the others are trained without end only."""
-        return [c for c in self.curves if self.grids[c.experiment, c.grammar].sizes]
+    def online(self) -> list[tuple[Curve, Product]]:
+        """Blocks that are trained online, each with its curve."""
+        return [(curve, block) for curve, block in self.blocks if curve.protocol == "online"]
 
     @property
     def crossing(self) -> list[Curve]:
         """Curves whose crossings are predicted: none of the autoregressive task."""
-        return [curve for curve in self.finite if curve.task != "autoregressive"]
+        return [curve for curve in self.curves if curve.task != "autoregressive"]
 
     @property
     def represented(self) -> list[tuple[Curve, Product]]:
@@ -345,7 +361,7 @@ class Plan:
             for curve, block in self.blocks
             if self.study.experiments[curve.experiment].representations
             and block.kind == "models"
-            and block.specification["train_size"] != ONLINE
+            and curve.protocol == "finite"
         ]
 
     def grammars_of(self, curve: Curve, block: Product) -> dict[int, Product]:
@@ -363,10 +379,15 @@ class Plan:
     @property
     def sized(self) -> list[Curve]:
         """Curves of families: networks that are trained at three sizes or more."""
-        shapes: dict[tuple[str, ...], list[Curve]] = {}
+        families: dict[tuple[str, ...], list[Curve]] = {}
         for curve in self.curves:
-            shapes.setdefault((curve.grammar, curve.task, curve.architecture), []).append(curve)
-        return [curve for family in shapes.values() if len(family) >= 3 for curve in family]
+            families.setdefault((curve.grammar, curve.task, curve.architecture), []).append(curve)
+        return [
+            curve
+            for family in families.values()
+            if len({(curve.width, curve.depth) for curve in family}) >= 3
+            for curve in family
+        ]
 
     @property
     def sweeping(self) -> list[Curve]:

@@ -205,9 +205,9 @@ class ExperimentConfig(Model):
     """Numbers of training sentences `P`: a list, `auto`, or the keys of `train_sizes` below. May be
     left out only with `online: true`."""
     online: bool = False
-    """Whether networks are also trained on fresh sentences at every step, never stored: the limit
-    of infinitely many. Sentence `i` is that of the training sets; `max_steps` ends it at the
-    latest."""
+    """Whether networks also have a curve of the online protocol: one training that sees every
+    sentence once and is measured on the test set as it goes, up to `max_steps`. Sentence `i` is
+    that of the training sets; nothing is stored, and nothing but `max_steps` ends it."""
     representations: bool = False
     """Whether hidden layers of its networks are measured (`last_token` only): how far they change
     if a subtree is exchanged for a synonym's or another symbol's, and what a linear probe reads."""

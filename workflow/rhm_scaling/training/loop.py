@@ -37,10 +37,10 @@ class Settings:
     warmup_steps: int
     batch_size: int
     max_steps: int
-    min_steps: int
-    patience: float
-    train_loss: float
     evaluations_per_octave: int
+    min_steps: int = 0
+    patience: float | None = None
+    train_loss: float = 0.0
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Outcome:
         Which rule ended it; ``diverged`` if a loss was not finite.
     history
         A replica and its row, for each evaluation: step, train_loss, validation_loss,
-        validation_error, and validation_excess (NaN where the exact predictor's loss is not known).
+        validation_error; and test_loss, test_error, test_excess if it has a test set.
     """
 
     weights: dict[str, Tensor]
@@ -88,6 +88,7 @@ def train(
     settings: Settings,
     progress: Callable[[int, int, float], None] = lambda step, active, loss: None,
     checkpoint: Checkpoint | None = None,
+    test_set: Examples | None = None,
 ) -> Outcome:
     """Train a pack; each replica stops by itself on its own validation loss.
 
@@ -110,8 +111,10 @@ def train(
         validation loss.
     checkpoint
         Where to keep the state and take it up again, bitwise at the same threads.
+    test_set
+        Measured at every evaluation too: for a training whose every step is a point of a curve.
     """
-    run = _Run(network, batches, validation_set, rates, settings)
+    run = _Run(network, batches, validation_set, test_set, rates, settings)
     saved = checkpoint.load() if checkpoint else None
     if saved:
         run.restore(saved)
@@ -145,11 +148,12 @@ class _Run:
         network: Pack,
         batches: Batches,
         validation_set: Examples,
+        test_set: Examples | None,
         rates: Sequence[float],
         settings: Settings,
     ) -> None:
         self._network, self._settings = network, settings
-        self._batches, self._validation = batches, validation_set
+        self._batches, self._validation, self._test = batches, validation_set, test_set
         self._device = next(network.parameters()).device
         total = len(rates)
         self.outcome = Outcome(
@@ -195,6 +199,7 @@ class _Run:
         """Measure, remember what improved, drop who has stopped; what `progress` is told."""
         outcome, count, step = self.outcome, len(self.active), self.step
         found = evaluate(self._network, self._validation)
+        tested = evaluate(self._network, self._test) if self._test else {}
         train_loss = [math.nan] * count
         if self._since:
             train_loss = (self._losses / self._since).tolist()
@@ -209,7 +214,7 @@ class _Run:
                 "train_loss": train_loss[row],
                 "validation_loss": loss,
                 "validation_error": float(found["error"][row]),
-                "validation_excess": float(found["excess"][row]),
+                **{f"test_{name}": float(values[row]) for name, values in tested.items()},
             }
             outcome.history.append((replica, evaluation))
             finite = math.isfinite(loss) and (step == 0 or math.isfinite(train_loss[row]))
@@ -245,6 +250,7 @@ class _Run:
         self._optimizer.keep(self._network, kept)
         self._batches.keep(rows)
         self._validation = self._validation.keep(kept)
+        self._test = self._test.keep(kept) if self._test else None
         self._losses = self._losses[kept]
         self._record()
 
@@ -305,6 +311,7 @@ def _stop(
         return "diverged"
     if train_loss < settings.train_loss:
         return "train_loss"
-    if step >= max(settings.min_steps, settings.patience * best_step):
+    patience = settings.patience
+    if patience is not None and step >= max(settings.min_steps, patience * best_step):
         return "patience"
     return "max_steps" if step >= settings.max_steps else None

@@ -37,7 +37,8 @@ def make(specification: dict[str, Any], inputs: dict[str, Path], outputs: dict[s
             probabilities, found = _learn(specification, grammar, train, test)
         except ValueError as error:
             raise UserError(f"{specification['learner']['kind']}: {error}") from error
-        same = {"train_size": specification["train_size"], **identity}
+        size = specification["train_size"]
+        same = {"train_size": size, "sentences": size, **identity}
         measured = _measures(specification["task"], probabilities, test, exact)
         rows.append(
             {**same, **measured, "overlap": overlap(train, test)}

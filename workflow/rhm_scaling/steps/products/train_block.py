@@ -134,6 +134,7 @@ class _Block:
                 bar.update(step - bar.n)
                 log(f"{self.name}: step {step}, {active} of {count} active, validation {loss:.6f}")
 
+            test = self._examples(members, "test")
             outcome = train(
                 network,
                 self._batches(members),
@@ -142,11 +143,15 @@ class _Block:
                 self.settings,
                 progress,
                 checkpoint,
+                test if self.online else None,
             )
         chosen = build(kind, shape, [0] * count).to(self.device)
         chosen.load_state_dict(outcome.weights)
-        test = self._examples(members, "test")
         return outcome, evaluate(chosen, test), network.parameter_count
+
+    def seen(self, steps: int) -> int:
+        """Training sentences that a replica has seen, each counted once."""
+        return steps * self.settings.batch_size if self.online else int(self.size)
 
     def overlap(self, data: str) -> float:
         """Fraction of test sentences that are training sentences; NaN for an endless stream."""
@@ -218,6 +223,7 @@ def make(
                     "lr": member.rate,
                     "parameters": count,
                     "train_size": math.inf if block.online else block.size,
+                    "sentences": block.seen(outcome.steps[row]),
                     **member.key(),
                     "status": "diverged" if reason == "diverged" else "ok",
                     "stop_reason": reason,

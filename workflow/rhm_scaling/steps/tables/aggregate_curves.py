@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...analysis.curves import CURVE_KEY, finite_sizes, identified, learning_curve, rows_of
-from ...analysis.learning_rates import at_chosen_rate
+from ...analysis.curves import CURVE_KEY, identified, learning_curve, rows_of
 from ...analysis.theory_columns import Known, predicted_columns
 from ...core.files import write_text
 from ...grammar.model import Parameters
@@ -18,34 +17,36 @@ from ...grammar.tasks import MEASURE
 from ...study.plan import Plan
 from ...study.tables import Part
 from ...theory.predicted_curves import all_patches, lookup_error, smooth_error
+from ..read_tables import read_points
 
 Array = NDArray[np.float64]
 
 
 def planned(plan: Plan) -> Part:
-    """Curves with finite training sizes."""
+    """All curves."""
     experiments = plan.study.experiments
     what = {
         **plan.described(),
         "test_sizes": {name: experiment.test_size for name, experiment in experiments.items()},
     }
-    outputs = ["curves.csv"] if plan.finite else []
-    return Part(what, outputs, after=("gather_runs", "tabulate_theory"))
+    after = ("gather_runs", "gather_histories", "tabulate_theory")
+    return Part(what, ["curves.csv"], after=after)
 
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Aggregate every curve of the study."""
-    runs = finite_sizes(at_chosen_rate(pd.read_csv(folder / "runs.csv")))
+    points = read_points(folder, specification["curves"])
     theory = pd.read_csv(folder / "theory.csv")
     tables = [
-        learning_curve(rows_of(runs, key), MEASURE[key["task"]]) for key in specification["curves"]
+        learning_curve(rows_of(points, key), MEASURE[key["task"]])
+        for key in specification["curves"]
     ]
     parts = []
     for key, table in zip(specification["curves"], tables):
         known = Known.from_theory(theory, key)
         learner = specification["learners"][key["architecture"]]
         test_size = specification["test_sizes"][key["experiment"]]
-        sizes = table["train_size"].to_numpy(dtype=float)
+        sizes = table["sentences"].to_numpy(dtype=float)
         parameters = Parameters.from_specification(specification["grammars"][key["grammar"]])
         described = predicted_columns(parameters, key["task"], learner, known, sizes, test_size)
         table = table.assign(**described, predicted_smooth=np.nan, lookup=np.nan)
@@ -93,7 +94,7 @@ def _smooth(
     by_patches = known.by_draw("index", quantity="error_by_patches")
     curves = [
         smooth_error(
-            measured["train_size"].to_numpy(dtype=float),
+            measured["sentences"].to_numpy(dtype=float),
             measured["mean"].to_numpy(dtype=float),
             uniform_threshold,
             complexities,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...analysis.curves import CURVE_KEY, REPLICA_KEY
+from ...analysis.curves import usable
 from ...analysis.learning_rates import at_chosen_rate
 from ...analysis.size_scaling import (
     COMPUTE_COLUMNS,
@@ -25,11 +25,9 @@ from ...analysis.size_scaling import (
 from ...core.files import write_text
 from ...core.hashing import seed_from
 from ...grammar.model import Parameters
-from ...grammar.sampling import ONLINE
 from ...study.plan import Plan
 from ...study.tables import Part
 from ...theory.complexities import Learner, parameters_needed
-from ..read_tables import read_table
 
 _NEEDED: dict[Learner, str] = {"cnn": "needed_shared", "transformer": "needed_unshared"}
 _LEVELS = [*LEVEL_COLUMNS, *_NEEDED.values()]
@@ -41,33 +39,21 @@ _EMPTY = {
 
 def planned(plan: Plan) -> Part:
     """Families of networks, and the histories of their trainings on fresh sentences."""
-    sized = set(plan.sized)
-    online = [
-        (curve, block)
-        for curve, block in plan.blocks
-        if curve in sized and block.specification["train_size"] == ONLINE
-    ]
-    families = {(c.grammar, c.task, c.architecture): c for c in plan.sized}
+    sized = plan.sized
+    families = {(c.grammar, c.task, c.architecture): c for c in sized}
     what = {
         "families": [family.key() for family in families.values()],
-        "histories": [
-            {
-                "history": block.files["history"],
-                "batch_size": block.specification["settings"]["batch_size"],
-                **curve.key(),
-            }
-            for curve, block in online
-        ],
+        "online": any(curve.protocol == "online" for curve in sized),
         "grammars": plan.specifications(),
     }
     outputs = [f"{name}.csv" for name in ("sizes", *_EMPTY) if sized]
-    products = [(block, ("history",)) for _, block in online]
-    return Part(what, outputs, after=("gather_runs", "tabulate_theory"), products=products)
+    return Part(what, outputs, after=("gather_runs", "gather_histories", "tabulate_theory"))
 
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Compare the networks of every family."""
     runs = at_chosen_rate(pd.read_csv(folder / "runs.csv"))
+    histories = pd.read_csv(folder / "histories.csv") if specification["online"] else pd.DataFrame()
     theory = pd.read_csv(folder / "theory.csv")
     tables: dict[str, list[pd.DataFrame]] = {"sizes": [], **{name: [] for name in _EMPTY}}
     for key in specification["families"]:
@@ -78,12 +64,11 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         table = sizes_table(mine, chance)
         seed = seed_from("bootstrap", {name: key[name] for name in FAMILY})
         found = {"sizes": table, "scaling": family_fits(mine, table, seed)}
-        blocks = [block for block in specification["histories"] if _same_family(block, key)]
-        if blocks:
-            histories = Histories(_histories(blocks, mine, root), _networks(blocks, table), chance)
-            online, found["frontier"] = histories.fits(seed)
-            found["scaling"] = pd.concat([found["scaling"], online], ignore_index=True)
-            found["compute"] = histories.table()
+        if len(seen := family(histories, key) if len(histories) else histories):
+            online = Histories(usable(seen), _networks(mine, seen), chance)
+            fits, found["frontier"] = online.fits(seed)
+            found["scaling"] = pd.concat([found["scaling"], fits], ignore_index=True)
+            found["compute"] = online.table()
         if key["task"] == "last_token":
             found["levels"] = _levels(mine, table, known, parameters)
         for name, part in found.items():
@@ -93,10 +78,6 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         empty = pd.DataFrame(columns=["study", *FAMILY, *_EMPTY.get(name, [])])
         whole = pd.concat([part for part in parts if len(part)] or [empty])
         write_text(folder / f"{name}.csv", whole.to_csv(index=False))
-
-
-def _same_family(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return all(one[name] == other[name] for name in FAMILY)
 
 
 def _chance(parameters: Parameters, task: str, theory: pd.DataFrame) -> float:
@@ -111,22 +92,14 @@ def _chance(parameters: Parameters, task: str, theory: pd.DataFrame) -> float:
     return float(by_level.iloc[0] - by_level.iloc[-1])
 
 
-def _histories(blocks: list[dict[str, Any]], runs: pd.DataFrame, root: Path) -> pd.DataFrame:
-    """Evaluations of the online trainings at the rates that were chosen."""
-    parts = [
-        read_table(root / block["history"]).assign(**{name: block[name] for name in CURVE_KEY})
-        for block in blocks
-    ]
-    chosen = runs[np.isinf(runs["train_size"]) & (runs["status"] == "ok")]
-    return pd.concat(parts).merge(chosen[[*CURVE_KEY, *REPLICA_KEY, "lr"]])
-
-
-def _networks(blocks: list[dict[str, Any]], table: pd.DataFrame) -> pd.DataFrame:
+def _networks(runs: pd.DataFrame, histories: pd.DataFrame) -> pd.DataFrame:
     """A row a size with online trainings."""
     shape = ["width", "depth"]
-    batches = pd.DataFrame(blocks)[[*shape, "batch_size"]].drop_duplicates()
-    sizes = table[[*shape, "parameters", "operations"]].drop_duplicates()
-    return sizes.merge(batches)
+    sizes = runs[[*shape, "parameters", "operations"]].drop_duplicates()
+    first = histories.groupby(shape, as_index=False).first()
+    return sizes.merge(
+        first.assign(batch_size=first["sentences"] // first["step"])[[*shape, "batch_size"]]
+    )
 
 
 def _levels(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...analysis.curves import REPLICA_KEY, finite_sizes
+from ...analysis.curves import REPLICA_KEY, points
 from ...analysis.learning_rates import at_chosen_rate
 from ...claims.measured import of_study
 from ...claims.power import weights_of
@@ -30,7 +30,7 @@ def planned(plan: Plan) -> Part:
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Decide the claim."""
     name = specification["claim"]
-    runs = finite_sizes(at_chosen_rate(pd.read_csv(folder / "runs.csv")))
+    runs = points(at_chosen_rate(pd.read_csv(folder / "runs.csv")))
     represented = any(curve["representations"] for curve in specification["curves"])
     layers = pd.read_csv(folder / "representations.csv") if represented else None
     curves = of_study(specification, runs, pd.read_csv(folder / "theory.csv"), layers)

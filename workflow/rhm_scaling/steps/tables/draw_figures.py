@@ -31,7 +31,7 @@ def planned(plan: Plan) -> Part:
     families = {(c.grammar, c.task, c.architecture): c for c in plan.sized}
     represented = dict.fromkeys(curve for curve, _ in plan.represented)
     what = {
-        "curves": _named(plan.finite),
+        "curves": _named(plan.curves),
         "families": _named(families.values()),
         "learners": plan.learners(),
         "swept": _named(plan.sweeping),
@@ -46,8 +46,8 @@ def planned(plan: Plan) -> Part:
         **({"grammars": plan.specifications()} if study.claim else {}),
     }
     kinds = {
-        "learning_curves": plan.finite,
-        "local_exponents": plan.finite,
+        "learning_curves": plan.curves,
+        "local_exponents": plan.curves,
         "recovery": plan.recovering,
         "learning_rates": plan.sweeping,
         "scaling": plan.sized,
@@ -55,12 +55,12 @@ def planned(plan: Plan) -> Part:
     }
     names = [f"{kind}-{name}" for kind, curves in kinds.items() for name in _experiments(curves)]
     names += [f"claim-{study.claim}"] if study.claim else []
-    pages = ["figures/exponents-table.html"] if plan.finite else []
     after = (
         *("aggregate_curves", "fit_curves", "tabulate_theory", "gather_recovery", "compare_rates"),
         *("compare_sizes", "find_crossings", "decide_claim", "measure_representations"),
     )
-    return Part(what, [*figure_files("figures", names), *pages], after=after)
+    outputs = [*figure_files("figures", names), "figures/exponents-table.html"]
+    return Part(what, outputs, after=after)
 
 
 def _named(curves: Iterable[Curve]) -> list[dict[str, Any]]:
@@ -80,8 +80,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
 
     style()
     # identical tables make identical files: no time stamps inside
-    if specification["curves"]:
-        _draw_curves(specification, folder)
+    _draw_curves(specification, folder)
     if specification["claim"]:
         _draw_claim(specification, folder)
     for experiment in dict.fromkeys(curve["experiment"] for curve in specification["represented"]):

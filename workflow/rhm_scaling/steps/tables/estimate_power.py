@@ -32,7 +32,8 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     for curve in specification["curves"]:
         seeds = product(*(range(curve["replicas"][column]) for column in REPLICA_KEY))
         rows = pd.DataFrame(seeds, columns=REPLICA_KEY)
-        rows = rows.merge(pd.DataFrame({"train_size": curve["train_sizes"]}), how="cross")
+        sizes = pd.DataFrame(dict.fromkeys(("train_size", "sentences"), curve["train_sizes"]))
+        rows = rows.merge(sizes, how="cross")
         runs.append(_named(curve, rows))
         if curve["representations"]:
             levels = range(1, len(specification["grammars"][curve["grammar"]]["m"]))

@@ -7,33 +7,33 @@ from typing import Any
 
 import pandas as pd
 
-from ...analysis.curves import finite_sizes, identified, rows_of
-from ...analysis.learning_rates import at_chosen_rate
+from ...analysis.curves import identified, rows_of
 from ...analysis.theory_columns import Known
 from ...analysis.thresholds import THRESHOLDS, crossings, thresholds_table
 from ...core.files import write_text
 from ...grammar.tasks import MEASURE
 from ...study.plan import Plan
 from ...study.tables import Part
+from ..read_tables import read_points
 
 
 def planned(plan: Plan) -> Part:
     """Curves whose crossings are predicted."""
     what = {"curves": [curve.key() for curve in plan.crossing], "learners": plan.learners()}
     outputs = ["crossings.csv", "thresholds.csv"] if plan.crossing else []
-    return Part(what, outputs, after=("gather_runs", "tabulate_theory"))
+    return Part(what, outputs, after=("gather_runs", "gather_histories", "tabulate_theory"))
 
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Find the crossings of every curve of the study."""
-    runs = finite_sizes(at_chosen_rate(pd.read_csv(folder / "runs.csv")))
+    points = read_points(folder, specification["curves"])
     theory = pd.read_csv(folder / "theory.csv")
     each, summed = [], []
     for key in specification["curves"]:
         known = Known.from_theory(theory, key)
         learner = specification["learners"][key["architecture"]]
         found = crossings(
-            rows_of(runs, key),
+            rows_of(points, key),
             MEASURE[key["task"]],
             known.heights(key["task"]),
             {column: known.thresholds(who or learner) for column, who in THRESHOLDS.items()},

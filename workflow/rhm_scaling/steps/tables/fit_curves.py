@@ -8,15 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...analysis.curves import (
-    CONFIDENCE,
-    CURVE_KEY,
-    finite_sizes,
-    identified,
-    replica_matrix,
-    rows_of,
-)
-from ...analysis.learning_rates import at_chosen_rate
+from ...analysis.curves import CONFIDENCE, CURVE_KEY, identified, replica_matrix, rows_of
 from ...analysis.power_law import (
     BOOTSTRAPS,
     fit_power_law,
@@ -29,28 +21,27 @@ from ...core.hashing import seed_from
 from ...grammar.tasks import MEASURE
 from ...study.plan import Plan
 from ...study.tables import Part
+from ..read_tables import read_points
 
 
 def planned(plan: Plan) -> Part:
-    """Curves with finite training sizes."""
-    outputs = ["fits.csv", "local_exponents.csv"] if plan.finite else []
-    after = ("gather_runs", "aggregate_curves", "tabulate_theory")
-    return Part(plan.described(), outputs, after=after)
+    """All curves."""
+    after = ("gather_runs", "gather_histories", "aggregate_curves", "tabulate_theory")
+    return Part(plan.described(), ["fits.csv", "local_exponents.csv"], after=after)
 
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Fit every curve of the study."""
-    runs = finite_sizes(at_chosen_rate(pd.read_csv(folder / "runs.csv")))
+    points = read_points(folder, specification["curves"])
     curves = pd.read_csv(folder / "curves.csv")
     theory = pd.read_csv(folder / "theory.csv")
     rows, local = [], []
     for curve in specification["curves"]:
         key = {column: curve[column] for column in CURVE_KEY}
-        table, mine = rows_of(curves, key), rows_of(runs, key)
+        table, mine = rows_of(curves, key), rows_of(points, key)
         window = fitting_window(table)
-        all_sizes = table["train_size"].tolist()
-        sizes = table["train_size"].to_numpy(dtype=float)
-        replicas = replica_matrix(mine, MEASURE[key["task"]], all_sizes)
+        sizes = table["sentences"].to_numpy(dtype=float)
+        replicas = replica_matrix(mine, MEASURE[key["task"]], table["sentences"].tolist())
         seed = seed_from("bootstrap", key)
         inside = window.inside
         best, low, high = fit_with_interval(sizes[inside], replicas.loc[:, inside], seed)
@@ -86,7 +77,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
                 "window_reason": window.reason,
                 "rule_draws": mine["rule_seed"].nunique(),
                 "replicas": len(replicas),
-                "diverged": int((mine["status"] == "diverged").sum()),
+                "diverged": int(table["diverged"].sum()),
                 "bootstraps": BOOTSTRAPS,
             }
         )

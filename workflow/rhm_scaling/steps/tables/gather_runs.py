@@ -26,6 +26,7 @@ COLUMNS = [
     "body_parameters",
     "operations",
     "train_size",
+    "sentences",
     "rule_seed",
     "sample_seed",
     "init_seed",

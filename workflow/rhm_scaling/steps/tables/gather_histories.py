@@ -1,0 +1,54 @@
+"""``histories.csv``: the evaluations of online trainings, a row a replica and evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ...analysis.curves import CURVE_KEY, REPLICA_KEY
+from ...analysis.learning_rates import at_chosen_rate
+from ...core.errors import UserError
+from ...core.files import write_text
+from ...study.plan import Plan
+from ...study.tables import Part
+from ..read_tables import read_table
+
+_REPLICA = [*CURVE_KEY, *REPLICA_KEY, "lr"]
+_OF_RUN = ["rates_tried", "train_size", "status", "bayes_loss", "overlap"]
+_OF_EVALUATION = ["step", "sentences", "train_loss", "test_loss", "test_error", "test_excess"]
+COLUMNS = ["study", *_REPLICA, *_OF_RUN, *_OF_EVALUATION]
+
+
+def planned(plan: Plan) -> Part:
+    """All blocks that are trained online."""
+    blocks = [
+        {
+            "history": block.files["history"],
+            "batch_size": block.specification["settings"]["batch_size"],
+            **curve.key(),
+        }
+        for curve, block in plan.online
+    ]
+    products = [(block, ("history",)) for _, block in plan.online]
+    outputs = ["histories.csv"] if blocks else []
+    return Part({"blocks": blocks}, outputs, after=("gather_runs",), products=products)
+
+
+def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
+    """Gather the evaluations at the rates that were chosen, from the first step on."""
+    parts = []
+    for block in specification["blocks"]:
+        path = root / block["history"]
+        rows = read_table(path, float_precision="round_trip")
+        known = [column for column in _OF_EVALUATION if column != "sentences"]
+        if missing := [column for column in known if column not in rows]:
+            raise UserError(f"{path}: damaged (no column {missing[0]}); delete it and run again")
+        rows = rows[rows["step"] > 0]
+        key = {column: block[column] for column in CURVE_KEY}
+        parts.append(rows.assign(sentences=rows["step"] * block["batch_size"], **key))
+    chosen = at_chosen_rate(pd.read_csv(folder / "runs.csv"))[[*_REPLICA, *_OF_RUN]]
+    table = pd.concat(parts, ignore_index=True).merge(chosen, on=_REPLICA)
+    table = table.assign(study=specification["study"])
+    write_text(folder / "histories.csv", table[COLUMNS].to_csv(index=False))

@@ -23,6 +23,7 @@ CORES ?= all
 PROFILE ?= laptop
 HOW_laptop = --cores $(CORES) --config
 HOW_slurm = --config
+HOW = --profile "workflow/profiles/$(PROFILE)" $(HOW_$(PROFILE))
 VENV := .venv
 BIN := $(VENV)/bin
 # the code of this folder, wherever the environment came from; nothing else of a path, a home, or this
@@ -48,7 +49,9 @@ $(VENV)/installed: envs/requirements.txt pyproject.toml
 
 run: setup
 	@$(RUN) rhm_scaling name "$(STUDY)" >/dev/null && \
-	$(RUN) snakemake --profile "workflow/profiles/$(PROFILE)" $(HOW_$(PROFILE)) study="$(STUDY)" && \
+	while $(RUN) rhm_scaling unsettled "$(STUDY)"; do \
+	    $(RUN) snakemake precision $(HOW) study="$(STUDY)" || exit 1; done && \
+	$(RUN) snakemake $(HOW) study="$(STUDY)" && \
 	$(RUN) rhm_scaling report "$(STUDY)" >/dev/null && \
 	$(RUN) rhm_scaling show "$(STUDY)"
 
@@ -57,7 +60,7 @@ COMMA := ,
 SPACE := $(subst ,, )
 
 claims: setup
-	@$(RUN) snakemake claims --profile "workflow/profiles/$(PROFILE)" $(HOW_$(PROFILE)) \
+	@$(RUN) snakemake claims $(HOW) \
 	    study="$(subst $(SPACE),$(COMMA),$(CLAIMS))" $(if $(SCALE),scale="$(SCALE)") && \
 	for study in $(CLAIMS); do $(RUN) rhm_scaling report "$$study" || exit 1; done && \
 	cat "results/claims/$(or $(SCALE),index).log"

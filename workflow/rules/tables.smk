@@ -99,6 +99,26 @@ use rule gather_runs as fit_curves with:
         "Fitting exponents: {wildcards.study}"
 
 
+use rule gather_runs as measure_precision with:
+    input:
+        reads(
+            "measure_precision",
+            "results/{study}/runs.csv",
+            "results/{study}/histories.csv",
+            "results/{study}/theory.csv",
+            "results/{study}/predictions.csv",
+        ),
+    output:
+        table("results/{study}/precision.csv"),
+        record="results/{study}/stages/measure_precision.record.json",
+    log:
+        "results/{study}/logs/measure_precision.log",
+    params:
+        order=order("measure_precision"),
+    message:
+        "Finding how precise curves are: {wildcards.study}"
+
+
 use rule gather_runs as find_crossings with:
     input:
         reads(

@@ -31,6 +31,11 @@ def usable(runs: pd.DataFrame) -> pd.DataFrame:
     return runs[runs["status"] == "ok"]
 
 
+def of_runs(histories: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``histories.csv`` of some runs."""
+    return histories.merge(runs[[*CURVE_KEY, *REPLICA_KEY, "lr", "rates_tried"]])
+
+
 def points(runs: pd.DataFrame, histories: pd.DataFrame | None = None) -> pd.DataFrame:
     """What curves are made of: a row a replica and number of training sentences.
 
@@ -41,10 +46,10 @@ def points(runs: pd.DataFrame, histories: pd.DataFrame | None = None) -> pd.Data
     runs
         Rows of ``runs.csv`` at the chosen rates.
     histories
-        ``histories.csv``, if anything was trained online.
+        ``histories.csv``, if anything was trained online; those of `runs` are taken.
     """
     parts = [runs[runs["protocol"] == "finite"]]
-    parts += [] if histories is None else [histories]
+    parts += [] if histories is None else [of_runs(histories, runs)]
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 

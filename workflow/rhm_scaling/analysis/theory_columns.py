@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -35,9 +35,13 @@ class Known:
         self._thresholds: dict[Learner | None, dict[int, Array]] = {}
 
     @classmethod
-    def from_theory(cls, theory: pd.DataFrame, key: Mapping[str, Any]) -> Known:
-        """What theory says of a curve's grammar and task."""
+    def from_theory(
+        cls, theory: pd.DataFrame, key: Mapping[str, Any], draws: Iterable[int] | None = None
+    ) -> Known:
+        """What theory says of a curve's grammar and task; of some rule `draws` alone, if given."""
         mine = (theory["grammar"] == key["grammar"]) & (theory["task"] == key["task"])
+        if draws is not None:
+            mine &= theory["rule_seed"].isna() | theory["rule_seed"].isin([*draws])
         return cls(pd.DataFrame(theory[mine]))
 
     def by_draw(self, index: str, **where: Any) -> dict[int, Array]:

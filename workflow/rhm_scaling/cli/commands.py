@@ -89,28 +89,40 @@ def plan(arguments: Namespace) -> None:
     """Print what a run of a study would do and why, what it would take, and what it took."""
     from ..run.dry_run import lines
     from ..run.machine import Machine
+    from ..run.precision import plan_of
     from ..run.status import Status
     from ..study.cost import Rates
-    from ..study.plan import Plan
     from ..study.reading import load_study
 
-    status = Status(Plan(load_study(arguments.study)), Machine.read(Path()).spared)
+    status = Status(plan_of(load_study(arguments.study)), Machine.read(Path()).spared)
     for line in lines(status, Rates.read(Path("results", "machine.json")), arguments.cores):
         print(line)
+
+
+def unsettled(arguments: Namespace) -> None:
+    """Say which curves are not yet as precise as a study asks; fail if all are, or can not be."""
+    from ..run.precision import plan_of, unsettled
+    from ..study.reading import load_study
+
+    lines = list(unsettled(plan_of(load_study(arguments.study))))
+    for line in lines:
+        print(line)
+    if not lines:
+        sys.exit(1)
 
 
 def status(arguments: Namespace) -> None:
     """Print what state a study's run is in: what is made, runs, waits, failed; the time left."""
     from ..run.locks import running_since
     from ..run.machine import Machine
+    from ..run.precision import plan_of
     from ..run.progress import Progress
     from ..run.slurm import queued
     from ..run.status import Status
     from ..study.cost import Rates
-    from ..study.plan import Plan
     from ..study.reading import load_study
 
-    plan, machine = Plan(load_study(arguments.study)), Machine.read(Path())
+    plan, machine = plan_of(load_study(arguments.study)), Machine.read(Path())
     rates = Rates.read(Path("results", "machine.json"))
     try:
         jobs = queued(Path(), ended=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..core.errors import UserError
 from ..core.fingerprint import PACKAGE
 from ..run.machine import Machine
+from ..run.precision import plan_of
 from ..run.status import Status
 from ..study.plan import Plan
 from ..study.reading import load_study
@@ -42,7 +43,7 @@ class Finished:
         """
         study = load_study(path)
         try:
-            plan = Plan(study)
+            plan = plan_of(study)
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
         status = Status(plan, Machine.read(PACKAGE.parents[1]).spared)

@@ -74,8 +74,13 @@ def nothing_to_do(folder: Path, study: str, python: Path) -> None:
 
 
 def run(folder: Path, study: str, python: Path) -> None:
-    """Run a study in the project of a folder."""
-    _call(folder, [*_snakemake(python, study), "--profile", "workflow/profiles/laptop"])
+    """Run a study in the project of a folder, again while its precision takes more rule draws."""
+    unsettled = [str(python.absolute()), "-m", "rhm_scaling", "unsettled", study]
+    own = {**_environment(folder), "PYTHONPATH": str(folder.absolute() / "workflow")}
+    how = [*_snakemake(python, study), "--profile", "workflow/profiles/laptop"]
+    while not subprocess.run(unsettled, cwd=folder, env=own, check=False).returncode:  # noqa: S603
+        _call(folder, [*how, "--", "precision"])
+    _call(folder, how)
 
 
 def same_tables(first: Path, second: Path) -> None:
@@ -110,17 +115,12 @@ def _call(folder: Path, command: list[str], show: bool = True) -> str:
     UserError
         If it fails.
     """
-    # neither this project's library, nor variables of the make that called, nor caches elsewhere
-    away = {"PYTHONPATH", "VIRTUAL_ENV", "SNAKEMAKE_PROFILE"}
-    away |= {"MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL"}
-    environment = {name: value for name, value in os.environ.items() if name not in away}
-    environment["XDG_CACHE_HOME"] = str((folder / ".cache").absolute())
     where = None if show else subprocess.PIPE
     try:
         done = subprocess.run(  # noqa: S603
             command,
             cwd=folder,
-            env=environment,
+            env=_environment(folder),
             check=False,
             text=True,
             stdout=where,
@@ -133,6 +133,14 @@ def _call(folder: Path, command: list[str], show: bool = True) -> str:
             print(done.stdout, file=sys.stderr)
         raise UserError(f"{folder}: `{' '.join(command)}` failed; its last lines say why")
     return done.stdout or ""
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Without this project's library, variables of the make that called, and caches elsewhere."""
+    away = {"PYTHONPATH", "VIRTUAL_ENV", "SNAKEMAKE_PROFILE"}
+    away |= {"MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL"}
+    kept = {name: value for name, value in os.environ.items() if name not in away}
+    return {**kept, "XDG_CACHE_HOME": str((folder / ".cache").absolute())}
 
 
 def _say(line: str) -> None:

@@ -21,7 +21,6 @@ from ..core.errors import UserError
 from ..core.files import read_json, write_if_changed, write_text
 from ..study.artifacts import KINDS, Product
 from ..study.cost import Rates
-from ..study.plan import Plan
 from ..study.reading import load_study, split_scale
 from ..study.tables import Stage
 from .batches import RULES, Batch, Key, alive, batches
@@ -29,6 +28,7 @@ from .dry_run import beyond_language
 from .estimates import disk
 from .locks import alone
 from .machine import Machine
+from .precision import plan_of, unsettled
 from .progress import Progress
 from .resources import Job, here
 from .setup import note_stops, one_line
@@ -97,7 +97,7 @@ class Run:
                     return self.studies[study.name]
                 first = texts.line(str(self.paths[study.name]))
                 raise UserError(f"name: {study.name!r} is also the name of {first}; change one")
-            plan = Plan(study)
+            plan = plan_of(study)
             status = Status(plan, self.machine.spared)
             if not self.machine.cluster:
                 blocks = plan.products["models"]
@@ -285,7 +285,11 @@ class Run:
             )
 
     def succeeded(self) -> None:
-        """Remove data that are not kept."""
+        """Remove data that are not kept; say which curves the next run makes more precise."""
+        for name, status in self.studies.items():
+            if lines := [*unsettled(plan_of(status.plan.study))]:
+                print(f"{name}: not as precise as asked; run again for", file=sys.stderr)
+                print(*(f"  {line}" for line in lines), sep="\n", file=sys.stderr)
         if "datasets" in self.machine.temporary:
             for sentences in self.products["sentences"].values():
                 Path(sentences.files["product"]).unlink(missing_ok=True)

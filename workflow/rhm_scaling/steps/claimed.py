@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..study.plan import Curve, Plan
+from ..study.plan import Plan
+from ..study.products import Curve
 
 
 def claimed(plan: Plan) -> dict[str, Any]:

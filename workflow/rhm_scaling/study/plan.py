@@ -1,16 +1,11 @@
-"""A study unrolled into products: what is made from what, where it lives, what makes it again.
-
-Nothing about the study, the order of keys or the position in a list enters a product
-(`products`).
-"""
+"""A study unrolled: its learning curves, and all that has to be made for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import product as cartesian
-from typing import Any, Literal
+from typing import Any
 
 from ..core.errors import UserError
 from ..grammar.model import Parameters
@@ -18,42 +13,19 @@ from ..grammar.sampling import ONLINE
 from ..grammar.tasks import Task
 from ..theory import training_sizes
 from . import size_limits
-from .architectures import CountingConfig, NgramConfig
-from .artifacts import KINDS, Product, capacity, make_product
-from .schema import AutoSizesConfig, ExperimentConfig, FileGrammarConfig, Study
+from .architectures import CountingConfig
+from .artifacts import Product
+from .precision import Design, Measured
+from .products import COUNTING, Curve, Products, Protocol
+from .schema import (
+    AutoSizesConfig,
+    ExperimentConfig,
+    FileGrammarConfig,
+    PrecisionConfig,
+    Study,
+)
 
-Protocol = Literal["finite", "online"]
-_COUNTING = (CountingConfig, NgramConfig)
-_INITIALISATIONS = 8  # of a coordinate check
 _MOST_SUMMED = 10**11  # multiplications for the thresholds of a grammar from a file: seconds
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One learning curve: everything but the number of sentences and the replica.
-
-    Its protocol is ``finite``, a training for each size of the training set, or ``online``, one
-    training that sees every sentence once and is read off as it goes.
-    """
-
-    experiment: str
-    grammar: str
-    task: Task
-    architecture: str
-    width: int
-    depth: int
-    protocol: Protocol
-
-    def key(self) -> dict[str, Any]:
-        """The columns that identify it in every table."""
-        return {
-            "grammar": self.grammar,
-            "task": self.task,
-            "architecture": self.architecture,
-            "width": self.width,
-            "depth": self.depth,
-            "protocol": self.protocol,
-        }
 
 
 class Plan:
@@ -63,8 +35,6 @@ class Plan:
     ----------
     study
         The validated study.
-    products
-        Every product by kind and name.
     blocks
         The trained blocks, each with the curve it belongs to.
     theory
@@ -76,38 +46,49 @@ class Plan:
         of its curves.
     curves
         The learning curves.
+    designs
+        Of curves that are to be precise, by growing number of rule draws, what is known of them.
     grids
         Training sizes of each experiment and grammar, and what decided them.
+
+    Parameters
+    ----------
+    study
+        The study.
+    measured
+        How precise curves are that are trained already, by their blocks (`precision.Design`).
     """
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, measured: Mapping[str, Measured] | None = None) -> None:
         size_limits.check(study)
         self.study = study
-        self.products: dict[str, dict[str, Product]] = {kind: {} for kind in KINDS}
+        self._products, self._measured = Products(study), measured or {}
         self.blocks: list[tuple[Curve, Product]] = []
         self.theory: dict[tuple[str, Task, int], Product] = {}
         self.surveys: dict[tuple[str, Task], Product] = {}
         self.coordinates: list[tuple[Curve, Product]] = []
         self.curves: list[Curve] = []
+        self.designs: dict[Curve, list[Design]] = {}
         self.grids: dict[tuple[str, str], training_sizes.Grid] = {}
-        self._parameters = {name: config.parameters() for name, config in study.grammars.items()}
-        # many blocks read the same data sets, so each of these is put together only once
-        self._grammar = cache(self._make_grammar)
-        self._sentences = cache(self._make_sentences)
-        self._exact = cache(self._make_exact)
         for name, experiment in study.experiments.items():
             for grammar in experiment.grammars:
                 self.grids[name, grammar] = self._grid(name, experiment, grammar)
-                self._solve(grammar, experiment)
+            draws = dict.fromkeys(experiment.grammars, 0)
             for curve in self._curves(name, experiment):
                 self.curves.append(curve)
                 self._check_coordinates(curve)
-                finite = curve.protocol == "finite"
-                grid = self.grids[name, curve.grammar].sizes
-                sizes: tuple[int | str, ...] = grid if finite else (ONLINE,)
-                rates = self._rates(curve)
-                for tile, size, span in cartesian(self._tiles(curve, experiment), sizes, rates):
-                    self.blocks.append((curve, self._block(curve, experiment, size, tile, span)))
+                draws[curve.grammar] = max(draws[curve.grammar], self._train(curve, experiment))
+            for grammar, rule_draws in draws.items():
+                self._solve(grammar, experiment.task, rule_draws)
+
+    @property
+    def products(self) -> dict[str, dict[str, Product]]:
+        """Every product by kind and name."""
+        return self._products.known
+
+    def parameters(self, grammar: str) -> Parameters:
+        """Parameters of a grammar of the study."""
+        return self._products.parameters(grammar)
 
     def _grid(self, name: str, experiment: ExperimentConfig, grammar: str) -> training_sizes.Grid:
         chosen = experiment.train_sizes
@@ -133,14 +114,37 @@ class Plan:
                 "sizes, or other caps"
             ) from error
 
-    def _solve(self, grammar: str, experiment: ExperimentConfig) -> None:
+    def _train(self, curve: Curve, experiment: ExperimentConfig) -> int:
+        """Add the blocks of a curve, with as many rule draws as its precision takes; how many."""
+        grid = self.grids[curve.experiment, curve.grammar].sizes
+        sizes: Sequence[int | str] = grid if curve.protocol == "finite" else (ONLINE,)
+        rates, asked = self._rates(curve), experiment.precision
+        first, draws = 0, experiment.replicas.rule_draws
+        blocks: list[Product] = []
+        while True:
+            tiles = self._tiles(curve, experiment, range(first, draws))
+            for tile, size, span in cartesian(tiles, sizes, rates):
+                blocks.append(self._products.block(curve, experiment, size, tile, span))
+            if asked is None:
+                break
+            design = Design.of_blocks(draws, blocks, self._measured)
+            self.designs.setdefault(curve, []).append(design)
+            known, most = design.measured, asked.most_rule_draws
+            if known is None or not known.wider(asked) or draws >= most:
+                break
+            first, draws = draws, min(draws + self.study.block.rule_draws, most)
+            if curve.protocol == "finite":
+                sizes = known.telling(grid)
+        self.blocks += [(curve, block) for block in blocks]
+        return draws
+
+    def _solve(self, grammar: str, task: Task, rule_draws: int) -> None:
         """Add the theory of each rule draw, and a survey of many where rules are drawn."""
-        task = experiment.task
-        for rule in range(experiment.replicas.rule_draws):
-            self.theory[grammar, task, rule] = self._theory(grammar, task, rule)
+        for rule in range(rule_draws):
+            self.theory[grammar, task, rule] = self._products.theory(grammar, task, rule)
         drawn = self.parameters(grammar).file is None
         if drawn and task != "autoregressive":  # for which no threshold is predicted
-            self.surveys[grammar, task] = self._survey(grammar, task)
+            self.surveys[grammar, task] = self._products.survey(grammar, task)
 
     def _curves(self, name: str, experiment: ExperimentConfig) -> Iterator[Curve]:
         for grammar, architecture in cartesian(experiment.grammars, experiment.architectures):
@@ -155,173 +159,48 @@ class Plan:
         return [protocol for protocol, wanted in asked.items() if wanted]
 
     def _tiles(
-        self, curve: Curve, experiment: ExperimentConfig
+        self, curve: Curve, experiment: ExperimentConfig, draws: range
     ) -> Iterator[list[tuple[int, int, int]]]:
         """Blocks of replicas ``(rule_seed, sample_seed, init_seed)``: fixed, aligned tiles."""
-        axes = ("rule_draws", "samples", "initialisations")
-        totals = [getattr(experiment.replicas, axis) for axis in axes]
-        if isinstance(self.study.architectures[curve.architecture], _COUNTING):
-            totals[-1] = 1  # nothing is initialised
-        sides = [getattr(self.study.block, axis) for axis in axes]
-        starts = [range(0, total, side) for total, side in zip(totals, sides)]
+        replicas, block = experiment.replicas, self.study.block
+        counted = isinstance(self.study.architectures[curve.architecture], COUNTING)
+        whole = {
+            "rule_draws": draws,
+            "samples": range(replicas.samples),
+            # where nothing is initialised, there is one
+            "initialisations": range(1 if counted else replicas.initialisations),
+        }
+        sides = {axis: getattr(block, axis) for axis in whole}
+        starts = [range(span.start, span.stop, sides[axis]) for axis, span in whole.items()]
         for corner in cartesian(*starts):
             spans = [
-                range(start, min(start + side, total))
-                for start, side, total in zip(corner, sides, totals)
+                range(start, min(start + sides[axis], span.stop))
+                for start, (axis, span) in zip(corner, whole.items())
             ]
             yield [(r, s, i) for r, s, i in cartesian(*spans)]
 
     def _rates(self, curve: Curve) -> list[list[float]]:
         """The learning rates that are tried, in tiles; one empty tile for learners that count."""
         config = self.study.architectures[curve.architecture]
-        if isinstance(config, _COUNTING):
+        if isinstance(config, COUNTING):
             return [[]]
         rates, side = sorted(config.optimizer.lr), self.study.block.learning_rates
         return [rates[start : start + side] for start in range(0, len(rates), side)]
-
-    def _add(self, product: Product) -> Product:
-        known = self.products[product.kind].setdefault(product.name, product)
-        if known.specification != product.specification:
-            raise UserError(
-                f"results/store/{product.kind}/{product.name}: two specifications share this "
-                "identity; change one of the sizes and report it"
-            )
-        return known
-
-    def parameters(self, grammar: str) -> Parameters:
-        """Parameters of a grammar of the study."""
-        return self._parameters[grammar]
-
-    def _make_grammar(self, name: str, rule: int) -> Product:
-        parameters = self.parameters(name)
-        what = {"grammar": parameters.specification(), "rule_seed": rule}
-        label = f"{parameters.label()}/r{rule:03d}"
-        config = self.study.grammars[name]
-        reads = {"file": str(config.path)} if isinstance(config, FileGrammarConfig) else {}
-        return self._add(make_product("grammars", label, what, reads=reads))
-
-    def _make_sentences(
-        self, grammar: str, rule: int, sample: int, stream: str, size: int
-    ) -> Product:
-        what = {"rule_seed": rule, "sample_seed": sample, "stream": stream, "size": size}
-        label = f"{self.parameters(grammar).label()}/r{rule:03d}-s{sample:03d}-{stream}-{size}"
-        inputs = {"grammar": self._grammar(grammar, rule)}
-        return self._add(make_product("sentences", label, what, inputs))
-
-    def _make_exact(
-        self, grammar: str, task: Task, rule: int, sample: int, stream: str, size: int
-    ) -> Product:
-        sentences = self._sentences(grammar, rule, sample, stream, size)
-        label = f"{sentences.name.rsplit('-', 1)[0]}-{task}"
-        inputs = {"grammar": self._grammar(grammar, rule), "sentences": sentences}
-        return self._add(make_product("exact", label, {"task": task}, inputs))
-
-    def _theory(self, grammar: str, task: Task, rule: int) -> Product:
-        what = {"task": task, "rule_seed": rule}
-        label = f"{self.parameters(grammar).label()}/r{rule:03d}-{task}"
-        inputs = {"grammar": self._grammar(grammar, rule)}
-        return self._add(make_product("theory", label, what, inputs))
-
-    def _survey(self, grammar: str, task: Task) -> Product:
-        parameters = self.parameters(grammar)
-        what = {"grammar": parameters.specification(), "task": task}
-        return self._add(make_product("survey", f"{parameters.label()}/{task}", what))
-
-    def _block(
-        self,
-        curve: Curve,
-        experiment: ExperimentConfig,
-        size: int | str,
-        tile: list[tuple[int, int, int]],
-        rates: list[float],
-    ) -> Product:
-        parameters = self.parameters(curve.grammar)
-        config = self.study.architectures[curve.architecture]
-        inputs: dict[str, Product] = {}
-        for rule, sample in sorted({(rule, sample) for rule, sample, _ in tile}):
-            here = f"r{rule:03d}-s{sample:03d}"
-            known = {"validation": experiment.validation_size, "test": experiment.test_size}
-            drawn = {"train": capacity(size)} if isinstance(size, int) else {}
-            for stream, sentences in {**drawn, **known}.items():
-                inputs[f"{here}-{stream}"] = self._sentences(
-                    curve.grammar, rule, sample, stream, sentences
-                )
-            inputs[f"{here}-exact_test"] = self._exact(
-                curve.grammar, curve.task, rule, sample, "test", experiment.test_size
-            )
-            if size == ONLINE:
-                inputs[f"r{rule:03d}-grammar"] = self._grammar(curve.grammar, rule)
-        what: dict[str, Any] = {
-            "grammar": parameters.specification(),
-            "task": curve.task,
-            "train_size": size,
-            "replicas": [list(replica) for replica in tile],
-        }
-        spans = [
-            f"{letter}{min(values):03d}-{max(values):03d}"
-            for letter, values in zip("rsi", zip(*tile))
-        ]
-        amount = f"P{size:08d}" if isinstance(size, int) else size
-        here, block = f"{parameters.label()}/{curve.task}", f"{amount}/{'.'.join(spans)}"
-        if isinstance(config, _COUNTING):
-            for rule in {rule for rule, _, _ in tile}:
-                inputs[f"r{rule:03d}-grammar"] = self._grammar(curve.grammar, rule)
-            what["learner"] = config.model_dump()
-            return self._add(make_product("counts", f"{here}/{config.label}/{block}", what, inputs))
-        what["architecture"] = {**self._shape(curve), "width": curve.width}
-        what["settings"] = self._settings(curve)
-        what["learning_rates"] = rates
-        span = "-".join(f"{rate:g}" for rate in dict.fromkeys((rates[0], rates[-1])))
-        label = f"{here}/{config.kind}-w{curve.width}-d{curve.depth}-lr{span}/{block}"
-        return self._add(
-            make_product("models", label, what, inputs, (f"models.{config.kind}:Network",))
-        )
-
-    def _shape(self, curve: Curve) -> dict[str, Any]:
-        """A network's architecture but for its width."""
-        config = self.study.architectures[curve.architecture]
-        heads, base = getattr(config, "heads", 1), getattr(config, "base_width", None)
-        shape = {"kind": config.kind, "depth": curve.depth, "heads": heads}
-        return shape if base is None else {**shape, "base_width": base}
-
-    def _settings(self, curve: Curve) -> dict[str, Any]:
-        """How a network is trained (`training.Settings`)."""
-        config: Any = self.study.architectures[curve.architecture]
-        optimizer = config.optimizer.model_dump(exclude={"lr"})
-        # a curve that is read off one training has all its replicas at every step
-        stops = {"min_steps", "patience", "train_loss"} if curve.protocol == "online" else set()
-        return {
-            "optimizer": optimizer.pop("kind"),
-            "momentum": optimizer.pop("momentum", 0.0),
-            **optimizer,
-            **config.training.model_dump(exclude=stops),
-        }
 
     def _check_coordinates(self, curve: Curve) -> None:
         """Add the coordinate check of a network that sweeps both width and learning rate."""
         config: Any = self.study.architectures[curve.architecture]
         if self.tries(curve) < 2 or len(config.widths) < 2 or curve.width != min(config.widths):
             return
-        if curve.protocol != self._protocols(self.study.experiments[curve.experiment])[0]:
-            return  # it is the network's, whatever the protocol
-        settings = self._settings(curve)
-        parameters, rates = self.parameters(curve.grammar), sorted(config.optimizer.lr)
-        what = {
-            "grammar": parameters.specification(),
-            "task": curve.task,
-            "architecture": self._shape(curve),
-            "widths": sorted(config.widths),
-            "settings": {key: settings[key] for key in ("optimizer", "momentum", "batch_size")},
-            "learning_rate": rates[len(rates) // 2],
-            "initialisations": _INITIALISATIONS,
-        }
-        enough = capacity(settings["batch_size"])
-        inputs = {"sentences": self._sentences(curve.grammar, 0, 0, "train", enough)}
-        label = f"{parameters.label()}/{curve.task}-{config.kind}-d{curve.depth}"
-        by_name = (f"models.{config.kind}:Network",)
-        self.coordinates.append(
-            (curve, self._add(make_product("coordinates", label, what, inputs, by_name)))
-        )
+        if curve.protocol == self._protocols(self.study.experiments[curve.experiment])[0]:
+            # it is the network's, whatever the protocol
+            self.coordinates.append((curve, self._products.coordinates(curve)))
+
+    def precision(self, curve: Curve) -> PrecisionConfig:
+        """The precision that is asked of a curve of `designs`."""
+        asked = self.study.experiments[curve.experiment].precision
+        assert asked is not None  # noqa: S101 (it would have no design)
+        return asked
 
     def specifications(self) -> dict[str, Any]:
         """Parameters of every grammar by name."""
@@ -367,7 +246,7 @@ class Plan:
     def grammars_of(self, curve: Curve, block: Product) -> dict[int, Product]:
         """The grammars of a block's rule draws."""
         rules = sorted({rule for rule, _, _ in block.specification["replicas"]})
-        return {rule: self._grammar(curve.grammar, rule) for rule in rules}
+        return {rule: self._products.grammar(curve.grammar, rule) for rule in rules}
 
     @property
     def recovering(self) -> list[Curve]:

@@ -25,7 +25,18 @@ from ..grammar.json_file import user_grammar
 from ..grammar.model import Grammar, Parameters
 from ..grammar.tasks import Task
 from .architectures import ArchitectureConfig
-from .types import Fraction, Line, Model, Name, Names, PerLevel, PositiveInt, Sizes, Some
+from .types import (
+    Fraction,
+    Line,
+    Model,
+    Name,
+    Names,
+    PerLevel,
+    PositiveFloat,
+    PositiveInt,
+    Sizes,
+    Some,
+)
 
 # Limits far beyond any study, as in `fields`
 _MOST_TOKENS = 16  # log2, of a sentence
@@ -190,6 +201,37 @@ TrainSizes = Annotated[
 ]
 
 
+class PrecisionConfig(Model):
+    """How narrow 95 % intervals have to be; a number stands for `exponent`.
+
+    After a run, curves whose intervals are wider get another `block` of rule draws, at the sizes
+    that tell something; the next run trains them, and `make run` goes on until nothing is left.
+    """
+
+    exponent: PositiveFloat | None = None
+    """Half-width of the interval of every fitted exponent."""
+    crossing: PositiveFloat | None = None
+    """Half-width of the interval of the logarithm of every size at which a level is learnt, of
+    those that every rule draw crosses between the sizes: 0.1 is a tenth of the size."""
+    most_rule_draws: PositiveInt = 24
+    """No curve gets more."""
+
+    @model_validator(mode="after")
+    def _of_something(self) -> PrecisionConfig:
+        if self.exponent is None and self.crossing is None:
+            raise ValueError("exponent: is missing; give it, or crossing, or both")
+        return self
+
+
+Precision = Annotated[
+    PrecisionConfig,
+    BeforeValidator(
+        lambda value: value if isinstance(value, dict | PrecisionConfig) else {"exponent": value},
+        json_schema_input_type=PositiveFloat | PrecisionConfig,
+    ),
+]
+
+
 class ExperimentConfig(Model):
     """Learning curves of one figure: one task, every grammar with every architecture."""
 
@@ -217,6 +259,19 @@ class ExperimentConfig(Model):
     """Sentences on which losses and errors are reported."""
     replicas: ReplicasConfig = ReplicasConfig()
     """How many replicas of every point."""
+    precision: Precision | None = None
+    """How narrow intervals have to be: rule draws are added until they are. None are if not
+    given, and in a study with a `claim`, whose design is fixed beforehand."""
+
+    @model_validator(mode="after")
+    def _whole_blocks(self) -> ExperimentConfig:
+        first = self.replicas.rule_draws
+        if self.precision and self.precision.most_rule_draws < first:
+            raise ValueError(
+                f"precision.most_rule_draws: is less than replicas.rule_draws = {first}, with "
+                "which every curve begins; swap the two"
+            )
+        return self
 
 
 class Study(Model):
@@ -242,6 +297,19 @@ class Study(Model):
     block: BlockConfig = BlockConfig()
     """How replicas are packed into jobs."""
 
+    def _check_precision(self, here: str, experiment: ExperimentConfig) -> None:
+        first, side = experiment.replicas.rule_draws, self.block.rule_draws
+        if self.claim:
+            raise ValueError(
+                f"{here}.precision: the design of a study with a claim is fixed beforehand; leave "
+                "precision out, or the claim"
+            )
+        if first % side:
+            raise ValueError(
+                f"{here}.replicas.rule_draws: {first} is no multiple of block.rule_draws = {side}, "
+                "by which precision adds them; take one that is"
+            )
+
     @model_validator(mode="after")
     def _consistent(self) -> Study:
         if self.name in FOLDERS:
@@ -255,6 +323,8 @@ class Study(Model):
         seen: dict[tuple[str, str, str], str] = {}
         for name, experiment in self.experiments.items():
             here = f"experiments.{name}"
+            if experiment.precision:
+                self._check_precision(here, experiment)
             for kind in ("grammars", "architectures"):
                 for used in getattr(experiment, kind):
                     if used not in getattr(self, kind):
@@ -296,6 +366,11 @@ class Study(Model):
                     seen[curve] = name
             for grammar in experiment.grammars:
                 from_file = isinstance(self.grammars[grammar], FileGrammarConfig)
+                if from_file and experiment.precision:
+                    raise ValueError(
+                        f"{here}.precision: grammar {grammar!r} comes from a file and is one rule "
+                        "draw, to which none can be added; leave precision out"
+                    )
                 if from_file and experiment.replicas.rule_draws > 1:
                     raise ValueError(
                         f"{here}.replicas.rule_draws: grammar {grammar!r} comes from a file and is "

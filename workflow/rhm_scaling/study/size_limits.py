@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..core.errors import UserError
-from .schema import AutoSizesConfig, ExperimentConfig, Study
+from .schema import AutoSizesConfig, ExperimentConfig, ReplicasConfig, Study
 
 # Planning takes 0.2 ms and 8 KiB a product, Snakemake some ms
 MOST = {"products": 100_000, "trainings": 1_000_000}
@@ -29,9 +29,16 @@ def check(study: Study) -> None:
 
 def _factors(experiment: ExperimentConfig) -> dict[str, int]:
     """Lengths of the axes that an experiment spans, by key."""
-    replicas = {f"replicas.{axis}": count for axis, count in experiment.replicas}
+    replicas = {f"replicas.{axis}": count for axis, count in _replicas(experiment)}
     names = {key: len(getattr(experiment, key)) for key in ("grammars", "architectures")}
     return {"train_sizes": _sizes(experiment), **names, **replicas}
+
+
+def _replicas(experiment: ExperimentConfig) -> ReplicasConfig:
+    """The replicas of every point, at most where precision adds rule draws."""
+    asked = experiment.precision
+    most = {"rule_draws": asked.most_rule_draws} if asked else {}
+    return experiment.replicas.model_copy(update=most)
 
 
 def _sizes(experiment: ExperimentConfig) -> int:
@@ -44,7 +51,7 @@ def _sizes(experiment: ExperimentConfig) -> int:
 
 def counts(study: Study, experiment: ExperimentConfig) -> dict[str, int]:
     """Products that an experiment asks for, and the trainings in them; at most."""
-    block, replicas, sizes = study.block, experiment.replicas, _sizes(experiment)
+    block, replicas, sizes = study.block, _replicas(experiment), _sizes(experiment)
     # a grammar, its theory and its survey; training sets of each size, two other sets, posteriors
     products = replicas.rule_draws * (3 + replicas.samples * (sizes + 4))
     trainings = 0

@@ -43,7 +43,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     ]
     parts = []
     for key, table in zip(specification["curves"], tables):
-        known = Known.from_theory(theory, key)
+        known = Known.from_theory(theory, key, set(rows_of(points, key)["rule_seed"]))
         learner = specification["learners"][key["architecture"]]
         test_size = specification["test_sizes"][key["experiment"]]
         sizes = table["sentences"].to_numpy(dtype=float)

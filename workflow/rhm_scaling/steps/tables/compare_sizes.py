@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...analysis.curves import usable
+from ...analysis.curves import of_runs, usable
 from ...analysis.learning_rates import at_chosen_rate
 from ...analysis.size_scaling import (
     COMPUTE_COLUMNS,
@@ -64,7 +64,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         table = sizes_table(mine, chance)
         seed = seed_from("bootstrap", {name: key[name] for name in FAMILY})
         found = {"sizes": table, "scaling": family_fits(mine, table, seed)}
-        if len(seen := family(histories, key) if len(histories) else histories):
+        if len(seen := of_runs(histories, mine) if len(histories) else histories):
             online = Histories(usable(seen), _networks(mine, seen), chance)
             fits, found["frontier"] = online.fits(seed)
             found["scaling"] = pd.concat([found["scaling"], fits], ignore_index=True)

@@ -11,7 +11,8 @@ import pandas as pd
 
 from ...core.files import write_text
 from ...grammar.model import Parameters
-from ...study.plan import Curve, Plan
+from ...study.plan import Plan
+from ...study.products import Curve
 from ...study.tables import Part, figure_files
 
 _PAGE = """<!doctype html>

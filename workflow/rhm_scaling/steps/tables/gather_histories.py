@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from ...analysis.curves import CURVE_KEY, REPLICA_KEY
-from ...analysis.learning_rates import at_chosen_rate
 from ...core.errors import UserError
 from ...core.files import write_text
 from ...study.plan import Plan
@@ -16,7 +15,7 @@ from ...study.tables import Part
 from ..read_tables import read_table
 
 _REPLICA = [*CURVE_KEY, *REPLICA_KEY, "lr"]
-_OF_RUN = ["rates_tried", "train_size", "status", "bayes_loss", "overlap"]
+_OF_RUN = ["train_size", "status", "bayes_loss", "overlap"]
 _OF_EVALUATION = ["step", "sentences", "train_loss", "test_loss", "test_error", "test_excess"]
 COLUMNS = ["study", *_REPLICA, *_OF_RUN, *_OF_EVALUATION]
 
@@ -37,7 +36,7 @@ def planned(plan: Plan) -> Part:
 
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
-    """Gather the evaluations at the rates that were chosen, from the first step on."""
+    """Gather the evaluations, from the first step on."""
     parts = []
     for block in specification["blocks"]:
         path = root / block["history"]
@@ -48,7 +47,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         rows = rows[rows["step"] > 0]
         key = {column: block[column] for column in CURVE_KEY}
         parts.append(rows.assign(sentences=rows["step"] * block["batch_size"], **key))
-    chosen = at_chosen_rate(pd.read_csv(folder / "runs.csv"))[[*_REPLICA, *_OF_RUN]]
-    table = pd.concat(parts, ignore_index=True).merge(chosen, on=_REPLICA)
+    runs = pd.read_csv(folder / "runs.csv")[[*_REPLICA, *_OF_RUN]]
+    table = pd.concat(parts, ignore_index=True).merge(runs, on=_REPLICA)
     table = table.assign(study=specification["study"])
     write_text(folder / "histories.csv", table[COLUMNS].to_csv(index=False))

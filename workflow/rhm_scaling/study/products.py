@@ -1,0 +1,215 @@
+"""Products of a study's curves: data sets, theory, trained blocks; each put together only once.
+
+Nothing about the study, the order of keys or the position in a list enters a product.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from ..core.errors import UserError
+from ..grammar.model import Parameters
+from ..grammar.sampling import ONLINE
+from ..grammar.tasks import Task
+from .architectures import CountingConfig, NgramConfig
+from .artifacts import KINDS, Product, capacity, make_product
+from .schema import ExperimentConfig, FileGrammarConfig, Study
+
+Protocol = Literal["finite", "online"]
+COUNTING = (CountingConfig, NgramConfig)
+_INITIALISATIONS = 8  # of a coordinate check
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One learning curve: everything but the number of sentences and the replica.
+
+    Its protocol is ``finite``, a training for each size of the training set, or ``online``, one
+    training that sees every sentence once and is read off as it goes.
+    """
+
+    experiment: str
+    grammar: str
+    task: Task
+    architecture: str
+    width: int
+    depth: int
+    protocol: Protocol
+
+    def __str__(self) -> str:
+        shape = f" w{self.width} d{self.depth}" if self.width else ""
+        online = " online" if self.protocol == "online" else ""
+        return f"{self.grammar} {self.task} {self.architecture}{shape}{online}"
+
+    def key(self) -> dict[str, Any]:
+        """The columns that identify it in every table."""
+        return {
+            "grammar": self.grammar,
+            "task": self.task,
+            "architecture": self.architecture,
+            "width": self.width,
+            "depth": self.depth,
+            "protocol": self.protocol,
+        }
+
+
+class Products:
+    """All products that the curves of a study ask for, as they are asked for.
+
+    Attributes
+    ----------
+    known
+        Every product so far by kind and name.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self.known: dict[str, dict[str, Product]] = {kind: {} for kind in KINDS}
+        self._parameters = {name: config.parameters() for name, config in study.grammars.items()}
+        # many blocks read the same data sets
+        self.grammar = cache(self._grammar)
+        self._sentences = cache(self._make_sentences)
+        self._exact = cache(self._make_exact)
+
+    def _add(self, product: Product) -> Product:
+        known = self.known[product.kind].setdefault(product.name, product)
+        if known.specification != product.specification:
+            raise UserError(
+                f"results/store/{product.kind}/{product.name}: two specifications share this "
+                "identity; change one of the sizes and report it"
+            )
+        return known
+
+    def parameters(self, grammar: str) -> Parameters:
+        """Parameters of a grammar of the study."""
+        return self._parameters[grammar]
+
+    def _grammar(self, name: str, rule: int) -> Product:
+        parameters = self.parameters(name)
+        what = {"grammar": parameters.specification(), "rule_seed": rule}
+        label = f"{parameters.label()}/r{rule:03d}"
+        config = self._study.grammars[name]
+        reads = {"file": str(config.path)} if isinstance(config, FileGrammarConfig) else {}
+        return self._add(make_product("grammars", label, what, reads=reads))
+
+    def _make_sentences(
+        self, grammar: str, rule: int, sample: int, stream: str, size: int
+    ) -> Product:
+        what = {"rule_seed": rule, "sample_seed": sample, "stream": stream, "size": size}
+        label = f"{self.parameters(grammar).label()}/r{rule:03d}-s{sample:03d}-{stream}-{size}"
+        inputs = {"grammar": self.grammar(grammar, rule)}
+        return self._add(make_product("sentences", label, what, inputs))
+
+    def _make_exact(
+        self, grammar: str, task: Task, rule: int, sample: int, stream: str, size: int
+    ) -> Product:
+        sentences = self._sentences(grammar, rule, sample, stream, size)
+        label = f"{sentences.name.rsplit('-', 1)[0]}-{task}"
+        inputs = {"grammar": self.grammar(grammar, rule), "sentences": sentences}
+        return self._add(make_product("exact", label, {"task": task}, inputs))
+
+    def theory(self, grammar: str, task: Task, rule: int) -> Product:
+        """All that theory says of a rule draw."""
+        what = {"task": task, "rule_seed": rule}
+        label = f"{self.parameters(grammar).label()}/r{rule:03d}-{task}"
+        inputs = {"grammar": self.grammar(grammar, rule)}
+        return self._add(make_product("theory", label, what, inputs))
+
+    def survey(self, grammar: str, task: Task) -> Product:
+        """Correlations of many rule draws."""
+        parameters = self.parameters(grammar)
+        what = {"grammar": parameters.specification(), "task": task}
+        return self._add(make_product("survey", f"{parameters.label()}/{task}", what))
+
+    def block(
+        self,
+        curve: Curve,
+        experiment: ExperimentConfig,
+        size: int | str,
+        tile: list[tuple[int, int, int]],
+        rates: list[float],
+    ) -> Product:
+        """A block of replicas of a curve, at one size and with some learning rates."""
+        parameters = self.parameters(curve.grammar)
+        config = self._study.architectures[curve.architecture]
+        inputs: dict[str, Product] = {}
+        for rule, sample in sorted({(rule, sample) for rule, sample, _ in tile}):
+            here = f"r{rule:03d}-s{sample:03d}"
+            known = {"validation": experiment.validation_size, "test": experiment.test_size}
+            drawn = {"train": capacity(size)} if isinstance(size, int) else {}
+            for stream, sentences in {**drawn, **known}.items():
+                inputs[f"{here}-{stream}"] = self._sentences(
+                    curve.grammar, rule, sample, stream, sentences
+                )
+            inputs[f"{here}-exact_test"] = self._exact(
+                curve.grammar, curve.task, rule, sample, "test", experiment.test_size
+            )
+            if size == ONLINE:
+                inputs[f"r{rule:03d}-grammar"] = self.grammar(curve.grammar, rule)
+        what: dict[str, Any] = {
+            "grammar": parameters.specification(),
+            "task": curve.task,
+            "train_size": size,
+            "replicas": [list(replica) for replica in tile],
+        }
+        spans = [
+            f"{letter}{min(values):03d}-{max(values):03d}"
+            for letter, values in zip("rsi", zip(*tile))
+        ]
+        amount = f"P{size:08d}" if isinstance(size, int) else size
+        here, block = f"{parameters.label()}/{curve.task}", f"{amount}/{'.'.join(spans)}"
+        if isinstance(config, COUNTING):
+            for rule in {rule for rule, _, _ in tile}:
+                inputs[f"r{rule:03d}-grammar"] = self.grammar(curve.grammar, rule)
+            what["learner"] = config.model_dump()
+            return self._add(make_product("counts", f"{here}/{config.label}/{block}", what, inputs))
+        what["architecture"] = {**self._shape(curve), "width": curve.width}
+        what["settings"] = self._settings(curve)
+        what["learning_rates"] = rates
+        span = "-".join(f"{rate:g}" for rate in dict.fromkeys((rates[0], rates[-1])))
+        label = f"{here}/{config.kind}-w{curve.width}-d{curve.depth}-lr{span}/{block}"
+        return self._add(
+            make_product("models", label, what, inputs, (f"models.{config.kind}:Network",))
+        )
+
+    def _shape(self, curve: Curve) -> dict[str, Any]:
+        """A network's architecture but for its width."""
+        config = self._study.architectures[curve.architecture]
+        heads, base = getattr(config, "heads", 1), getattr(config, "base_width", None)
+        shape = {"kind": config.kind, "depth": curve.depth, "heads": heads}
+        return shape if base is None else {**shape, "base_width": base}
+
+    def _settings(self, curve: Curve) -> dict[str, Any]:
+        """How a network is trained (`training.Settings`)."""
+        config: Any = self._study.architectures[curve.architecture]
+        optimizer = config.optimizer.model_dump(exclude={"lr"})
+        # a curve that is read off one training has all its replicas at every step
+        stops = {"min_steps", "patience", "train_loss"} if curve.protocol == "online" else set()
+        return {
+            "optimizer": optimizer.pop("kind"),
+            "momentum": optimizer.pop("momentum", 0.0),
+            **optimizer,
+            **config.training.model_dump(exclude=stops),
+        }
+
+    def coordinates(self, curve: Curve) -> Product:
+        """The coordinate check of a network that sweeps both width and learning rate."""
+        config: Any = self._study.architectures[curve.architecture]
+        settings = self._settings(curve)
+        parameters, rates = self.parameters(curve.grammar), sorted(config.optimizer.lr)
+        what = {
+            "grammar": parameters.specification(),
+            "task": curve.task,
+            "architecture": self._shape(curve),
+            "widths": sorted(config.widths),
+            "settings": {key: settings[key] for key in ("optimizer", "momentum", "batch_size")},
+            "learning_rate": rates[len(rates) // 2],
+            "initialisations": _INITIALISATIONS,
+        }
+        enough = capacity(settings["batch_size"])
+        inputs = {"sentences": self._sentences(curve.grammar, 0, 0, "train", enough)}
+        label = f"{parameters.label()}/{curve.task}-{config.kind}-d{curve.depth}"
+        by_name = (f"models.{config.kind}:Network",)
+        return self._add(make_product("coordinates", label, what, inputs, by_name))

@@ -11,7 +11,17 @@ import torch
 
 from rhm_scaling.core.files import write_text
 
-from . import cost, graph, inference, online_batches, planning, sampler, training
+from . import (
+    cost,
+    graph,
+    inference,
+    online_batches,
+    planning,
+    precision,
+    protocols,
+    sampler,
+    training,
+)
 
 
 def main(*names: str) -> None:
@@ -25,6 +35,9 @@ def main(*names: str) -> None:
         (cost.__doc__ or ""): lambda: cost.predictions(cost.calibrate()),
         (cost.growth.__doc__ or ""): cost.growth,
         (planning.__doc__ or ""): planning.measure,
+        (protocols.__doc__ or ""): protocols.measure,
+        (precision.__doc__ or ""): precision.measure,
+        (precision.coverage.__doc__ or ""): precision.coverage,
         (graph.__doc__ or ""): graph.measure,
     }
     if torch.cuda.is_available():

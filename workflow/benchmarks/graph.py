@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from datetime import datetime
@@ -16,7 +13,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from rhm_scaling.core.fingerprint import PACKAGE
+from .projects import copied, run
 
 _CLAIMS = ("a1", "a2", "a3", "a4", "b1", "b2", "b3", "b4", "b5")
 
@@ -38,7 +35,7 @@ def measure(steps: int = 400) -> pd.DataFrame:
             project = _project(Path(folder, way.replace(" ", "-")), steps)
             start = time.perf_counter()
             for claims in runs:
-                _run(project, claims, cores)
+                run(project, [f"config/studies/{claim}.yaml" for claim in claims], cores)
             seconds = time.perf_counter() - start
             rows.append({"way": way, "s": seconds, **_busy(project, cores)})
     table = pd.DataFrame(rows)
@@ -46,33 +43,15 @@ def measure(steps: int = 400) -> pd.DataFrame:
 
 
 def _project(folder: Path, steps: int) -> Path:
-    folder.mkdir()
-    for name in ("Snakefile", "workflow", "config", "envs"):
-        source = PACKAGE.parents[1] / name
-        copy = shutil.copytree if source.is_dir() else shutil.copyfile
-        copy(source, folder / name)
+    project = copied(folder)
     for claim in _CLAIMS:
-        path = folder / "config" / "studies" / f"{claim}.yaml"
+        path = project / "config" / "studies" / f"{claim}.yaml"
         study = yaml.safe_load(path.read_text(encoding="utf-8"))
         for architecture in study["architectures"].values():
             training = {"max_steps": steps, "min_steps": steps}
             architecture["training"] = {**architecture.get("training", {}), **training}
         path.write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
-    return folder
-
-
-def _run(project: Path, claims: list[str], cores: int) -> None:
-    studies = ",".join(f"config/studies/{claim}.yaml" for claim in claims)
-    subprocess.run(  # noqa: S603 (nothing of it comes from outside)
-        [
-            *(sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/laptop"),
-            *("--cores", str(cores), "--quiet", "all"),
-            *("--config", f"study={studies}"),
-        ],
-        cwd=project,
-        check=True,
-        capture_output=True,
-    )
+    return project
 
 
 def _busy(project: Path, cores: int) -> dict[str, Any]:

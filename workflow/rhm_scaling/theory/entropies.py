@@ -14,15 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..grammar.model import Grammar
-from .inference import (
-    Tree,
-    blocks,
-    checked,
-    entropy,
-    last_token_posteriors,
-    leaves,
-    token_posteriors,
-)
+from .inference import checked, entropy, last_token_posteriors, token_posteriors
+from .messages import Tree, blocks, leaves
 
 Array = NDArray[np.float64]
 Method = Literal["enumerated", "sampled"]

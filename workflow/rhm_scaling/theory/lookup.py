@@ -76,13 +76,12 @@ class Lookup:
         levels = [tokens.astype(np.int64)]
         whole = np.zeros(len(tokens))
         for parents, probabilities in zip(self.parents, self.probabilities):
-            children = levels[-1].reshape(len(tokens), -1, s)
-            codes = np.where((children < 0).any(axis=2), 0, _codes(children, v))
-            found = np.where((children < 0).any(axis=2), -1, parents[codes])
+            codes = _codes(levels[-1].reshape(len(tokens), -1, s), v)
+            # above a tuple that is none, whose probability is zero, any symbol will do
+            levels.append(np.maximum(parents.take(codes), 0))
             with np.errstate(divide="ignore"):
-                logs = np.log(np.where(found < 0, 0.0, probabilities[codes]))
-            whole += logs.sum(axis=1)
-            levels.append(found)
+                whole += np.log(probabilities.take(codes)).sum(axis=1)
+        levels[-1][np.isneginf(whole)] = -1
         return levels, whole
 
     def last_token(
@@ -120,6 +119,44 @@ class Lookup:
         possible &= (totals[:, :, 0] > 0).all(axis=0)
         posteriors /= np.where(totals > 0, totals, 1.0)
         return posteriors[: len(contexts)], possible
+
+
+class Tuples:
+    """The distinct tuples of one level, numbered in their order, for any grammar.
+
+    Attributes
+    ----------
+    rows
+        The tuples, ``(count, s)``.
+    of_rules
+        For every rule that has a probability, by rank and then by symbol: its symbol, its rank and
+        the number of its tuple, each ``(rules,)``.
+    """
+
+    def __init__(self, grammar: Grammar, level: int) -> None:
+        self.v = grammar.parameters.v
+        rank, symbol = np.nonzero(grammar.probabilities_of(level).T)
+        self.rows, place = np.unique(
+            grammar.rules_of(level)[symbol, rank], axis=0, return_inverse=True
+        )
+        self.of_rules = symbol, rank, place.ravel()
+        self._table: Integers | None = None
+        if self.v ** self.rows.shape[1] <= _MOST_TUPLES:
+            self._table = np.full(self.v ** self.rows.shape[1], len(self.rows), dtype=np.int64)
+            self._table[_codes(self.rows, self.v)] = np.arange(len(self.rows))
+
+    def numbers(self, tuples: NDArray[np.integer]) -> Integers:
+        """Numbers of `tuples`, ``(..., s)``; ``count`` for those that no symbol produces."""
+        if self._table is not None:
+            return self._table[_codes(tuples, self.v)]
+        # one symbol after another, so that no number exceeds tuples times v
+        numbers, place = (np.zeros(t.shape[:-1], dtype=np.int64) for t in (tuples, self.rows))
+        for child in range(self.rows.shape[1]):
+            known, place = np.unique(place * self.v + self.rows[:, child], return_inverse=True)
+            code = numbers * self.v + tuples[..., child]
+            numbers = np.searchsorted(known, code)
+            numbers[known.take(numbers, mode="clip") != code] = len(known)
+        return numbers
 
 
 def _codes(tuples: NDArray[np.integer], v: int) -> Integers:

@@ -21,13 +21,13 @@ Array = NDArray[np.float64]
 # Sentences are the last, contiguous axis: every operation is a row operation. Blocks are as long as
 # keeps a node's messages in the cache and a block's messages in memory.
 _NODE_SET = 2**14
-_BLOCK_SET = 2**22
+BLOCK_SET = 2**22
 
 
 def blocks(grammar: Grammar, sentences: int) -> Iterator[slice]:
     """Slices of the sentences that inference works on at a time: memory is flat in `sentences`."""
     width = max(grammar.parameters.v, grammar.parameters.n)
-    size = max(1, min(_NODE_SET // width, _BLOCK_SET // (width * grammar.parameters.d)))
+    size = max(1, min(_NODE_SET // width, BLOCK_SET // (width * grammar.parameters.d)))
     for start in range(0, sentences, size):
         yield slice(start, min(start + size, sentences))
 
@@ -44,7 +44,8 @@ class Level:
     def up(self, children: Array) -> tuple[Array, Array]:
         """Message of a node, ``(symbols, B)``, from its children's, ``(s, v, B)``.
 
-        Scaled to a maximum of one; the logarithm of the scale comes second, ``(B,)``.
+        Scaled to a maximum of one; the scale comes second, ``(B,)``, and is zero where no symbol
+        can have such children.
         """
         message = np.zeros((len(self.rules), children.shape[2]))
         for rank, weights in enumerate(self.probabilities.T):
@@ -53,10 +54,17 @@ class Level:
                 term *= children[child].take(self.rules[:, rank, child], axis=0)
             message += term
         scale = message.max(axis=0)
-        # a sentence that cannot be: the caller sees the zero scale
         message /= np.where(scale > 0, scale, 1.0)
-        with np.errstate(divide="ignore"):
-            return message, np.log(scale)
+        return message, scale
+
+    def up_all(self, children: Array) -> Array:
+        """Messages of `up` for any number of nodes, as many at a time as the cache holds."""
+        found = np.empty((len(self.rules), children.shape[2]))
+        size = max(1, _NODE_SET // max(self.rules.shape[0], self.v))
+        for start in range(0, found.shape[1], size):
+            some = children[:, :, start : start + size].copy()  # rows far apart are slow to read
+            found[:, start : start + size] = self.up(some)[0]
+        return found
 
     def down(self, beliefs: Array, child: int, siblings: Mapping[int, Array]) -> Array:
         """Belief about a child, ``(C, v, B)``, from beliefs about its parent, ``(C, symbols, B)``.
@@ -111,14 +119,14 @@ class Tree:
             )
             found = [level.up(nodes) for nodes in children]
             for node, (_, scale) in enumerate(found):
-                if not np.isfinite(scale).all():
-                    row = first + int(np.flatnonzero(~np.isfinite(scale))[0])
+                if not scale.all():
+                    row = first + int(np.flatnonzero(scale == 0)[0])
                     raise ValueError(
                         f"sentence {row} is not of this grammar: no level-{level.level} symbol "
                         f"produces the tuple at node {node}"
                     )
             self.messages.append(np.stack([message for message, _ in found]))
-            self.log_scale += np.sum([scale for _, scale in found], axis=0)
+            self.log_scale += np.sum(np.log([scale for _, scale in found]), axis=0)
 
     def root(self) -> Array:
         """Posterior of the root, ``(n, B)``."""

@@ -15,6 +15,7 @@ from ..grammar.model import Grammar
 from ..grammar.sampling import Stream
 from ..grammar.tasks import Task
 from . import correlations, predicted_curves
+from .bayes_errors import classification_errors_by_patches, classification_errors_by_rank
 from .complexities import (
     Learner,
     at_half,
@@ -22,12 +23,7 @@ from .complexities import (
     classification_exponent,
     ranked_level,
 )
-from .entropies import (
-    classification_errors_by_patches,
-    classification_errors_by_rank,
-    ngram_entropies,
-    position_entropies,
-)
+from .entropies import ngram_entropies, position_entropies
 from .inference import sentence_log_probability
 
 Row = dict[str, Any]

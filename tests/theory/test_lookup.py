@@ -42,6 +42,7 @@ def test_posteriors_are_those_of_messages(drawn: Grammar, monkeypatch: pytest.Mo
         inference.root_posterior,
         inference.sentence_log_probability,
         inference.last_token_posteriors,
+        inference.token_posteriors,
     ):
         fast, slow = both(monkeypatch, function, drawn, tokens)
         np.testing.assert_allclose(fast, slow, rtol=1e-12, atol=1e-12)
@@ -63,6 +64,7 @@ def test_a_sentence_that_cannot_be_is_refused_in_the_same_words(
             inference.root_posterior,
             inference.sentence_log_probability,
             inference.last_token_posteriors,
+            inference.token_posteriors,
         ):
             said: list[str] = []
 
@@ -79,6 +81,15 @@ def test_a_sentence_that_cannot_be_is_refused_in_the_same_words(
             assert said[0] == said[1]
             refused += bool(said[0])
     assert refused > 60
+
+
+def test_rules_that_may_follow_are_taken_in_parts(
+    drawn: Grammar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = Stream(drawn, 0, 0, "test").take(20)["tokens"]
+    whole = inference.token_posteriors(drawn, tokens)
+    monkeypatch.setattr(lookup, "_WAYS", 7)
+    np.testing.assert_array_equal(inference.token_posteriors(drawn, tokens), whole)
 
 
 @pytest.mark.parametrize("name", GRAMMARS)

@@ -155,6 +155,7 @@ def _by_lookup() -> Iterator[dict[str, Any]]:
         for name, function, many in (
             ("last token", last, _MANY),
             ("root", root_posterior, _MANY),
+            ("every token, left to right", token_posteriors, _MANY // 16),
         ):
             fast = rate(lambda: function(grammar, tokens[:many]), many)  # noqa: B023
             with patch.object(Lookup, "build", return_value=None):

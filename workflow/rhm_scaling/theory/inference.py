@@ -140,6 +140,10 @@ def token_posteriors(grammar: Grammar, tokens: NDArray[np.integer]) -> Array:
     """
     parameters = grammar.parameters
     posterior = np.empty((len(tokens), parameters.d, parameters.v))
+    if lookup := Lookup.build(grammar):
+        for block, levels, _ in _parsed(lookup, tokens):
+            posterior[block] = lookup.every_token(levels)
+        return posterior
     for block, tree in _trees(grammar, tokens):
         posterior[block] = tree.beliefs(left_only=True)[0].transpose(2, 0, 1)
     return posterior

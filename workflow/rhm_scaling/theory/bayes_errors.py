@@ -148,8 +148,8 @@ def root_errors(
         # the axes of the tree, reversed
         patches = tokens[block].reshape(-1, *[s] * L).transpose(*range(L - 1, -1, -1), L)
         kinds = knowledge.kinds(patches).reshape(-1, len(tokens[block]))
-        turns = order[block].reshape(-1, *[s] * (L - 1)).T.reshape(kinds.shape)
-        turns = turns.astype(np.min_scalar_type(numbers[-1]))
+        turns = order[block].astype(np.min_scalar_type(numbers[-1]))
+        turns = turns.reshape(-1, *[s] * (L - 1)).T.reshape(kinds.shape)
         for row, number in enumerate(numbers.tolist()):
             messages = knowledge.to_root(kinds * (turns < number))
             joint = grammar.root[:, None] * messages

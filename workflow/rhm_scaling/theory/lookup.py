@@ -207,8 +207,8 @@ class Tuples:
 
 def _codes(tuples: NDArray[np.integer], v: int) -> Integers:
     """Numbers of tuples, ``(..., s)``, in base `v`, the last symbol counting least."""
-    found = np.zeros(tuples.shape[:-1], dtype=np.int64)
-    for child in range(tuples.shape[-1]):
+    found = tuples[..., 0].astype(np.int64)
+    for child in range(1, tuples.shape[-1]):
         found *= v
         found += tuples[..., child]
     return found

@@ -61,7 +61,7 @@ def solve(grammar: Grammar, task: Task, rule_seed: int = 0) -> Solution:
 
     Examples
     --------
-    >>> from rhm_scaling.grammar import Grammar, Parameters
+    >>> from rhm_scaling.grammar.model import Grammar, Parameters
     >>> grammar = Grammar.draw(Parameters.from_keys(v=8, s=2, L=3, m=2), rule_seed=0)
     >>> numbers = solve(grammar, "last_token").quantities
     >>> len(numbers[numbers["quantity"] == "entropy"])  # H_0 .. H_3

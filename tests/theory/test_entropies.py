@@ -1,4 +1,4 @@
-"""Entropies and Bayes errors: enumerated, sampled and by brute force."""
+"""Entropies: enumerated, sampled and by brute force."""
 
 import numpy as np
 import pytest
@@ -107,56 +107,3 @@ def test_a_large_grammar_is_still_enumerated() -> None:
     error = sampled.std(axis=1) / np.sqrt(4000)
     gap = sampled.mean(axis=1) - [estimate.value for estimate in exact]
     assert (np.abs(gap) < 5 * error + 1e-12).all()
-
-
-def test_errors_by_rank_against_brute_force() -> None:
-    grammar = GRAMMARS["zipf"]
-    tokens = Stream(grammar, 3, 0, "theory").take(500)["tokens"]
-    ranks = entropies.rule_ranks(grammar, tokens)
-    patches = tokens.reshape(len(tokens), -1, 2)
-    for row, patch in np.ndindex(ranks.shape):
-        made_by = grammar.rules_of(1)[:, ranks[row, patch]]
-        assert (made_by == patches[row, patch]).all(axis=-1).any()
-    errors = entropies.classification_errors_by_rank(grammar, tokens)
-    for known_ranks, error in enumerate(errors):
-        known = np.repeat(ranks < known_ranks, 2, axis=1)
-        wrong = 1 - inference.root_posterior(grammar, tokens, known).max(axis=1)
-        assert error.value == pytest.approx(wrong.mean(), abs=1e-12)
-        assert error.stderr == pytest.approx(wrong.std(ddof=1) / np.sqrt(500), abs=1e-12)
-    values = [error.value for error in errors]
-    assert values[0] == pytest.approx(1 - 1 / 3)
-    assert values[-1] == pytest.approx(0, abs=1e-12)
-    assert (np.diff(values) <= 0).all()
-
-
-def test_errors_by_patches_end_at_chance_and_at_the_bayes_optimal_classifier(
-    language: Language,
-) -> None:
-    grammar = language.grammar
-    tokens = Stream(grammar, 3, 0, "theory").take(3000)["tokens"]
-    found = entropies.classification_errors_by_patches(grammar, tokens, seed=1)
-    patches = grammar.parameters.d // grammar.parameters.s
-    assert list(found) == list(range(patches + 1))
-    assert found[0].value == pytest.approx(1 - grammar.root.max())
-    posterior = inference.root_posterior(grammar, language.tokens)
-    best = 1 - language.probability @ posterior.max(axis=1)
-    assert abs(found[patches].value - best) < 5 * found[patches].stderr + 1e-12
-    values = np.array([estimate.value for estimate in found.values()])
-    errors = np.array([estimate.stderr for estimate in found.values()])
-    assert (np.diff(values) < 3 * errors[1:] + 1e-12).all()
-
-
-def test_many_patches_are_thinned_out_but_for_the_ends() -> None:
-    grammar = Grammar.draw(Parameters.from_keys(v=4, s=2, L=8, m=2), 0)
-    tokens = Stream(grammar, 0, 0, "theory").take(4)["tokens"]
-    numbers = list(entropies.classification_errors_by_patches(grammar, tokens, seed=0))
-    assert len(numbers) < 40
-    assert [numbers[0], *numbers[-2:]] == [0, 127, 128]
-
-
-def test_an_impossible_patch_is_named() -> None:
-    grammar = GRAMMARS["square"]
-    legal = {tuple(rule) for rule in grammar.rules_of(1).reshape(-1, 2).tolist()}
-    bad = next((a, b) for a in range(4) for b in range(4) if (a, b) not in legal)
-    with pytest.raises(ValueError, match=rf"no level-1 symbol produces the tuple \({bad[0]}, "):
-        entropies.rule_ranks(grammar, np.array([[*bad, *bad]]))

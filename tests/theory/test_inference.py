@@ -7,7 +7,7 @@ from benchmarks.inference import plain_last_token
 from helpers.grammars import GRAMMARS, SHAPES, Language, enumerate_language
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import Stream
-from rhm_scaling.theory import inference
+from rhm_scaling.theory import inference, messages
 from rhm_scaling.theory.complexities import autoregressive_floor
 
 
@@ -108,8 +108,8 @@ def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     grammar = GRAMMARS["zipf"]
     tokens = Stream(grammar, 3, 0, "test").take(50)["tokens"]
     whole = inference.last_token_posteriors(grammar, tokens)
-    monkeypatch.setattr(inference, "_NODE_SET", 7 * 4)
-    assert len(list(inference.blocks(grammar, 50))) == 8
+    monkeypatch.setattr(messages, "_NODE_SET", 7 * 4)
+    assert len(list(messages.blocks(grammar, 50))) == 8
     np.testing.assert_allclose(inference.last_token_posteriors(grammar, tokens), whole, atol=1e-15)
 
 

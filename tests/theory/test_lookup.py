@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.grammars import GRAMMARS
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import Stream
-from rhm_scaling.theory import inference
-from rhm_scaling.theory.lookup import Lookup
+from rhm_scaling.theory import inference, lookup
+from rhm_scaling.theory.lookup import Lookup, Tuples
 
 SHAPES: list[dict[str, Any]] = [
     {"v": 8, "s": 2, "L": 4, "m": 3},
@@ -41,6 +42,7 @@ def test_posteriors_are_those_of_messages(drawn: Grammar, monkeypatch: pytest.Mo
         inference.root_posterior,
         inference.sentence_log_probability,
         inference.last_token_posteriors,
+        inference.token_posteriors,
     ):
         fast, slow = both(monkeypatch, function, drawn, tokens)
         np.testing.assert_allclose(fast, slow, rtol=1e-12, atol=1e-12)
@@ -62,6 +64,7 @@ def test_a_sentence_that_cannot_be_is_refused_in_the_same_words(
             inference.root_posterior,
             inference.sentence_log_probability,
             inference.last_token_posteriors,
+            inference.token_posteriors,
         ):
             said: list[str] = []
 
@@ -78,6 +81,34 @@ def test_a_sentence_that_cannot_be_is_refused_in_the_same_words(
             assert said[0] == said[1]
             refused += bool(said[0])
     assert refused > 60
+
+
+def test_rules_that_may_follow_are_taken_in_parts(
+    drawn: Grammar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = Stream(drawn, 0, 0, "test").take(20)["tokens"]
+    whole = inference.token_posteriors(drawn, tokens)
+    monkeypatch.setattr(lookup, "_WAYS", 7)
+    np.testing.assert_array_equal(inference.token_posteriors(drawn, tokens), whole)
+
+
+@pytest.mark.parametrize("name", GRAMMARS)
+def test_tuples_are_numbered_alike_with_a_table_and_without(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grammar = GRAMMARS[name]
+    v, s = grammar.parameters.v, grammar.parameters.s
+    everything = np.stack(np.unravel_index(np.arange(v**s), (v,) * s), axis=1)
+    for level in range(1, grammar.parameters.L + 1):
+        fast = Tuples(grammar, level)
+        with monkeypatch.context() as without:
+            without.setattr(lookup, "_MOST_TUPLES", 0)
+            slow = Tuples(grammar, level)
+        np.testing.assert_array_equal(fast.numbers(everything), slow.numbers(everything))
+        np.testing.assert_array_equal(fast.numbers(fast.rows), np.arange(len(fast.rows)))
+        real = grammar.rules_of(level)[grammar.probabilities_of(level) > 0]
+        made = (everything[:, None] == real).all(axis=2).any(axis=1)
+        np.testing.assert_array_equal(fast.numbers(everything) < len(fast.rows), made)
 
 
 def test_where_tuples_cannot_be_looked_up_messages_are_passed() -> None:

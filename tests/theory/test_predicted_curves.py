@@ -5,8 +5,7 @@ import pytest
 
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import Stream, overlap
-from rhm_scaling.theory import complexities, inference, predicted_curves
-from rhm_scaling.theory import entropies as limits
+from rhm_scaling.theory import bayes_errors, complexities, inference, predicted_curves
 
 UNIFORM = Parameters.from_keys(v=8, s=2, L=4, m=3)
 FRACTION = 3 / 8
@@ -75,8 +74,8 @@ def known() -> tuple[Grammar, np.ndarray, np.ndarray, np.ndarray]:
     """A Zipf grammar, sentences, errors by rank and by number of patches."""
     grammar = Grammar.draw(ZIPF, 0)
     tokens = Stream(grammar, 0, 0, "theory").take(8000)["tokens"]
-    by_rank = limits.classification_errors_by_rank(grammar, tokens)
-    by_patches = limits.classification_errors_by_patches(grammar, tokens, seed=0)
+    by_rank = bayes_errors.classification_errors_by_rank(grammar, tokens)
+    by_patches = bayes_errors.classification_errors_by_patches(grammar, tokens, seed=0)
     values = [estimate.value for estimate in by_patches.values()]
     return (
         grammar,

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import Stream
+from rhm_scaling.theory.bayes_errors import root_errors
 from rhm_scaling.theory.inference import last_token_posteriors, root_posterior, token_posteriors
 from rhm_scaling.theory.lookup import Lookup
+from rhm_scaling.theory.messages import Tree, blocks, leaves
 
 from . import rate
 
@@ -31,10 +33,18 @@ MANY_RULES = {
     16384: Parameters.from_keys(v=128, s=2, L=3, m={1: 128, 2: 2, 3: 2}),
     4096: Parameters.from_keys(v=64, s=2, L=3, m={1: 64, 2: 4, 3: 4}),
 }
+# and those of which only some patches are known
+PARTLY_KNOWN = {
+    "long sentences, v=4 m=2 s=2 L=12": Parameters.from_keys(v=4, m=2, s=2, L=12),
+    "32768 rules at level 1, v=32 s=3 L=2": Parameters.from_keys(v=32, s=3, L=2, m={1: 1024, 2: 8}),
+    "4096 rules at every level, v=64 s=2 L=3": Parameters.from_keys(v=64, m=64, s=2, L=3),
+}
 _FEW, _MANY = 512, 2**16  # sentences that messages through all rules, and lookups, are timed on
 _LOOP = 200  # sentences of the plain loop
 _WHOLE = 2**14
 _PROCESSES = 2
+_PARTLY = 4096  # sentences of which some patches are known
+_NUMBERS = 32  # most numbers of them
 
 
 def plain_last_token(grammar: Grammar, tokens: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -69,6 +79,23 @@ def plain_last_token(grammar: Grammar, tokens: NDArray[np.integer]) -> NDArray[n
                 )
             found[context, row] = belief / belief.sum()
     return found
+
+
+def errors_by_messages(
+    grammar: Grammar,
+    tokens: NDArray[np.integer],
+    order: NDArray[np.integer],
+    numbers: NDArray[np.integer],
+) -> NDArray[np.float64]:
+    """What `root_errors` gives, by messages through all rules for each number."""
+    wrong = np.empty((len(numbers), len(tokens)))
+    for block in blocks(grammar, len(tokens)):
+        patches = Tree(grammar, leaves(grammar, tokens[block])).messages[1]
+        for row, number in enumerate(numbers):
+            # a patch that is not known says the same of every symbol
+            messages = np.where((order[block] < number).T[:, None], patches, 1.0)
+            wrong[row, block] = 1.0 - Tree(grammar, messages, below=1).root().max(axis=0)
+    return wrong
 
 
 def _share(label: str) -> None:
@@ -116,7 +143,7 @@ def measure() -> pd.DataFrame:
         for size in (_WHOLE // 4, _WHOLE):
             name = f"memory beside the result, {size} sentences"
             rows.append({"grammar": label, "work": name, "MiB": _peak(grammar, tokens[:size])})
-    return pd.DataFrame([*rows, *_by_lookup()])
+    return pd.DataFrame([*rows, *_by_lookup(), *_partly_known()])
 
 
 def _by_lookup() -> Iterator[dict[str, Any]]:
@@ -125,10 +152,31 @@ def _by_lookup() -> Iterator[dict[str, Any]]:
         grammar = Grammar.draw(parameters, 0)
         tokens = Stream(grammar, 0, 0, "theory").take(_MANY)["tokens"]
         last = partial(last_token_posteriors, contexts=[parameters.L])
-        for name, function in (("last token", last), ("root", root_posterior)):
-            fast = rate(lambda: function(grammar, tokens), _MANY)  # noqa: B023
+        for name, function, many in (
+            ("last token", last, _MANY),
+            ("root", root_posterior, _MANY),
+            ("every token, left to right", token_posteriors, _MANY // 16),
+        ):
+            fast = rate(lambda: function(grammar, tokens[:many]), many)  # noqa: B023
             with patch.object(Lookup, "build", return_value=None):
                 slow = rate(lambda: function(grammar, tokens[:_FEW]), _FEW)  # noqa: B023
             for how, speed in (("messages", slow), ("lookup", fast)):
                 label = {"grammar": f"{number} rules at level 1", "work": f"{name}, by {how}"}
                 yield {**label, "sentences/s": round(speed), "ratio": speed / slow}
+
+
+def _partly_known() -> Iterator[dict[str, Any]]:
+    """Rows of sentences of which some patches are known: kinds of messages, against messages."""
+    for name, parameters in PARTLY_KNOWN.items():
+        grammar = Grammar.draw(parameters, 0)
+        tokens = Stream(grammar, 0, 0, "theory").take(_PARTLY)["tokens"]
+        patches = parameters.d // parameters.s
+        order = np.random.default_rng(0).random((_PARTLY, patches)).argsort(axis=1)
+        numbers = np.linspace(0, patches, min(patches, _NUMBERS) + 1).astype(np.int64)
+        plain = partial(errors_by_messages, grammar, tokens[:_FEW], order[:_FEW], numbers)
+        slow = rate(plain, _FEW)
+        fast = rate(lambda: root_errors(grammar, tokens, order, numbers), _PARTLY)  # noqa: B023
+        for how, speed in (("messages", slow), ("kinds", fast)):
+            work = f"root, {len(numbers)} numbers of known patches, by {how}"
+            label = {"grammar": name, "work": work}
+            yield {**label, "sentences/s": round(speed), "ratio": speed / slow}

@@ -1,4 +1,4 @@
-"""What no learner can beat: n-gram and positional entropies, Bayes errors of partial knowledge.
+"""What no learner can beat: n-gram and positional entropies.
 
 An entropy of a token given its context is exact where the contexts can be enumerated, and an
 average over sampled sentences where they cannot. All entropies are in nats.
@@ -6,7 +6,7 @@ average over sampled sentences where they cannot. All entropies are in nats.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -14,22 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..grammar.model import Grammar
-from .inference import (
-    Tree,
-    blocks,
-    checked,
-    entropy,
-    last_token_posteriors,
-    leaves,
-    token_posteriors,
-)
+from .inference import entropy, last_token_posteriors, token_posteriors
+from .messages import blocks
 
 Array = NDArray[np.float64]
 Method = Literal["enumerated", "sampled"]
 
 ENUMERABLE = 2**22  # most (context, symbol) pairs that are enumerated at once: memory
 _BUDGET = 2**24  # and for one grammar in all: time
-_MASKS = 32  # most numbers of known patches that are tried
 
 
 class Estimate(NamedTuple):
@@ -291,84 +283,3 @@ def _completed(
         method: Method = "sampled" if known is None else "enumerated"
         estimates.append(Estimate(float(value), float(stderr), method))
     return estimates
-
-
-def rule_ranks(grammar: Grammar, tokens: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Rank ``k - 1`` of the level-1 rule that made each patch, shape ``(N, d/s)``.
-
-    The lowest rank where an ambiguous grammar allows several.
-
-    Raises
-    ------
-    ValueError
-        If a token is out of range or a patch cannot be produced.
-    """
-    tokens = checked(grammar, tokens)
-    real = grammar.probabilities_of(1).T > 0
-    by_rank = grammar.rules_of(1).transpose(1, 0, 2)[real]
-    made, first = np.unique(by_rank, axis=0, return_index=True)
-    rank_of = dict(zip(map(tuple, made.tolist()), np.nonzero(real)[0][first].tolist()))
-    patches, place = np.unique(
-        tokens.reshape(-1, grammar.parameters.s), axis=0, return_inverse=True
-    )
-    try:
-        ranks = np.array([rank_of[tuple(patch)] for patch in patches.tolist()], dtype=np.int64)
-    except KeyError as error:
-        raise ValueError(f"no level-1 symbol produces the tuple {error.args[0]}") from error
-    return np.asarray(ranks[place.ravel()].reshape(len(tokens), -1))
-
-
-def _bayes_errors(
-    grammar: Grammar, tokens: NDArray[np.integer], known: Sequence[NDArray[np.bool_]]
-) -> Array:
-    """Bayes error of the root for each mask of known patches, ``(N, d/s)``, and each sentence."""
-    tokens = checked(grammar, tokens)
-    wrong = np.empty((len(known), len(tokens)))
-    for block in blocks(grammar, len(tokens)):
-        patches = Tree(grammar, leaves(grammar, tokens[block]), first=block.start).messages[1]
-        for row, mask in enumerate(known):
-            # a marginalised patch says the same of every symbol: its message is all ones
-            messages = np.where(mask[block].T[:, None], patches, 1.0)
-            posterior = Tree(grammar, messages, below=1).root()
-            wrong[row, block] = 1.0 - posterior.max(axis=0)
-    return wrong
-
-
-def _averages(wrong: Array) -> list[Estimate]:
-    """Means over sentences, the last axis."""
-    means = wrong.mean(axis=1)
-    errors = wrong.std(axis=1) / np.sqrt(max(wrong.shape[1] - 1, 1))
-    return [Estimate(float(m), float(e), "sampled") for m, e in zip(means, errors)]
-
-
-def classification_errors_by_rank(grammar: Grammar, tokens: NDArray[np.integer]) -> list[Estimate]:
-    """Bayes error of the root when only the ``k`` most probable level-1 rules are known.
-
-    For ``k = 0..m_1``; every patch made by a rule of higher rank is marginalised. A prediction
-    without free parameters for Zipf rules (arXiv:2505.07067).
-    """
-    ranks = rule_ranks(grammar, tokens)
-    numbers, patches = np.arange(grammar.parameters.m[0] + 1), ranks.shape[1]
-    if len(numbers) <= patches:
-        return _averages(_bayes_errors(grammar, tokens, [ranks < k for k in numbers]))
-    # a sentence's patches become known one after another, however many rules there are
-    order = ranks.argsort(axis=1, kind="stable").argsort(axis=1)
-    by_number = _bayes_errors(grammar, tokens, [order < j for j in range(patches + 1)])
-    row = np.arange(len(ranks))
-    return _averages(np.stack([by_number[(ranks < k).sum(axis=1), row] for k in numbers]))
-
-
-def classification_errors_by_patches(
-    grammar: Grammar, tokens: NDArray[np.integer], seed: int
-) -> dict[int, Estimate]:
-    """Bayes error of the root when ``j`` patches, chosen at random, are known.
-
-    By ``j``, from none to all (a few dozen numbers at most); all: the Bayes-optimal classifier.
-    """
-    patches = grammar.parameters.d // grammar.parameters.s
-    numbers = np.linspace(0, patches, min(patches, _MASKS) + 1).round().astype(np.int64)
-    numbers = np.unique([*numbers, patches - 1])
-    generator = np.random.Generator(np.random.Philox(seed))
-    order = generator.random((len(tokens), patches)).argsort(axis=1)
-    masks = [order < j for j in numbers]
-    return dict(zip(numbers.tolist(), _averages(_bayes_errors(grammar, tokens, masks))))

@@ -17,6 +17,7 @@ from ..grammar.model import Grammar
 
 _MOST_TUPLES = 2**24  # entries of a table of a level
 _BLOCK = 2**16  # tokens, or probabilities, that are worked on at a time
+_WAYS = 2**20  # and rules that may follow
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -35,11 +36,14 @@ class Lookup:
         base ``v``, shape ``(v**s,)``; -1 if none has it.
     probabilities
         Of those rules, in the same shape; 0 for tuples that are none.
+    tuples
+        By level from 1, the numbers of the tuples that are rules, ascending, ``(rules,)``.
     """
 
     grammar: Grammar
     parents: list[Integers]
     probabilities: list[Array]
+    tuples: list[Integers]
 
     @classmethod
     def build(cls, grammar: Grammar) -> Lookup | None:
@@ -47,18 +51,19 @@ class Lookup:
         v, s = grammar.parameters.v, grammar.parameters.s
         if v**s > _MOST_TUPLES:
             return None
-        parents, probabilities = [], []
+        parents, probabilities, tuples = [], [], []
         for level in range(1, grammar.parameters.L + 1):
             weights = grammar.probabilities_of(level)
             symbols, ranks = np.nonzero(weights)  # padded rules have probability zero
             codes = _codes(grammar.rules_of(level)[symbols, ranks], v)
-            if len(np.unique(codes)) < len(codes):
+            tuples.append(np.unique(codes))
+            if len(tuples[-1]) < len(codes):
                 return None
             parents.append(np.full(v**s, -1, dtype=np.int64))
             probabilities.append(np.zeros(v**s))
             parents[-1][codes] = symbols
             probabilities[-1][codes] = weights[symbols, ranks]
-        return cls(grammar, parents, probabilities)
+        return cls(grammar, parents, probabilities, tuples)
 
     def blocks(self, sentences: int) -> Iterator[slice]:
         """Slices of sentences, so that memory is flat in their number."""
@@ -76,14 +81,54 @@ class Lookup:
         levels = [tokens.astype(np.int64)]
         whole = np.zeros(len(tokens))
         for parents, probabilities in zip(self.parents, self.probabilities):
-            children = levels[-1].reshape(len(tokens), -1, s)
-            codes = np.where((children < 0).any(axis=2), 0, _codes(children, v))
-            found = np.where((children < 0).any(axis=2), -1, parents[codes])
+            codes = _codes(levels[-1].reshape(len(tokens), -1, s), v)
+            # above a tuple that is none, whose probability is zero, any symbol will do
+            levels.append(np.maximum(parents.take(codes), 0))
             with np.errstate(divide="ignore"):
-                logs = np.log(np.where(found < 0, 0.0, probabilities[codes]))
-            whole += logs.sum(axis=1)
-            levels.append(found)
+                whole += np.log(probabilities.take(codes)).sum(axis=1)
+        levels[-1][np.isneginf(whole)] = -1
         return levels, whole
+
+    def every_token(self, levels: list[Integers]) -> Array:
+        """Posteriors of all tokens given those to their left, ``(B, d, v)``.
+
+        Of sentences that can be, from their symbols by level, as `parse` gives them.
+        """
+        parameters = self.grammar.parameters
+        belief: Array = np.broadcast_to(self.grammar.root, (len(levels[0]), parameters.n))
+        for level in range(parameters.L, 0, -1):
+            children = levels[level - 1].reshape(len(belief), parameters.s)
+            found = [
+                self._down(level, belief, children[:, :child]) for child in range(parameters.s)
+            ]
+            belief = np.stack(found, axis=1).reshape(-1, parameters.v)
+            belief /= belief.sum(axis=1, keepdims=True)
+        return belief.reshape(len(levels[0]), parameters.d, parameters.v)
+
+    def _down(self, level: int, belief: Array, left: Integers) -> Array:
+        """Belief about the children beside those to the `left`, ``(nodes, v)``, not normalised.
+
+        From the belief about their parents, ``(nodes, symbols)``: what follows the children to the
+        left, ``(nodes, child)``, stands together in the order of the tuples.
+        """
+        v, s, child = self.grammar.parameters.v, self.grammar.parameters.s, left.shape[1]
+        if child == 0:  # all rules may follow
+            return belief @ self.grammar.transition(level, 0)
+        tuples, width = self.tuples[level - 1], v ** (s - child)
+        first, end = np.searchsorted(tuples, _codes(left, v) * width + [[0], [width]])
+        found = np.empty((len(left), v))
+        size = max(1, _WAYS // int((end - first).max()))
+        for start in range(0, len(left), size):
+            part = slice(start, start + size)
+            ways = end[part] - first[part]
+            node = np.repeat(np.arange(len(ways)), ways)
+            skipped = first[part] - np.cumsum(ways) + ways
+            code = tuples[np.arange(len(node)) + skipped[node]]
+            joint = belief[part][node, self.parents[level - 1][code]]
+            joint *= self.probabilities[level - 1][code]
+            place = node * v + code // (width // v) % v
+            found[part] = np.bincount(place, joint, len(ways) * v).reshape(-1, v)
+        return found
 
     def last_token(
         self, tokens: NDArray[np.integer], contexts: Sequence[int]
@@ -122,10 +167,48 @@ class Lookup:
         return posteriors[: len(contexts)], possible
 
 
+class Tuples:
+    """The distinct tuples of one level, numbered in their order, for any grammar.
+
+    Attributes
+    ----------
+    rows
+        The tuples, ``(count, s)``.
+    of_rules
+        For every rule that has a probability, by rank and then by symbol: its symbol, its rank and
+        the number of its tuple, each ``(rules,)``.
+    """
+
+    def __init__(self, grammar: Grammar, level: int) -> None:
+        self.v = grammar.parameters.v
+        rank, symbol = np.nonzero(grammar.probabilities_of(level).T)
+        self.rows, place = np.unique(
+            grammar.rules_of(level)[symbol, rank], axis=0, return_inverse=True
+        )
+        self.of_rules = symbol, rank, place.ravel()
+        self._table: Integers | None = None
+        if self.v ** self.rows.shape[1] <= _MOST_TUPLES:
+            self._table = np.full(self.v ** self.rows.shape[1], len(self.rows), dtype=np.int64)
+            self._table[_codes(self.rows, self.v)] = np.arange(len(self.rows))
+
+    def numbers(self, tuples: NDArray[np.integer]) -> Integers:
+        """Numbers of `tuples`, ``(..., s)``; ``count`` for those that no symbol produces."""
+        if self._table is not None:
+            return self._table[_codes(tuples, self.v)]
+        # one symbol after another, so that no number exceeds tuples times v
+        numbers, place = (np.zeros(t.shape[:-1], dtype=np.int64) for t in (tuples, self.rows))
+        for child in range(self.rows.shape[1]):
+            known, place = np.unique(place * self.v + self.rows[:, child], return_inverse=True)
+            code = numbers * self.v + tuples[..., child]
+            numbers = np.searchsorted(known, code)
+            numbers[known.take(numbers, mode="clip") != code] = len(known)
+        return numbers
+
+
 def _codes(tuples: NDArray[np.integer], v: int) -> Integers:
     """Numbers of tuples, ``(..., s)``, in base `v`, the last symbol counting least."""
-    found = np.zeros(tuples.shape[:-1], dtype=np.int64)
-    for child in range(tuples.shape[-1]):
+    found = tuples[..., 0].astype(np.int64)
+    for child in range(1, tuples.shape[-1]):
         found *= v
         found += tuples[..., child]
     return found

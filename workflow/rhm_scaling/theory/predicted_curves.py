@@ -101,8 +101,8 @@ def predicted_error(thresholds: Array, errors: Array, sizes: Array) -> Array:
     """Classification error along ``(P_k, error with k rules known)``, ``k = 1..m_1 - 1``.
 
     `thresholds` are ``P_1..P_(m_1)``, `errors` (``k = 0..m_1``) come from
-    `limits.classification_errors_by_rank`. NaN beyond the last threshold, where no rule is left to
-    learn, and for uniform rules, whose thresholds coincide: a single drop, no power law.
+    `bayes_errors.classification_errors_by_rank`. NaN beyond the last threshold, where no rule is
+    left to learn, and for uniform rules, whose thresholds coincide: a single drop, no power law.
     """
     curve = power_law_through(thresholds[:-1], errors[1:-1], float(errors[0]), sizes)
     return np.where(sizes <= thresholds.max(), curve, np.nan)

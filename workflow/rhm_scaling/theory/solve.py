@@ -15,6 +15,7 @@ from ..grammar.model import Grammar
 from ..grammar.sampling import Stream
 from ..grammar.tasks import Task
 from . import correlations, predicted_curves
+from .bayes_errors import classification_errors_by_patches, classification_errors_by_rank
 from .complexities import (
     Learner,
     at_half,
@@ -22,12 +23,7 @@ from .complexities import (
     classification_exponent,
     ranked_level,
 )
-from .entropies import (
-    classification_errors_by_patches,
-    classification_errors_by_rank,
-    ngram_entropies,
-    position_entropies,
-)
+from .entropies import ngram_entropies, position_entropies
 from .inference import sentence_log_probability
 
 Row = dict[str, Any]
@@ -65,7 +61,7 @@ def solve(grammar: Grammar, task: Task, rule_seed: int = 0) -> Solution:
 
     Examples
     --------
-    >>> from rhm_scaling.grammar import Grammar, Parameters
+    >>> from rhm_scaling.grammar.model import Grammar, Parameters
     >>> grammar = Grammar.draw(Parameters.from_keys(v=8, s=2, L=3, m=2), rule_seed=0)
     >>> numbers = solve(grammar, "last_token").quantities
     >>> len(numbers[numbers["quantity"] == "entropy"])  # H_0 .. H_3

@@ -8,14 +8,16 @@ import pytest
 import torch
 
 from helpers.trainings import MEAN_FIELD, PARAMETERS, SETTINGS, examples, run, shape
-from rhm_scaling.grammar.model import Grammar
+from rhm_scaling.analysis import curves
+from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import Stream
 from rhm_scaling.models import build
+from rhm_scaling.models.layers import Shape
 from rhm_scaling.study.architectures import kinds
 from rhm_scaling.theory.inference import exact_predictor
 from rhm_scaling.training.batches import FiniteBatches
 from rhm_scaling.training.datasets import Examples, evaluate
-from rhm_scaling.training.loop import Outcome, evaluation_steps, train
+from rhm_scaling.training.loop import FAILED, Outcome, Settings, evaluation_steps, train
 
 
 def assert_same(one: Outcome, i: int, other: Outcome, j: int) -> None:
@@ -45,6 +47,44 @@ def test_a_replica_equals_itself_alone_bitwise(kind: str, optimizer: str, width:
     for replica in range(4):
         alone = run(kind, "last_token", [replica], settings, width, rates[replica])
         assert_same(pack, replica, alone, 0)
+
+
+def collapsing(rates: list[float], steps: int = 1024) -> Outcome:
+    """CNNs that classify dense sentences, all of whose pairs of tokens are grammatical."""
+    parameters = Parameters.from_keys(v=8, s=2, L=2, m=8)
+    grammars = [Grammar.draw(parameters, rule) for rule in range(len(rates))]
+    every = list(range(len(rates)))
+    train_set, held_out = (
+        Examples.from_sentences(
+            "classification",
+            [Stream(grammar, rule, 0, name).take(size) for rule, grammar in enumerate(grammars)],
+            every,
+            parameters.v,
+        )
+        for name, size in (("train", 1024), ("validation", 256))
+    )
+    settings = Settings("sgd", 0.9, 1, 128, steps, evaluations_per_octave=4)
+    sizes = {"width": 32, "depth": 2, "heads": 1}
+    network = build("cnn", Shape.from_parameters(parameters, "classification", sizes), every)
+    return train(network, FiniteBatches(train_set, every, 128), held_out, rates, settings)
+
+
+def test_a_training_that_guesses_again_has_collapsed() -> None:
+    outcome = collapsing([1.0, 1.0, 4.0, 4.0])
+    assert outcome.stop_reason == ["max_steps", "max_steps", "collapsed", "collapsed"]
+    for replica, reason in enumerate(outcome.stop_reason):
+        losses = [row["train_loss"] for other, row in outcome.history if other == replica]
+        assert np.nanmin(losses) < 0.75 * math.log(8)
+        # the last two alone were back at a guess
+        back = [loss > 0.9 * math.log(8) for loss in losses]
+        assert back[-2:] == [reason == "collapsed"] * 2
+        left = next(i for i, loss in enumerate(losses) if loss < 0.75 * math.log(8))
+        assert not any(a and b for a, b in zip(back[left:-2], back[left + 1 : -1]))
+
+
+def test_a_training_that_still_guesses_has_not_collapsed() -> None:
+    outcome = collapsing([1e-6, 1e-6], steps=256)
+    assert outcome.stop_reason == ["max_steps"] * 2
 
 
 @pytest.mark.parametrize(
@@ -142,3 +182,7 @@ def test_evaluate_measures_the_divergence_from_the_exact_posterior() -> None:
     assert found["loss"][0] == pytest.approx(loss, rel=1e-5)
     error = (logs.argmax(axis=1) != data["tokens"][:, -1]).mean()
     assert found["error"][0] == pytest.approx(error)
+
+
+def test_tables_know_what_a_failed_training_is_called() -> None:
+    assert curves.FAILED == FAILED

@@ -50,7 +50,7 @@ MEASURED = frozenset(
         # they follow from the sizes that enter a fit, which follow from what is measured
         *("points", "window_low", "window_high", "predicted_same_fit", "predicted_smooth_fit"),
         # replicas that did not diverge
-        *("replicas", "rule_draws", "diverged"),
+        *("replicas", "rule_draws", "diverged", "collapsed"),
         # of network sizes
         *("estimate", "cells", "fitted", "inside", "draws", "reached", "best_parameters"),
         *("best_excess", "fitted_parameters", "fitted_excess"),

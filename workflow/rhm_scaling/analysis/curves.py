@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 CURVE_KEY = ["grammar", "task", "architecture", "width", "depth", "protocol"]
 REPLICA_KEY = ["rule_seed", "sample_seed", "init_seed"]
+FAILED = ("diverged", "collapsed")  # what a replica's status can be beside ok
 CONFIDENCE = 0.95
 
 
@@ -27,7 +28,7 @@ def identified(table: pd.DataFrame, study: str, key: Mapping[str, Any]) -> pd.Da
 
 
 def usable(runs: pd.DataFrame) -> pd.DataFrame:
-    """The rows that enter averages: diverged replicas are counted, never averaged."""
+    """The rows that enter averages: diverged and collapsed replicas are counted, never averaged."""
     return runs[runs["status"] == "ok"]
 
 
@@ -85,9 +86,9 @@ def mean_and_interval(values: NDArray[np.float64]) -> tuple[float, float, float]
 def learning_curve(rows: pd.DataFrame, measure: str, over: str = "sentences") -> pd.DataFrame:
     """One row a number of training sentences, for the replicas of one curve (of `points`).
 
-    Columns: train_size, sentences, lr, rates_tried, measure, replicas, rule_draws, diverged, mean,
-    low, high (interval of the mean over rule draws), test_loss, bayes_loss (means), overlap. A row
-    of the table is a value of `over`, which may also be ``train_size``.
+    Columns: train_size, sentences, lr, rates_tried, measure, replicas, rule_draws, diverged,
+    collapsed, mean, low, high (interval of the mean over rule draws), test_loss, bayes_loss
+    (means), overlap. A row of the table is a value of `over`, which may also be ``train_size``.
     """
     table = []
     for _, group in rows.groupby(over):
@@ -102,7 +103,7 @@ def learning_curve(rows: pd.DataFrame, measure: str, over: str = "sentences") ->
                 "measure": measure,
                 "replicas": len(good),
                 "rule_draws": good["rule_seed"].nunique(),
-                "diverged": len(group) - len(good),
+                **{name: int((group["status"] == name).sum()) for name in FAILED},
                 "mean": mean,
                 "low": low,
                 "high": high,
@@ -115,7 +116,7 @@ def learning_curve(rows: pd.DataFrame, measure: str, over: str = "sentences") ->
 
 
 def replica_matrix(rows: pd.DataFrame, measure: str, sizes: Sequence[float]) -> pd.DataFrame:
-    """A row a replica (indexed by its seeds), a column a size in sentences; NaN if it diverged."""
+    """A row a replica (indexed by its seeds), a column a size in sentences; NaN if it failed."""
     table = usable(rows).pivot_table(index=REPLICA_KEY, columns="sentences", values=measure)
     return table.reindex(columns=list(sizes))
 

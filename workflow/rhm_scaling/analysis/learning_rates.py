@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .curves import CONFIDENCE, CURVE_KEY, cluster_means, mean_and_interval, usable
+from .curves import CONFIDENCE, CURVE_KEY, FAILED, cluster_means, mean_and_interval, usable
 
 Array = NDArray[np.float64]
 
@@ -20,7 +20,7 @@ RESAMPLES = 1000
 def choices(runs: pd.DataFrame) -> pd.DataFrame:
     """Columns ``rates_tried`` and ``chosen`` of every row of `runs`.
 
-    A point of a curve takes the rate at which fewest replicas diverged, and among those the one of
+    A point of a curve takes the rate at which fewest replicas failed, and among those the one of
     least mean validation loss; the test set has no say. Learners without a rate have tried none.
     """
     rates = runs.assign(lr=runs["lr"].fillna(0.0), bad=runs["status"] != "ok")
@@ -48,7 +48,7 @@ class Optimum(NamedTuple):
         itself at an edge of the list; NaN if there is none.
     edge
         ``lowest`` or ``highest`` if the least point is an edge of the list (`LIST_EDGES`): the
-        optimum may lie beyond. ``stability`` if a neighbour diverged. Else empty.
+        optimum may lie beyond. ``stability`` if a neighbour failed. Else empty.
     """
 
     rate: float
@@ -74,8 +74,8 @@ def optimum(rates: Array, losses: Array) -> Optimum:
 def rate_curve(runs: pd.DataFrame) -> pd.DataFrame:
     """A row a learning rate, from the rows of one point.
 
-    Columns: lr, replicas, diverged, val_loss, low, high (mean over rule draws, its interval),
-    chosen.
+    Columns: lr, replicas, diverged, collapsed, val_loss, low, high (mean over rule draws, its
+    interval), chosen.
     """
     rows = []
     for rate, group in runs.groupby("lr"):
@@ -85,7 +85,7 @@ def rate_curve(runs: pd.DataFrame) -> pd.DataFrame:
             {
                 "lr": rate,
                 "replicas": len(good),
-                "diverged": len(group) - len(good),
+                **{name: int((group["status"] == name).sum()) for name in FAILED},
                 "val_loss": mean,
                 "low": low,
                 "high": high,
@@ -99,7 +99,7 @@ def _optima(runs: pd.DataFrame, seed: int) -> tuple[Optimum, Array]:
     """The optimum of one point, and those of `RESAMPLES` resamples of rule draws.
 
     Draws are resampled with all their replicas; equal seeds choose equal draws, so that points
-    that share them vary together. A rate at which a replica diverged is not usable. With a single
+    that share them vary together. A rate at which a replica failed is not usable. With a single
     draw there is nothing to resample, and the second part is NaN.
     """
     usable_losses = runs["val_loss"].where(runs["status"] == "ok")

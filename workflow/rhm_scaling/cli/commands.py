@@ -49,8 +49,8 @@ def show(arguments: Namespace) -> None:
         _print_table(exponent_table(fits).drop(columns="window"))
     if (scaling := made("scaling", "compare_sizes")) is not None:
         _print_table(scaling_table(scaling))
-    if diverged := int((runs["status"] == "diverged").sum()):
-        print(f"{diverged} replicas diverged; they are marked in {folder}/runs.csv")
+    for status, failed in runs[runs["status"] != "ok"].groupby("status"):
+        print(f"{len(failed)} replicas {status}; they are marked in {folder}/runs.csv")
     print(f"report: {folder}/report.html   tables: {folder}/*.csv   figures: {folder}/figures/")
 
 

@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from ..analysis.curves import CURVE_KEY, rows_of
+from ..analysis.curves import CURVE_KEY, FAILED, rows_of
 from ..core.files import write_aside
 
 MARKERS = "osD^vP*Xd<>"
@@ -146,7 +146,8 @@ def learning_curves(
                 table["sentences"], table["lookup"], color=color, linestyle=":", linewidth=1.2
             )
         tuned = ", tuned rate" if (table["rates_tried"] > 1).all() else ""
-        text = f"{label}{tuned}: {with_interval(fit)}"
+        failed = [f", {fit[name]} {name}" for name in FAILED if fit[name]]
+        text = f"{label}{tuned}: {with_interval(fit)}{''.join(failed)}"
         handles.append(Line2D([], [], color=color, marker=marker, markersize=4, label=text))
     _sizes(axis, curves["sentences"])
     axis.set_yscale("log")

@@ -132,7 +132,8 @@ def _done(grammars: Mapping[str, Parameters], curves: pd.DataFrame) -> str:
             f"{', '.join(map(str, p.m))}; {rules or 'uniform rules'}), "
             f"{key['architecture']}{width}{online}: "
             f"{rows['sentences'].min():.0f} to {rows['sentences'].max():.0f} sentences, "
-            f"{rows['rule_draws'].max():.0f} rule draws, {rows['diverged'].sum():.0f} diverged"
+            f"{rows['rule_draws'].max():.0f} rule draws, {rows['diverged'].sum():.0f} diverged, "
+            f"{rows['collapsed'].sum():.0f} collapsed"
         )
     return "Learning curves of:\n\n" + "\n".join(told)
 

@@ -60,7 +60,7 @@ def _value(fits: pd.DataFrame, quantity: str) -> pd.Series | None:
 def _sizes(axis: Axes, sizes: pd.DataFrame, fits: pd.DataFrame, levels: pd.DataFrame) -> None:
     """Excess against parameters, a line a training size; filled points enter the fits."""
     if not (sizes["mean"] > 0).any():
-        _nothing(axis, "all networks diverged")
+        _nothing(axis, "all networks failed")
         return
     amounts = sorted(sizes["train_size"].unique())
     colors = sns.color_palette("viridis_r", len(amounts))

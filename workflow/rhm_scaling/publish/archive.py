@@ -20,6 +20,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..analysis.curves import FAILED
 from ..core.errors import UserError
 from ..core.files import write_aside
 from ..core.fingerprint import PACKAGE
@@ -178,7 +179,7 @@ def _facts(
         "versions": _distinct([one["versions"] for one in made]),
         "installed": dict(sorted(installed.items(), key=lambda item: item[0].lower())),
         "replicas": len(runs),
-        "diverged": int((runs["status"] == "diverged").sum()),
+        **{name: int((runs["status"] == name).sum()) for name in FAILED},
         "warnings": _warnings(finished),
         "sentences": "included" if datasets else "given by seeds; only their records are included",
     }

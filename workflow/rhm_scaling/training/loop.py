@@ -24,8 +24,11 @@ from .cuda_graph import Captured
 from .datasets import Examples, evaluate, example_losses
 from .optimizers import Optimizer
 
-StopReason = Literal["patience", "train_loss", "max_steps", "diverged"]
+StopReason = Literal["patience", "train_loss", "max_steps", "diverged", "collapsed"]
 _FIRST_EVALUATION = 8  # earlier evaluations would cost more than they tell
+FAILED = ("diverged", "collapsed")  # ends of trainings that tell nothing of the data
+# of a uniform guess's loss: a network below the first knows something, above the second nothing
+_KNOWS, _GUESSES = 0.75, 0.9
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Outcome:
         The step of least validation loss, the steps made, that loss (NaN if never finite), and
         the replica's share of the wall time.
     stop_reason
-        Which rule ended it; ``diverged`` if a loss was not finite.
+        Which rule ended it; ``diverged`` if a loss was not finite, ``collapsed`` if it guesses
+        again.
     history
         A replica and its row, for each evaluation: step, train_loss, validation_loss,
         validation_error; and test_loss, test_error, test_excess if it has a test set.
@@ -93,7 +97,10 @@ def train(
     """Train a pack; each replica stops by itself on its own validation loss.
 
     Rules, checked at each evaluation in this order: a loss is not finite (``diverged``); the mean
-    training loss since the last evaluation is below ``train_loss``; the step has reached
+    training loss was, at this evaluation and the one before, back at that of a guess after it had
+    left it (``collapsed``: too long steps can put the units of a layer to rest for good, and the
+    best step is then the middle of an instability, no limit of the data); the mean training loss
+    since the last evaluation is below ``train_loss``; the step has reached
     ``max(min_steps, patience * best step)``; the step has reached ``max_steps``. A stopped
     replica leaves the pack and costs nothing more.
 
@@ -224,6 +231,8 @@ class _Run:
                 improved.append(row)
             best = outcome.best_step[replica]
             reason = _stop(finite, step, train_loss[row], best, self._settings)
+            if finite and self._collapsed(replica):
+                reason = "collapsed"
             if reason:
                 outcome.stop_reason[replica] = reason
             else:
@@ -233,6 +242,13 @@ class _Run:
             self._keep(staying)
         self._start_interval()
         return step, count, float(np.mean(found["loss"]))
+
+    def _collapsed(self, replica: int) -> bool:
+        """Whether a replica guesses again, at its last two evaluations."""
+        losses = [row["train_loss"] for other, row in self.outcome.history if other == replica]
+        guess = math.log(self._network.shape.outputs)
+        knew = any(loss < _KNOWS * guess for loss in losses[:-2])
+        return knew and all(loss > _GUESSES * guess for loss in losses[-2:])
 
     def _remember(self, rows: list[int]) -> None:
         """Copy the weights of the improved `rows` of the active pack to their replicas' places."""

@@ -26,7 +26,7 @@ from ...models.layers import Shape
 from ...training.batches import Batches, FiniteBatches, OnlineBatches
 from ...training.checkpoints import Checkpoint, Log
 from ...training.datasets import Examples, evaluate
-from ...training.loop import Outcome, Settings, train
+from ...training.loop import FAILED, Outcome, Settings, train
 from ..files import read_arrays, read_grammar, read_sentences, write_rows
 
 _STREAMS = ("train", "validation", "test")
@@ -225,7 +225,7 @@ def make(
                     "train_size": math.inf if block.online else block.size,
                     "sentences": block.seen(outcome.steps[row]),
                     **member.key(),
-                    "status": "diverged" if reason == "diverged" else "ok",
+                    "status": reason if reason in FAILED else "ok",
                     "stop_reason": reason,
                     "best_step": outcome.best_step[row],
                     "steps": outcome.steps[row],
@@ -258,11 +258,11 @@ def _out_of_memory(error: BaseException) -> bool:
 
 
 def _report(name: str, rows: Sequence[dict[str, Any]], log: Log) -> None:
-    """A line a replica; diverged ones are also printed."""
+    """A line a replica; of trainings that failed, also printed."""
     for row in rows:
         who = "r{rule_seed} s{sample_seed} i{init_seed} lr {lr:g}".format(**row)
-        if row["status"] == "diverged":
-            line = f"{name} {who}: diverged at step {row['steps']}; its row says so"
+        if row["status"] != "ok":
+            line = f"{name} {who}: {row['status']} at step {row['steps']}; its row says so"
             log(line)
             print(line, file=sys.stderr)
         elif math.isfinite(row["test_loss"]):

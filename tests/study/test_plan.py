@@ -54,6 +54,14 @@ def names(plan: Plan, kind: str = "models") -> set[str]:
 BASE = plan()
 
 
+def test_defaults_of_schedule_and_decay_enter_no_identity() -> None:
+    given = {"kind": "sgd", "schedule": "constant", "weight_decay": 0.0}
+    assert names(plan({"architectures.cnn.optimizer": given})) == names(BASE)
+    for change in ({"schedule": "cosine"}, {"weight_decay": 0.1}):
+        other = names(plan({"architectures.cnn.optimizer": {"kind": "sgd", **change}}))
+        assert len(other - names(BASE)) == len(names(BASE)) / 2
+
+
 def test_order_names_and_headings_do_not_enter() -> None:
     backwards = {
         key: dict(reversed(value.items())) if isinstance(value, dict) else value

@@ -205,6 +205,14 @@ def test_a_grammar_from_a_file_lies_beside_the_study(tmp_path: Path) -> None:
         load_study(tmp_path / "s.yaml")
 
 
+def test_the_rate_of_an_online_training_does_not_depend_on_its_end() -> None:
+    network = "{kind: cnn, width: 16, optimizer: {kind: sgd, schedule: cosine}}"
+    text = GOOD.replace("{kind: cnn, width: 16}", network)
+    parse_study(text, "s.yaml")
+    with pytest.raises(UserError, match=r"experiments\.last\.online: .*give 'cnn' schedule: const"):
+        parse_study(text.replace("train_sizes: [8, 16]", "online: true"), "s.yaml")
+
+
 def test_who_counts_does_not_learn_online() -> None:
     text = GOOD.replace("{kind: cnn, width: 16}", "{kind: counting}")
     text = text.replace("train_sizes: [8, 16]", "online: true")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -11,7 +11,28 @@ from ..theory.complexities import Learner
 from .types import DepthRangeConfig, Depths, LearningRates, Model, PositiveInt, Width, Widths, sizes
 
 
-class SgdConfig(Model):
+class _OptimizerConfig(Model):
+    """What optimizers have in common; defaults enter no identity."""
+
+    schedule: Literal["constant", "cosine"] = "constant"
+    """After the warm-up the rate stays, or it falls as half a cosine to zero at `max_steps`,
+    however early a training ends."""
+    weight_decay: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Every step also takes this share of `lr` off all weights (decoupled from the gradient, as in
+    AdamW), whatever the width."""
+
+    def settings(self) -> dict[str, Any]:
+        """All but the rates, and of the common keys those that are set."""
+        known = self.model_dump(exclude={"lr"})
+        unset = {
+            name
+            for name, field in _OptimizerConfig.model_fields.items()
+            if known[name] == field.default
+        }
+        return {name: value for name, value in known.items() if name not in unset}
+
+
+class SgdConfig(_OptimizerConfig):
     """Stochastic gradient descent with momentum."""
 
     kind: Literal["sgd"]
@@ -26,7 +47,7 @@ class SgdConfig(Model):
     """Steps over which the rate rises linearly to `lr`; 1 for none."""
 
 
-class AdamConfig(Model):
+class AdamConfig(_OptimizerConfig):
     """Adam with its usual moments (0.9, 0.999)."""
 
     kind: Literal["adam"]

@@ -184,7 +184,7 @@ class Products:
     def _settings(self, curve: Curve) -> dict[str, Any]:
         """How a network is trained (`training.Settings`)."""
         config: Any = self._study.architectures[curve.architecture]
-        optimizer = config.optimizer.model_dump(exclude={"lr"})
+        optimizer = config.optimizer.settings()
         # a curve that is read off one training has all its replicas at every step
         stops = {"min_steps", "patience", "train_loss"} if curve.protocol == "online" else set()
         return {

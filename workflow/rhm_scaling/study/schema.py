@@ -343,6 +343,13 @@ class Study(Model):
                         f"{here}.online: {architecture!r} counts in a training set and learns from "
                         "no endless stream; take it out, or set online: false"
                     )
+                scheduled = getattr(config, "optimizer", None)
+                if experiment.online and scheduled and scheduled.schedule != "constant":
+                    raise ValueError(
+                        f"{here}.online: a curve is read off one training, whose rate may not "
+                        f"depend on its end; give {architecture!r} schedule: constant, or set "
+                        "online: false"
+                    )
                 able = config.tasks
                 if experiment.task not in able:
                     raise ValueError(

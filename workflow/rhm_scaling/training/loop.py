@@ -26,6 +26,7 @@ from .optimizers import Optimizer
 
 StopReason = Literal["patience", "train_loss", "max_steps", "diverged", "collapsed"]
 _FIRST_EVALUATION = 8  # earlier evaluations would cost more than they tell
+Schedule = Literal["constant", "cosine"]
 FAILED = ("diverged", "collapsed")  # ends of trainings that tell nothing of the data
 # of a uniform guess's loss: a network below the first knows something, above the second nothing
 _KNOWS, _GUESSES = 0.75, 0.9
@@ -41,6 +42,8 @@ class Settings:
     batch_size: int
     max_steps: int
     evaluations_per_octave: int
+    schedule: Schedule = "constant"
+    weight_decay: float = 0.0
     min_steps: int = 0
     patience: float | None = None
     train_loss: float = 0.0
@@ -172,7 +175,13 @@ class _Run:
             stop_reason=["max_steps"] * total,
         )
         self._optimizer = Optimizer(
-            network, settings.optimizer, rates, settings.momentum, settings.warmup_steps
+            network,
+            settings.optimizer,
+            rates,
+            settings.momentum,
+            settings.warmup_steps,
+            settings.max_steps if settings.schedule == "cosine" else None,
+            settings.weight_decay,
         )
         self._losses = torch.zeros(total, dtype=torch.float64, device=self._device)
         self.active, self.step = list(range(total)), 0

@@ -6,6 +6,7 @@ training (they load its compiler); the arithmetic here is theirs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -32,6 +33,12 @@ class Optimizer:
         Of ``sgd``.
     warmup_steps
         Steps over which the rates rise linearly; 1 for none.
+    decay_steps
+        Step at which the rates, having fallen as half a cosine since the end of the warm-up, are
+        zero (arXiv:1608.03983, without restarts); None if they stay.
+    weight_decay
+        Every step also takes this share of the configured rate off all weights, whatever the
+        width (decoupled from the gradient, arXiv:1711.05101).
     """
 
     def __init__(
@@ -41,11 +48,15 @@ class Optimizer:
         rates: Sequence[float],
         momentum: float,
         warmup_steps: int = 1,
+        decay_steps: int | None = None,
+        weight_decay: float = 0.0,
     ) -> None:
         self._parameters = list(network.parameters())
         self._kind, self._momentum, self._warmup = kind, momentum, warmup_steps
+        self._last, self._decay = decay_steps, weight_decay
         device = self._parameters[0].device
         configured, scales = torch.tensor(rates, device=device), network.rate_scales(kind)
+        self._configured = configured
         self._rates = [configured * scales.get(name, 1.0) for name, _ in network.named_parameters()]
         moments = 1 if kind == "sgd" else 2
         self._moments = [
@@ -62,13 +73,19 @@ class Optimizer:
         """
         self._steps += 1
         risen = (self._steps / self._warmup).clamp_(max=1.0)
+        if self._last is not None:
+            left = (self._steps - self._warmup) / max(self._last - self._warmup, 1)
+            risen *= (left.clamp_(0.0, 1.0) * math.pi).cos_().add_(1.0).div_(2.0)
         if self._kind == "adam":
             bias, bias_square = (1.0 - beta**self._steps for beta in _BETAS)
         for parameter, rate, *moments in zip(self._parameters, self._rates, *self._moments):
             gradient = parameter.grad
             if gradient is None:
                 raise RuntimeError("a parameter has no gradient: call backward before step")
-            rates = rate.view(-1, *[1] * (parameter.dim() - 1))
+            each = -1, *[1] * (parameter.dim() - 1)
+            rates = rate.view(each)
+            if self._decay:
+                parameter.mul_(1.0 - self._configured.view(each) * (self._decay * risen))
             if self._kind == "sgd":
                 (velocity,) = moments
                 velocity.mul_(self._momentum).add_(gradient)
@@ -84,6 +101,7 @@ class Optimizer:
     def keep(self, network: Pack, replicas: Tensor) -> None:
         """Go on with some `replicas` of the pack, `network` having been cut down to them."""
         self._parameters = list(network.parameters())
+        self._configured = self._configured[replicas]
         self._rates = [rates[replicas] for rates in self._rates]
         self._moments = [[moment[replicas] for moment in moments] for moments in self._moments]
 

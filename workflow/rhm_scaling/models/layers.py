@@ -37,6 +37,9 @@ class Shape:
     base_width
         Width at which the maximal-update parametrization equals the standard one; None for the
         standard one.
+    m
+        Rules per symbol of the grammar's levels, if known: they tell how often subtrees repeat, and
+        decide what is computed once, not what is computed.
     """
 
     v: int
@@ -48,6 +51,7 @@ class Shape:
     depth: int
     heads: int = 1
     base_width: int | None = None
+    m: tuple[int, ...] = ()
 
     @classmethod
     def from_parameters(
@@ -64,6 +68,7 @@ class Shape:
             depth=architecture["depth"],
             heads=architecture["heads"],
             base_width=architecture.get("base_width"),
+            m=parameters.m,
         )
 
 

@@ -125,8 +125,9 @@ def assert_equals_plain_pytorch(kind: str, network: Pack, tokens: Tensor) -> Non
 
 
 @pytest.mark.parametrize(("kind", "task"), CASES)
-def test_outputs_and_gradients_against_plain_pytorch(kind: str, task: str) -> None:
-    tokens = torch.randint(0, SHAPE["v"] + 1, (3, 7, 9))  # the mask included
+@pytest.mark.parametrize("batch", [7, 16])  # without and with a table of tokens by position
+def test_outputs_and_gradients_against_plain_pytorch(kind: str, task: str, batch: int) -> None:
+    tokens = torch.randint(0, SHAPE["v"] + 1, (3, batch, 9))  # the mask included
     assert_equals_plain_pytorch(kind, pack(kind, task), tokens)
 
 

@@ -1,4 +1,4 @@
-"""What all architectures share: the replica axis, batched linear maps, token encoding.
+"""What all architectures share: the replica axis, token encoding, and layers without attention.
 
 Letters of tensor shapes: ``R`` replicas, ``B`` batch, ``T`` positions, ``w`` width, ``v`` tokens,
 ``C`` outputs. Every linear map is one batched matrix product over the replica axis.
@@ -119,23 +119,6 @@ def one_hot(tokens: Tensor, v: int) -> Tensor:
     return functional.embedding(tokens.long(), table)
 
 
-def linear(x: Tensor, weight: Tensor) -> Tensor:
-    """``(R, ..., i)`` times ``(R, i, o)``: one batched product, ``(R, ..., o)``."""
-    flat = torch.bmm(x.reshape(x.shape[0], -1, x.shape[-1]), weight)
-    return flat.view(*x.shape[:-1], weight.shape[-1])
-
-
-def perceptron(x: Tensor, up: Tensor, down: Tensor) -> Tensor:
-    """``(R, ..., i)`` to ``(R, ..., o)`` through a hidden layer with ReLU.
-
-    `up` has shape ``(R, i, h)``, `down` ``(R, h, o)``.
-    """
-    flat = x.reshape(x.shape[0], -1, x.shape[-1])
-    # in place: the hidden layer is the largest array of a transformer
-    hidden = torch.bmm(flat, up).relu_()
-    return torch.bmm(hidden, down).view(*x.shape[:-1], down.shape[-1])
-
-
 class MeanField(Pack):
     """Layers with ReLU and no bias, then a readout that is divided by the width.
 
@@ -187,123 +170,3 @@ class MeanField(Pack):
         for top in self.layers(tokens):
             x, factor = top
         return torch.bmm(x.flatten(2), self.readout) * (factor / self.shape.width)
-
-
-class LayerNorm(nn.Module):
-    """Layer normalisation over the last axis, with a gain ``(R, w)`` and no bias."""
-
-    def __init__(self, pack: Pack) -> None:
-        super().__init__()
-        self.gain = pack.constant(1.0, pack.shape.width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``(R, B, T, w)`` to the same."""
-        return functional.layer_norm(x, x.shape[-1:]) * self.gain[:, None, None]
-
-
-class Attention(nn.Module):
-    """Multi-head softmax attention, as plain batched products (short sequences favour them)."""
-
-    def __init__(self, pack: Pack) -> None:
-        super().__init__()
-        width = pack.shape.width
-        self.heads = pack.shape.heads
-        self.causal = pack.shape.task == "autoregressive"
-        self.scale = (width // self.heads) ** -0.5
-        if pack.shape.base_width is not None:
-            # queries and keys become correlated, so their product grows as the head's width, not as
-            # its root
-            self.scale *= (width / pack.shape.base_width) ** -0.5
-        std = width**-0.5
-        self.query = pack.normal(width, width, std=std)
-        self.key_value = pack.normal(width, 2 * width, std=std)
-        self.out = pack.normal(width, width, std=std)
-
-    def _split(self, x: Tensor) -> Tensor:
-        R, B, T, w = x.shape
-        split = x.reshape(R * B, T, self.heads, w // self.heads).transpose(1, 2)
-        return split.reshape(R * B * self.heads, T, w // self.heads)
-
-    def forward(self, x: Tensor, last_only: bool = False) -> Tensor:
-        """``(R, B, T, w)`` to the same, or to ``(R, B, 1, w)`` for the last position alone."""
-        R, B, T, w = x.shape
-        queries = x[:, :, -1:] if last_only else x
-        query = self._split(linear(queries, self.query * self.scale))
-        key, value = (self._split(half) for half in linear(x, self.key_value).chunk(2, dim=-1))
-        # keys before queries: over a few positions, softmax is two to three times faster on an axis
-        # that is not the last
-        scores = torch.bmm(key, query.transpose(1, 2))
-        if self.causal:
-            future = torch.ones(T, T, dtype=torch.bool, device=x.device).tril(-1)
-            scores = scores.masked_fill(future, -torch.inf)
-        mixed = torch.bmm(scores.softmax(1).transpose(1, 2), value)
-        joined = mixed.view(R * B, self.heads, -1, w // self.heads).transpose(1, 2)
-        return linear(joined.reshape(R, B, -1, w), self.out)
-
-
-class Embedding(nn.Module):
-    """Tokens and learned positions; a masked token is known by its position alone."""
-
-    def __init__(self, pack: Pack) -> None:
-        super().__init__()
-        shape = pack.shape
-        self.v = shape.v
-        self.token = pack.normal(shape.v, shape.width)
-        self.position = pack.normal(shape.s**shape.L, shape.width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """``(R, B, T)`` to ``(R, B, T, w)``."""
-        return linear(one_hot(tokens, self.v), self.token) + self.position[:, None]
-
-
-class AttentionStack(Pack):
-    """Embedding, ``depth`` blocks with a residual stream, normalisation and a linear readout.
-
-    Single-target tasks are read at the last position, so the last block computes only that one;
-    attention is causal in the autoregressive task and sees everything in the others.
-
-    With a `Shape.base_width` in maximal-update parametrization (arXiv:2203.03466, table 8): scores
-    fall as one over the head's width, logits are divided by the width, and the rates of
-    `rate_scales` apply, so that a step moves every layer equally far whatever the width.
-    """
-
-    def __init__(self, shape: Shape, generators: Sequence[torch.Generator]) -> None:
-        super().__init__(shape, generators)
-        self.embedding = Embedding(self)
-        self.blocks = nn.ModuleList(self.block() for _ in range(shape.depth))
-        self.norm = LayerNorm(self)
-        base = shape.base_width or shape.width
-        self._widening = shape.width / base
-        self.readout = self.normal(shape.width, shape.outputs, std=base**-0.5)
-
-    def block(self) -> nn.Module:
-        """One block; called as ``block(x, last_only)`` on ``(R, B, T, w)``."""
-        raise TypeError("an attention stack is built from the blocks of an architecture")
-
-    def hidden(self, tokens: Tensor) -> Iterator[Tensor]:
-        """The residual stream after the embedding and after every block."""
-        x = self.embedding(tokens)
-        yield x
-        for index, block in enumerate(self.blocks):
-            x = block(x, last_only=self._once and index == len(self.blocks) - 1)
-            yield x
-
-    def rate_scales(self, optimizer: OptimizerKind) -> dict[str, float]:
-        """Of matrices that grow along both axes for Adam, of all others for gradient descent."""
-        matrices = {"query", "key_value", "out", "up", "down"}
-        named = {name: name.rpartition(".")[2] in matrices for name, _ in self.named_parameters()}
-        if optimizer == "adam":
-            return {name: 1 / self._widening for name, matrix in named.items() if matrix}
-        return {name: self._widening for name, matrix in named.items() if not matrix}
-
-    @property
-    def _once(self) -> bool:
-        """Whether only the last position answers."""
-        return self.shape.task != "autoregressive"
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Masked tokens ``(R, B, T)`` to logits ``(R, B, C)`` or ``(R, B, T, C)``."""
-        for layer in self.hidden(tokens):
-            x = layer
-        logits = linear(self.norm(x), self.readout / self._widening)
-        return logits[:, :, -1] if self._once else logits

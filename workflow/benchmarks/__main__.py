@@ -11,7 +11,7 @@ import torch
 
 from rhm_scaling.core.files import write_text
 
-from . import cost, graph, inference, online_batches, planning, sampler, training
+from . import cost, graph, inference, online_batches, planning, repeats, sampler, training
 
 
 def main(*names: str) -> None:
@@ -21,6 +21,7 @@ def main(*names: str) -> None:
         (inference.__doc__ or ""): inference.measure,
         (sampler.__doc__ or ""): sampler.measure,
         (training.__doc__ or ""): training.measure,
+        (repeats.__doc__ or ""): repeats.measure,
         (online_batches.__doc__ or ""): online_batches.measure,
         (cost.__doc__ or ""): lambda: cost.predictions(cost.calibrate()),
         (cost.growth.__doc__ or ""): cost.growth,

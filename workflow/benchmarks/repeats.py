@@ -18,8 +18,7 @@ from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import Stream
 from rhm_scaling.grammar.tasks import Task
 from rhm_scaling.models import build
-from rhm_scaling.models.layers import Shape, one_hot
-from rhm_scaling.models.stack import linear
+from rhm_scaling.models.layers import Shape, linear, one_hot
 from rhm_scaling.training.batches import FiniteBatches
 from rhm_scaling.training.datasets import Examples, example_losses
 from rhm_scaling.training.optimizers import Optimizer

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .layers import Pack
-from .stack import Attention, AttentionStack, LayerNorm, Table
+from .layers import Attention, AttentionStack, LayerNorm, Pack, Table
 
 
 class Block(nn.Module):

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .layers import MeanField, Shape, one_hot
+from .layers import Shape, one_hot
+from .mean_field import MeanField
 from .repeats import distinct, repeating_levels
 
 # of v times the width: from here on, looking up rows of the first filters is less work on a CPU
@@ -53,7 +54,7 @@ class Network(MeanField):
             return torch.bmm(one_hot(tokens, v).view(R, -1, s * v), weight)
         # a row for every replica, place in the patch and token, and one of zeros for the mask
         rows = functional.pad(weight.view(R * s, v, -1), (0, 0, 0, 1)).flatten(0, 1)
-        places = torch.arange(0, len(rows), v + 1).view(R, 1, s) + tokens.view(R, -1, s)
+        places = torch.arange(0, len(rows), v + 1).view(R, 1, s) + tokens.reshape(R, -1, s)
         x, *others = (rows.index_select(0, place.ravel()) for place in places.unbind(2))
         for other in others:
             x += other

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .layers import Pack
-from .stack import Attention, AttentionStack, LayerNorm, Table, perceptron
+from .layers import Attention, AttentionStack, LayerNorm, Pack, Table, perceptron
 
 
 class Block(nn.Module):
@@ -22,7 +21,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor, last_only: bool, table: Table | None = None) -> Tensor:
         """``(R, B, T, w)`` to the same, or to ``(R, B, 1, w)``."""
         x = self.attention(x, self.attention_norm, last_only, table)
-        return perceptron(self.mlp_norm(x), self.mlp_norm.gained(self.up), self.down, onto=x)
+        return perceptron(x, self.mlp_norm, self.up, self.down)
 
 
 class Network(AttentionStack):

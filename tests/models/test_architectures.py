@@ -1,12 +1,18 @@
 """Outputs and gradients of each architecture against plain PyTorch, one replica at a time."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rhm_scaling.grammar.model import Grammar, Parameters
+from rhm_scaling.grammar.sampling import Stream
+from rhm_scaling.grammar.tasks import Task, inputs_and_targets
 from rhm_scaling.models import build
 from rhm_scaling.models.layers import Pack, Shape
+from rhm_scaling.models.repeats import repeating_levels
 from rhm_scaling.study.architectures import kinds
 
 SHAPE = {"v": 5, "s": 3, "L": 2, "width": 8, "depth": 2, "heads": 2}
@@ -97,27 +103,64 @@ def pack(kind: str, task: str, seeds: tuple[int, ...] = (1, 2, 3)) -> Pack:
     return build(kind, Shape(outputs=outputs, task=task, **SHAPE), seeds)
 
 
-@pytest.mark.parametrize(("kind", "task"), CASES)
-def test_outputs_and_gradients_against_plain_pytorch(kind: str, task: str) -> None:
-    network = pack(kind, task)
+def assert_equals_plain_pytorch(kind: str, network: Pack, tokens: Tensor) -> None:
+    """Outputs and gradients of a pack of three."""
     with torch.no_grad():  # move gains from their neutral start
         for parameter in network.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape))
-    tokens = torch.randint(0, SHAPE["v"] + 1, (3, 7, 9))  # the mask included
     logits = network(tokens)
-    weighting = torch.randn(logits.shape)
+    weighting = torch.randn(logits.shape) / len(tokens[0])
     (logits * weighting).sum().backward()
     for replica in range(3):
         weights = {
             name: parameter.detach()[replica].clone().requires_grad_()
             for name, parameter in network.named_parameters()
         }
-        expected = plain(kind, weights, tokens[replica], network.shape)
+        expected = plain(kind, weights, tokens[replica].long(), network.shape)
         torch.testing.assert_close(logits[replica], expected, atol=1e-5, rtol=1e-4)
         (expected * weighting[replica]).sum().backward()
         for name, parameter in network.named_parameters():
             found = parameter.grad[replica]
             torch.testing.assert_close(found, weights[name].grad, atol=1e-4, rtol=1e-3, msg=name)
+
+
+@pytest.mark.parametrize(("kind", "task"), CASES)
+@pytest.mark.parametrize("batch", [7, 16])  # without and with a table of tokens by position
+def test_outputs_and_gradients_against_plain_pytorch(kind: str, task: str, batch: int) -> None:
+    tokens = torch.randint(0, SHAPE["v"] + 1, (3, batch, 9))  # the mask included
+    assert_equals_plain_pytorch(kind, pack(kind, task), tokens)
+
+
+@pytest.mark.parametrize("task", ["classification", "last_token"])
+@pytest.mark.parametrize(
+    ("parameters", "batch", "width", "repeating"),
+    [
+        (Parameters.from_keys(v=8, s=2, L=4, m=2), 128, 64, 2),
+        (Parameters.from_keys(v=4, s=2, L=4, m=2), 512, 64, 3),
+        (Parameters.from_keys(v=4, s=3, L=3, m=1), 64, 64, 3),
+        (Parameters.from_keys(v=32, s=2, L=2, m=8), 16, 64, 0),  # rows of filters are looked up
+        (Parameters.from_keys(v=130, s=2, L=2, m=8), 16, 24, 0),
+    ],
+)
+def test_repeats_change_no_number(
+    parameters: Parameters, batch: int, width: int, repeating: int, task: Task
+) -> None:
+    sizes = {"width": width, "depth": parameters.L, "heads": 1}
+    shape = Shape.from_parameters(parameters, task, sizes)
+    assert repeating_levels(shape, batch) == repeating
+    grammar = Grammar.draw(parameters, 0)
+    sentences = Stream(grammar, 0, 0, "train").take(batch)
+    drawn = torch.from_numpy(inputs_and_targets(task, sentences, parameters.v)[0])
+    # sentences, half of them only one; and any tokens, more than the grammar has
+    half = torch.cat([drawn[: batch // 2], drawn[:1].expand(batch - batch // 2, -1)])
+    other = torch.randint(0, parameters.v + 1, drawn.shape, dtype=drawn.dtype)
+    tokens = torch.stack([drawn, half, other])
+    network = build("cnn", shape, (1, 2, 3))
+    assert_equals_plain_pytorch("cnn", network, tokens)
+    plainly = build("cnn", replace(shape, m=()), (1, 2, 3))
+    plainly.load_state_dict(network.state_dict())
+    for mine, expected in zip(network.hidden(tokens), plainly.hidden(tokens), strict=True):
+        torch.testing.assert_close(mine, expected, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("kind", kinds())

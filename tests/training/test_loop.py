@@ -97,6 +97,46 @@ def test_other_tasks_too(kind: str, task: str) -> None:
         assert_same(pack, replica, run(kind, task, [replica], settings, rates=0.01), 0)
 
 
+@pytest.mark.parametrize(
+    ("parameters", "width"),
+    [
+        (Parameters.from_keys(v=8, s=2, L=4, m=2), 64),  # repeats are computed once
+        (Parameters.from_keys(v=20, s=2, L=2, m=8), 104),  # filters are looked up
+    ],
+)
+@pytest.mark.parametrize("threads", [1, 2])
+def test_so_does_a_cnn_that_saves_work(parameters: Parameters, width: int, threads: int) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    sizes = {"width": width, "depth": parameters.L, "heads": 1}
+    shape = Shape.from_parameters(parameters, "last_token", sizes)
+    data = {
+        name: [
+            Stream(Grammar.draw(parameters, rule), rule, 0, name).take(size) for rule in range(3)
+        ]
+        for name, size in (("train", 200), ("validation", 300))
+    }
+    data["train"][2][:] = data["train"][2][0]  # of one of them a single sentence
+
+    def trained(replicas: list[int]) -> Outcome:
+        known, held_out = (
+            Examples.from_sentences("last_token", [sets[i] for i in replicas],
+                                    range(len(replicas)), parameters.v)
+            for sets in data.values()
+        )  # fmt: skip
+        settings = replace(SETTINGS, batch_size=128, max_steps=16)
+        batches = FiniteBatches(known, replicas, settings.batch_size)
+        return train(build("cnn", shape, replicas), batches, held_out, [0.3] * len(replicas),
+                     settings)  # fmt: skip
+
+    try:
+        pack = trained([0, 1, 2])
+        for replica in range(3):
+            assert_same(pack, replica, trained([replica]), 0)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_same_seeds_give_the_same_outcome() -> None:
     one, other = (run("cnn", "last_token", [0, 1], SETTINGS) for _ in range(2))
     for replica in range(2):

@@ -19,6 +19,7 @@ from . import (
     planning,
     precision,
     protocols,
+    repeats,
     sampler,
     training,
 )
@@ -31,6 +32,7 @@ def main(*names: str) -> None:
         (inference.__doc__ or ""): inference.measure,
         (sampler.__doc__ or ""): sampler.measure,
         (training.__doc__ or ""): training.measure,
+        (repeats.__doc__ or ""): repeats.measure,
         (online_batches.__doc__ or ""): online_batches.measure,
         (cost.__doc__ or ""): lambda: cost.predictions(cost.calibrate()),
         (cost.growth.__doc__ or ""): cost.growth,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .layers import Attention, AttentionStack, LayerNorm, Pack
+from .layers import Attention, AttentionStack, LayerNorm, Pack, Table
 
 
 class Block(nn.Module):
@@ -15,10 +15,10 @@ class Block(nn.Module):
         self.norm = LayerNorm(pack)
         self.attention = Attention(pack)
 
-    def forward(self, x: Tensor, last_only: bool) -> Tensor:
+    def forward(self, x: Tensor, last_only: bool, table: Table | None = None) -> Tensor:
         """``(R, B, T, w)`` to the same, or to ``(R, B, 1, w)``."""
-        attended: Tensor = self.attention(self.norm(x), last_only)
-        return (x[:, :, -1:] if last_only else x) + attended
+        attended: Tensor = self.attention(x, self.norm, last_only, table)
+        return attended
 
 
 class Network(AttentionStack):

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from .layers import MeanField, Shape, one_hot
+from .layers import Shape, one_hot
+from .mean_field import MeanField
 
 
 class Network(MeanField):

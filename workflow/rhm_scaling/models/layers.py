@@ -18,6 +18,7 @@ from ..grammar.model import Parameters
 from ..grammar.tasks import Task, outputs
 
 OptimizerKind = Literal["sgd", "adam"]
+_CACHED = 2**18  # numbers that are at hand in a core's own cache
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class Shape:
     base_width
         Width at which the maximal-update parametrization equals the standard one; None for the
         standard one.
+    m
+        Rules per symbol of the grammar's levels, if known: they tell how often subtrees repeat, and
+        decide what is computed once, not what is computed.
     """
 
     v: int
@@ -48,6 +52,7 @@ class Shape:
     depth: int
     heads: int = 1
     base_width: int | None = None
+    m: tuple[int, ...] = ()
 
     @classmethod
     def from_parameters(
@@ -64,6 +69,7 @@ class Shape:
             depth=architecture["depth"],
             heads=architecture["heads"],
             base_width=architecture.get("base_width"),
+            m=parameters.m,
         )
 
 
@@ -114,74 +120,82 @@ def one_hot(tokens: Tensor, v: int) -> Tensor:
     return functional.embedding(tokens.long(), table)
 
 
-def linear(x: Tensor, weight: Tensor) -> Tensor:
-    """``(R, ..., i)`` times ``(R, i, o)``: one batched product, ``(R, ..., o)``."""
-    flat = torch.bmm(x.reshape(x.shape[0], -1, x.shape[-1]), weight)
-    return flat.view(*x.shape[:-1], weight.shape[-1])
-
-
-def perceptron(x: Tensor, up: Tensor, down: Tensor) -> Tensor:
-    """``(R, ..., i)`` to ``(R, ..., o)`` through a hidden layer with ReLU.
-
-    `up` has shape ``(R, i, h)``, `down` ``(R, h, o)``.
-    """
+def linear(x: Tensor, weight: Tensor, onto: Tensor | None = None) -> Tensor:
+    """``(R, ..., i)`` times ``(R, i, o)``, one batched product, added to `onto` if there is one."""
     flat = x.reshape(x.shape[0], -1, x.shape[-1])
-    # in place: the hidden layer is the largest array of a transformer
-    hidden = torch.bmm(flat, up).relu_()
-    return torch.bmm(hidden, down).view(*x.shape[:-1], down.shape[-1])
+    if onto is None:
+        product = torch.bmm(flat, weight)
+    else:
+        product = torch.baddbmm(onto.reshape(x.shape[0], -1, weight.shape[-1]), flat, weight)
+    return product.view(*x.shape[:-1], weight.shape[-1])
 
 
-class MeanField(Pack):
-    """Layers with ReLU and no bias, then a readout that is divided by the width.
+class _Linears(torch.autograd.Function):
+    """Several linear maps of one array, whose gradient is summed as the products are made."""
 
-    Weights are standard normal, divided by the square root of their fan-in in the forward pass
-    (arXiv:2307.02129, appendix). With the rates of `rate_scales` a step moves every layer equally
-    far whatever the width.
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, *weights: Tensor) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(x, *weights)
+        return tuple(torch.bmm(x, weight) for weight in weights)
 
-    Parameters
-    ----------
-    filters
-        Shapes of the layers' weights of one replica, ``(..., fan-in, w)``, from the bottom up.
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+        x, *weights = ctx.saved_tensors
+        below = torch.bmm(gradients[0], weights[0].mT)
+        for gradient, weight in zip(gradients[1:], weights[1:]):
+            torch.baddbmm(below, gradient, weight.mT, out=below)
+        return below, *(torch.bmm(x.mT, gradient) for gradient in gradients)
+
+
+def linears(x: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
+    """`linear` of one ``(R, ..., i)`` with each of some weights ``(R, i, o)``."""
+    flat = x.reshape(len(x), -1, x.shape[-1])
+    products = _Linears.apply(flat, *weights)  # type: ignore[no-untyped-call]
+    return [product.view(*x.shape[:-1], product.shape[-1]) for product in products]
+
+
+def _parts(hidden: Tensor, *others: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Some replicas of all arrays at a time, whose `hidden` layer stays in a CPU's cache."""
+    count = len(hidden) if hidden.is_cuda else max(1, _CACHED // hidden[0].numel())
+    return zip(*(torch.split(array, count) for array in (hidden, *others)))
+
+
+class _Perceptron(torch.autograd.Function):
+    """A hidden layer with ReLU, changed in place: it is a transformer's largest array."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Tensor) -> Tensor:
+        x, up, down, onto = inputs
+        hidden, result = x.new_empty(*x.shape[:2], up.shape[2]), torch.empty_like(onto)
+        for h, y, x_, up_, down_, onto_ in _parts(hidden, result, *inputs):
+            torch.bmm(x_, up_, out=h).relu_()
+            torch.baddbmm(onto_, h, down_, out=y)
+        ctx.save_for_backward(x, up, down, hidden)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        x, up, down, hidden = ctx.saved_tensors
+        found = torch.empty_like(x), torch.empty_like(up), torch.empty_like(down)
+        for h, g, x_, up_, down_, *below in _parts(hidden, gradient, x, up, down, *found):
+            through = torch.bmm(g, down_.mT)
+            torch.ops.aten.threshold_backward.grad_input(through, h, 0, grad_input=through)
+            torch.bmm(through, up_.mT, out=below[0])
+            torch.bmm(x_.mT, through, out=below[1])
+            torch.bmm(h.mT, g, out=below[2])
+        return *found, gradient
+
+
+def perceptron(x: Tensor, norm: LayerNorm, up: Tensor, down: Tensor) -> Tensor:
+    """``x + mlp(norm(x))``, ``(R, ..., w)`` to the same, through a hidden layer with ReLU.
+
+    `up` has shape ``(R, w, h)``, `down` ``(R, h, w)``.
     """
-
-    def __init__(
-        self,
-        shape: Shape,
-        generators: Sequence[torch.Generator],
-        filters: Sequence[tuple[int, ...]],
-    ) -> None:
-        super().__init__(shape, generators)
-        self.filters = nn.ParameterList(self.normal(*layer) for layer in filters)
-        self.readout = self.normal(shape.width, shape.outputs)
-
-    def rate_scales(self, optimizer: OptimizerKind) -> dict[str, float]:
-        """The width for gradient descent; for Adam, of filters that sum over the width, its root.
-
-        Adam moves every weight equally far; such a filter adds as many moves as the width, and
-        divides by the root of that alone.
-        """
-        width = self.shape.width
-        if optimizer == "sgd":
-            return {name: float(width) for name, _ in self.named_parameters()}
-        return {f"filters.{level}": width**-0.5 for level in range(1, len(self.filters))}
-
-    def layers(self, tokens: Tensor) -> Iterator[tuple[Tensor, float]]:
-        """Of each layer the activations ``(R, B, positions, w)`` and the factor they lack.
-
-        Without biases, factors pass through ReLU: applied to the logits they cost nothing.
-        """
-        raise NotImplementedError
-
-    def hidden(self, tokens: Tensor) -> Iterator[Tensor]:
-        """Every layer."""
-        for x, factor in self.layers(tokens):
-            yield x * factor
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Masked tokens ``(R, B, T)`` to logits ``(R, B, C)``."""
-        for top in self.layers(tokens):
-            x, factor = top
-        return torch.bmm(x.flatten(2), self.readout) * (factor / self.shape.width)
+    flat = x.reshape(len(x), -1, x.shape[-1])
+    added: Tensor = _Perceptron.apply(  # type: ignore[no-untyped-call]
+        norm(flat), norm.gained(up), down, flat
+    )
+    return added.view(x.shape)
 
 
 class LayerNorm(nn.Module):
@@ -192,8 +206,33 @@ class LayerNorm(nn.Module):
         self.gain = pack.constant(1.0, pack.shape.width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(R, B, T, w)`` to the same."""
-        return functional.layer_norm(x, x.shape[-1:]) * self.gain[:, None, None]
+        """``(R, ..., w)`` to the same, without the gain: that is for `gained`."""
+        return functional.layer_norm(x, x.shape[-1:])
+
+    def gained(self, weight: Tensor) -> Tensor:
+        """The gain, and then the `weight` ``(R, w, o)``: a product that is smaller here."""
+        return self.gain[:, :, None] * weight
+
+
+@dataclass(frozen=True)
+class Table:
+    """Activations that tokens and positions decide alone, computed once for each of their pairs.
+
+    Attributes
+    ----------
+    rows
+        ``(R, n, w)``.
+    places
+        Which of the rows, of all replicas', stands at each place of the batch, ``(R, B, T)``.
+    """
+
+    rows: Tensor
+    places: Tensor
+
+    def spread(self, rows: Tensor) -> Tensor:
+        """What was made of each of the rows, ``(R, n, o)``, at its places: ``(R, B, T, o)``."""
+        found = rows.flatten(0, 1).index_select(0, self.places.flatten())
+        return found.view(*self.places.shape, -1)
 
 
 class Attention(nn.Module):
@@ -219,12 +258,25 @@ class Attention(nn.Module):
         split = x.reshape(R * B, T, self.heads, w // self.heads).transpose(1, 2)
         return split.reshape(R * B * self.heads, T, w // self.heads)
 
-    def forward(self, x: Tensor, last_only: bool = False) -> Tensor:
-        """``(R, B, T, w)`` to the same, or to ``(R, B, 1, w)`` for the last position alone."""
+    def forward(
+        self, x: Tensor, norm: LayerNorm, last_only: bool = False, table: Table | None = None
+    ) -> Tensor:
+        """``x + attention(norm(x))``, ``(R, B, T, w)`` to the same.
+
+        With `last_only` to ``(R, B, 1, w)``, for the last position alone. A `table` holds `x` row
+        by row.
+        """
         R, B, T, w = x.shape
-        queries = x[:, :, -1:] if last_only else x
-        query = self._split(linear(queries, self.query * self.scale))
-        key, value = (self._split(half) for half in linear(x, self.key_value).chunk(2, dim=-1))
+        normed = norm(x if table is None else table.rows)
+        query = norm.gained(self.query * self.scale)
+        key, value = norm.gained(self.key_value).chunk(2, dim=-1)
+        if last_only:
+            x = x[:, :, -1:]
+            parts = [linear(normed[:, :, -1:], query), *linears(normed, (key, value))]
+        else:
+            parts = linears(normed, (query, key, value))
+            parts = parts if table is None else [table.spread(part) for part in parts]
+        query, key, value = map(self._split, parts)
         # keys before queries: over a few positions, softmax is two to three times faster on an axis
         # that is not the last
         scores = torch.bmm(key, query.transpose(1, 2))
@@ -233,7 +285,7 @@ class Attention(nn.Module):
             scores = scores.masked_fill(future, -torch.inf)
         mixed = torch.bmm(scores.softmax(1).transpose(1, 2), value)
         joined = mixed.view(R * B, self.heads, -1, w // self.heads).transpose(1, 2)
-        return linear(joined.reshape(R, B, -1, w), self.out)
+        return linear(joined.reshape(x.shape), self.out, onto=x)
 
 
 class Embedding(nn.Module):
@@ -249,6 +301,14 @@ class Embedding(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """``(R, B, T)`` to ``(R, B, T, w)``."""
         return linear(one_hot(tokens, self.v), self.token) + self.position[:, None]
+
+    def table(self, tokens: Tensor) -> Table:
+        """The same, as a table with a row for each position and token."""
+        R, _, T = tokens.shape
+        known = functional.pad(self.token, (0, 0, 0, 1))  # the mask adds nothing
+        rows = (self.position[:, :, None] + known[:, None]).flatten(1, 2)
+        starts = torch.arange(0, R * T * (self.v + 1), self.v + 1).view(R, 1, T)
+        return Table(rows, starts + tokens)
 
 
 class AttentionStack(Pack):
@@ -272,16 +332,22 @@ class AttentionStack(Pack):
         self.readout = self.normal(shape.width, shape.outputs, std=base**-0.5)
 
     def block(self) -> nn.Module:
-        """One block; called as ``block(x, last_only)`` on ``(R, B, T, w)``."""
+        """One block; called as ``block(x, last_only, table)`` on ``(R, B, T, w)``."""
         raise TypeError("an attention stack is built from the blocks of an architecture")
 
     def hidden(self, tokens: Tensor) -> Iterator[Tensor]:
         """The residual stream after the embedding and after every block."""
-        x = self.embedding(tokens)
+        table = self.embedding.table(tokens) if self._repeats(tokens) else None
+        x = self.embedding(tokens) if table is None else table.spread(table.rows)
         yield x
         for index, block in enumerate(self.blocks):
-            x = block(x, last_only=self._once and index == len(self.blocks) - 1)
+            x = block(x, self._once and index == len(self.blocks) - 1, None if index else table)
             yield x
+
+    def _repeats(self, tokens: Tensor) -> bool:
+        """Whether the first block's input is worth a table: on a CPU (a GPU adds in any order)."""
+        alone = self._once and len(self.blocks) == 1  # asks one position
+        return not (tokens.is_cuda or alone) and tokens.shape[1] >= 2 * (self.shape.v + 1)
 
     def rate_scales(self, optimizer: OptimizerKind) -> dict[str, float]:
         """Of matrices that grow along both axes for Adam, of all others for gradient descent."""
@@ -300,5 +366,5 @@ class AttentionStack(Pack):
         """Masked tokens ``(R, B, T)`` to logits ``(R, B, C)`` or ``(R, B, T, C)``."""
         for layer in self.hidden(tokens):
             x = layer
-        logits = linear(self.norm(x), self.readout / self._widening)
+        logits = linear(self.norm(x), self.norm.gained(self.readout / self._widening))
         return logits[:, :, -1] if self._once else logits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .layers import Attention, AttentionStack, LayerNorm, Pack, perceptron
+from .layers import Attention, AttentionStack, LayerNorm, Pack, Table, perceptron
 
 
 class Block(nn.Module):
@@ -18,11 +18,10 @@ class Block(nn.Module):
         self.up = pack.normal(width, 4 * width, std=(2 / width) ** 0.5)
         self.down = pack.normal(4 * width, width, std=(4 * width) ** -0.5)
 
-    def forward(self, x: Tensor, last_only: bool) -> Tensor:
+    def forward(self, x: Tensor, last_only: bool, table: Table | None = None) -> Tensor:
         """``(R, B, T, w)`` to the same, or to ``(R, B, 1, w)``."""
-        attended = self.attention(self.attention_norm(x), last_only)
-        x = (x[:, :, -1:] if last_only else x) + attended
-        return x + perceptron(self.mlp_norm(x), self.up, self.down)
+        x = self.attention(x, self.attention_norm, last_only, table)
+        return perceptron(x, self.mlp_norm, self.up, self.down)
 
 
 class Network(AttentionStack):

@@ -2,7 +2,8 @@
 
 Operations are those of matrix products, a multiplication and an addition counting as two. A
 training step does the forward pass and, for every product, the gradients of its weights and, above
-the tokens, of its inputs. No torch is needed, so that planning a study stays quick.
+the tokens, of its inputs. That is what a network asks for: on a CPU a CNN may do less, as repeats
+are computed once and tokens looked up. No torch is needed, so that planning a study stays quick.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Letters of tensor shapes: ``R`` replicas, ``B`` batch, ``T`` positions, ``w`` wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -154,9 +154,11 @@ def linears(x: Tensor, weights: Sequence[Tensor]) -> list[Tensor]:
     return [product.view(*x.shape[:-1], product.shape[-1]) for product in products]
 
 
-def _parts(hidden: Tensor, *others: Tensor) -> Iterator[tuple[Tensor, ...]]:
+def _parts(hidden: Tensor, *others: Tensor) -> Iterable[tuple[Tensor, ...]]:
     """Some replicas of all arrays at a time, whose `hidden` layer stays in a CPU's cache."""
-    count = len(hidden) if hidden.is_cuda else max(1, _CACHED // hidden[0].numel())
+    count = max(1, _CACHED // hidden[0].numel())
+    if hidden.is_cuda or count >= len(hidden):
+        return [(hidden, *others)]
     return zip(*(torch.split(array, count) for array in (hidden, *others)))
 
 

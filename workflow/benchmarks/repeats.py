@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import count
+from multiprocessing import get_context
 from statistics import median
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -70,37 +75,65 @@ def plain_stack(network: Any, tokens: Tensor) -> Tensor:
         mixed = torch.bmm(weights, value).view(-1, own.heads, x.shape[2], value.shape[-1])
         x = x + linear(mixed.transpose(1, 2).reshape(x.shape), own.out)
         if perceptron:
-            hidden = linear(norm(block.mlp_norm, x), block.up).relu_()
-            x = x + linear(hidden, block.down)
+            # no view is changed in place, which would cost copies
+            hidden = torch.bmm(norm(block.mlp_norm, x).flatten(1, 2), block.up).relu_()
+            x = x + torch.bmm(hidden, block.down).view(x.shape)
     return linear(norm(network.norm, x), network.readout)[:, :, -1]
 
 
-def training(kind: str, shape: Shape, examples: Examples, plain: bool) -> Callable[[], Tensor]:
-    """What makes the next step of a pack, and returns its losses, ``(R, B)``."""
-    replicas = range(len(examples.source))
-    network = build(kind, shape, replicas)
-    sgd = kind == "cnn"
-    rates = [0.1 if sgd else 1e-3] * len(replicas)
-    optimizer = Optimizer(network, "sgd" if sgd else "adam", rates, momentum=0.9)
-    batches, number = FiniteBatches(examples, replicas, BATCH), count()
-    plainly = plain_cnn if sgd else plain_stack
+class _Training:
+    """A pack that is trained one way, in a process of its own: the two share no memory."""
 
-    def step() -> Tensor:
-        inputs, targets = batches.at(next(number))
-        logits = plainly(network, inputs) if plain else network(inputs)
-        losses = example_losses(logits, targets)
+    def __init__(
+        self, kind: str, width: int, parameters: Parameters, task: Task, plain: bool
+    ) -> None:
+        torch.set_num_threads(1)
+        sizes = {"width": width, "depth": parameters.L, "heads": 1}
+        shape, replicas = Shape.from_parameters(parameters, task, sizes), range(_REPLICAS)
+        sets = [
+            Stream(Grammar.draw(parameters, rule), rule, 0, "train").take(_SIZE)
+            for rule in replicas
+        ]
+        known = Examples.from_sentences(task, sets, replicas, parameters.v)
+        self._network, self._number, sgd = build(kind, shape, replicas), count(), kind == "cnn"
+        rates = [0.1 if sgd else 1e-3] * _REPLICAS
+        self._optimizer = Optimizer(self._network, "sgd" if sgd else "adam", rates, momentum=0.9)
+        self._batches = FiniteBatches(known, replicas, BATCH)
+        plainly = partial(plain_cnn if sgd else plain_stack, self._network)
+        self._forward: Callable[[Tensor], Tensor] = plainly if plain else self._network
+
+    def _step(self) -> Tensor:
+        """The losses of the next step, ``(R, B)``."""
+        inputs, targets = self._batches.at(next(self._number))
+        losses = example_losses(self._forward(inputs), targets)
         losses.mean(1).sum().backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        self._optimizer.step()
         return losses.detach()
 
-    return step
+    def counted(self) -> tuple[Any, int]:
+        """The losses of a step, and its operations of matrix products as PyTorch counts them."""
+        with FlopCounterMode(display=False) as counter:
+            losses = self._step()
+        return losses.numpy(), counter.get_total_flops()
+
+    def seconds(self, times: int) -> float:
+        """Of a step, on average."""
+        start = time.perf_counter()
+        for _ in range(times):
+            self._step()
+        return (time.perf_counter() - start) / times
 
 
-def _seconds(work: Callable[[], object], times: int) -> float:
-    start = time.perf_counter()
-    for _ in range(times):
-        work()
-    return (time.perf_counter() - start) / times
+_here: _Training  # of this process
+
+
+def _begin(*how: Any) -> None:
+    global _here
+    _here = _Training(*how)
+
+
+def _ask(name: str, *arguments: Any) -> Any:
+    return getattr(_here, name)(*arguments)
 
 
 def measure() -> pd.DataFrame:
@@ -109,33 +142,33 @@ def measure() -> pd.DataFrame:
     The bound is the ratio of the operations of matrix products that PyTorch counts in a step;
     passes over memory that are saved come on top of it.
     """
-    torch.set_num_threads(1)
     rows = []
     for kind, width, keys, task in _CASES:
-        parameters = Parameters.from_keys(**keys)
-        sizes = {"width": width, "depth": parameters.L, "heads": 1}
-        shape = Shape.from_parameters(parameters, task, sizes)
-        sets = [
-            Stream(Grammar.draw(parameters, rule), rule, 0, "train").take(_SIZE)
-            for rule in range(_REPLICAS)
-        ]
-        known = Examples.from_sentences(task, sets, range(_REPLICAS), parameters.v)
-        ways = [training(kind, shape, known, plain) for plain in (True, False)]
-        operations, first = [], []
-        for step in ways:
-            with FlopCounterMode(display=False) as counter:
-                first.append(step())
-            operations.append(counter.get_total_flops())
-        torch.testing.assert_close(*first)  # the same networks
-        times = max(3, int(_SECONDS / _seconds(ways[0], 5)))
-        found = [[_seconds(step, times) for step in ways] for _ in range(_ROUNDS)]
-        plain, new = (_REPLICAS / median(column) for column in zip(*found))
+        how = kind, width, Parameters.from_keys(**keys), task
+        with contextlib.ExitStack() as processes:
+            plain, new = (
+                processes.enter_context(
+                    ProcessPoolExecutor(1, get_context("spawn"), _begin, (*how, plainly))
+                )
+                for plainly in (True, False)
+            )
+            ways = plain, new
+            counted = [way.submit(_ask, "counted").result() for way in ways]
+            losses, operations = zip(*counted)
+            # the same networks
+            np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5, atol=1e-5)
+            times = max(3, int(_SECONDS / plain.submit(_ask, "seconds", 5).result()))
+            found = [
+                [way.submit(_ask, "seconds", times).result() for way in ways]
+                for _ in range(_ROUNDS)
+            ]
+        speeds = [_REPLICAS / median(column) for column in zip(*found)]
         grammar = " ".join(f"{name} {value}" for name, value in keys.items())
         rows.append(
             {
                 "network": f"{kind}, width {width}, {grammar}, {task}",
-                "plainly replica-steps/s": plain,
-                "replica-steps/s": new,
+                "plainly replica-steps/s": speeds[0],
+                "replica-steps/s": speeds[1],
                 "ratio": median(old / saving for old, saving in found),
                 "bound by counting": operations[0] / operations[1],
             }

@@ -61,6 +61,7 @@ def save(figure: Figure, folder: Path, name: str) -> None:
     for suffix, metadata in {"pdf": {"CreationDate": None}, "png": {"Software": None}}.items():
         path = folder / f"{name}.{suffix}"
         write_aside(path, partial(figure.savefig, metadata=metadata))
+        figure.set_layout_engine("none")  # it is laid out now
     plt.close(figure)
 
 

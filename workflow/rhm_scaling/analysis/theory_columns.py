@@ -36,13 +36,15 @@ class Known:
 
     @classmethod
     def from_theory(
-        cls, theory: pd.DataFrame, key: Mapping[str, Any], draws: Iterable[int] | None = None
+        cls, theory: pd.DataFrame, key: Mapping[str, Any], draws: Iterable[int]
     ) -> Known:
-        """What theory says of a curve's grammar and task; of some rule `draws` alone, if given."""
+        """What theory says of a curve's grammar and task, of its own rule `draws` alone.
+
+        A table may have more draws, for curves with more of them; draws differ.
+        """
         mine = (theory["grammar"] == key["grammar"]) & (theory["task"] == key["task"])
-        if draws is not None:
-            mine &= theory["rule_seed"].isna() | theory["rule_seed"].isin([*draws])
-        return cls(pd.DataFrame(theory[mine]))
+        own = theory["rule_seed"].isna() | theory["rule_seed"].isin({*draws})
+        return cls(pd.DataFrame(theory[mine & own]))
 
     def by_draw(self, index: str, **where: Any) -> dict[int, Array]:
         """Values of one quantity by rule draw, in the order of an index."""

@@ -196,19 +196,21 @@ def of_study(
     runs, theory, layers
         ``runs.csv`` at the chosen rates, ``theory.csv``, ``representations.csv`` if there is one.
     """
-    return [
-        Evidence(
+    curves = []
+    for curve in stage["curves"]:
+        rows = rows_of(runs, curve)
+        evidence = Evidence(
             {column: curve[column] for column in CURVE_KEY},
             curve["kind"],
             curve["learner"],
             Parameters.from_specification(stage["grammars"][curve["grammar"]]),
-            rows_of(runs, curve),
-            Known.from_theory(theory, curve),
+            rows,
+            Known.from_theory(theory, curve, rows["rule_seed"]),
             curve["test_size"],
             pd.DataFrame() if layers is None else rows_of(layers, curve),
         )
-        for curve in stage["curves"]
-    ]
+        curves.append(evidence)
+    return curves
 
 
 def common_draws(curves: Iterable[Evidence]) -> list[int]:

@@ -43,7 +43,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     ]
     parts = []
     for key, table in zip(specification["curves"], tables):
-        known = Known.from_theory(theory, key, set(rows_of(points, key)["rule_seed"]))
+        known = Known.from_theory(theory, key, rows_of(points, key)["rule_seed"])
         learner = specification["learners"][key["architecture"]]
         test_size = specification["test_sizes"][key["experiment"]]
         sizes = table["sentences"].to_numpy(dtype=float)
@@ -55,9 +55,8 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
             twin = _uniform_twin(specification, key)
             if twin is not None and learner is not None:
                 uniform = specification["curves"][twin]
-                table["predicted_smooth"] = _smooth(
-                    parameters, known, tables[twin], Known.from_theory(theory, uniform), sizes
-                )
+                of_twin = Known.from_theory(theory, uniform, rows_of(points, uniform)["rule_seed"])
+                table["predicted_smooth"] = _smooth(parameters, known, tables[twin], of_twin, sizes)
         parts.append(identified(table, specification["study"], key))
     write_text(folder / "curves.csv", pd.concat(parts).to_csv(index=False))
 

@@ -22,6 +22,7 @@ from ...analysis.size_scaling import (
     levels_reached,
     sizes_table,
 )
+from ...analysis.theory_columns import Known
 from ...core.files import write_text
 from ...core.hashing import seed_from
 from ...grammar.model import Parameters
@@ -59,7 +60,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     for key in specification["families"]:
         parameters = Parameters.from_specification(specification["grammars"][key["grammar"]])
         mine = family(runs, key)
-        known = theory.query("grammar == @key['grammar'] and task == @key['task']")
+        known = Known.from_theory(theory, key, mine["rule_seed"]).rows
         chance = _chance(parameters, key["task"], known)
         table = sizes_table(mine, chance)
         seed = seed_from("bootstrap", {name: key[name] for name in FAMILY})

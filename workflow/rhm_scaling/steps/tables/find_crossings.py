@@ -30,10 +30,11 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     theory = pd.read_csv(folder / "theory.csv")
     each, summed = [], []
     for key in specification["curves"]:
-        known = Known.from_theory(theory, key)
+        mine = rows_of(points, key)
+        known = Known.from_theory(theory, key, mine["rule_seed"])
         learner = specification["learners"][key["architecture"]]
         found = crossings(
-            rows_of(points, key),
+            mine,
             MEASURE[key["task"]],
             known.heights(key["task"]),
             {column: known.thresholds(who or learner) for column, who in THRESHOLDS.items()},

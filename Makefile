@@ -48,9 +48,9 @@ $(VENV)/installed: envs/requirements.txt pyproject.toml
 	touch $@
 
 run: setup
-	@$(RUN) rhm_scaling name "$(STUDY)" >/dev/null && \
-	while $(RUN) rhm_scaling unsettled "$(STUDY)"; do \
-	    $(RUN) snakemake precision $(HOW) study="$(STUDY)" || exit 1; done && \
+	@while $(RUN) rhm_scaling settled "$(STUDY)"; status=$$?; [ $$status -eq 3 ]; do \
+	    $(RUN) snakemake precision $(HOW) study="$(STUDY)" || exit 1; done; \
+	[ $$status -eq 0 ] && \
 	$(RUN) snakemake $(HOW) study="$(STUDY)" && \
 	$(RUN) rhm_scaling report "$(STUDY)" >/dev/null && \
 	$(RUN) rhm_scaling show "$(STUDY)"

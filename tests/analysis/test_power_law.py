@@ -178,3 +178,14 @@ def test_where_a_growing_curve_crosses_a_height() -> None:
     assert curves.crossing(sizes, np.array([0.0, 0.1, 0.2]), 0.5) == np.inf
     assert np.isnan(curves.crossing(sizes, np.array([0.6, 0.8, 0.9]), 0.5))
     assert curves.crossing(sizes, np.array([np.nan, 0.1, np.nan]), 0.5) == np.inf
+
+
+def test_a_failure_is_missing_from_all_of_an_online_curve() -> None:
+    parts = [runs([0.4, 0.4, 0.4]).assign(sentences=size, train_size=np.inf) for size in (8, 16)]
+    table = pd.concat(parts).assign(protocol="online")
+    table.loc[table["rule_seed"] == 2, "status"] = "collapsed"
+    table = table[(table["rule_seed"] < 2) | (table["sentences"] == 8)]  # it ended there
+    curve = curves.learning_curve(table, "test_error").assign(protocol="online")
+    assert curve["collapsed"].tolist() == [1, 1]
+    assert curve["replicas"].tolist() == [2, 2]
+    assert curves.failures(curve) == {"diverged": 0, "collapsed": 1}

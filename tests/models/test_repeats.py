@@ -43,6 +43,7 @@ def test_they_are_looked_for_where_that_pays() -> None:
     assert levels(v=8, s=2, L=4, m=2, batch=2048) == 3
     assert levels(v=8, s=2, L=4, m=2, width=16) == 0  # too little work
     assert levels(v=8, s=2, L=4, m=2, width=72) == 0  # rows would not be aligned
+    assert levels(v=10, s=2, L=4, m=2) == 0  # nor would these
     assert levels(v=64, s=2, L=3, m=64) == 0  # no repeats
     unknown = Shape(8, 2, 4, 8, "last_token", width=64, depth=4)
     assert repeating_levels(unknown, 128) == 0

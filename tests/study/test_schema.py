@@ -213,6 +213,30 @@ def test_the_rate_of_an_online_training_does_not_depend_on_its_end() -> None:
         parse_study(text.replace("train_sizes: [8, 16]", "online: true"), "s.yaml")
 
 
+def test_what_is_measured_at_training_sizes_needs_them() -> None:
+    text = GOOD.replace("train_sizes: [8, 16]", "online: true, representations: true")
+    with pytest.raises(
+        UserError, match=r"experiments\.last\.representations: are measured at train"
+    ):
+        parse_study(text, "s.yaml")
+    text = GOOD.replace("train_sizes: [8, 16]", "online: true")
+    parse_study(text, "s.yaml")
+    with pytest.raises(
+        UserError, match=r"claim: B1 is about last_token; add such an experiment with"
+    ):
+        parse_study("claim: B1\n" + text.lstrip(), "s.yaml")
+
+
+def test_weights_that_would_be_turned_over_are_refused() -> None:
+    network = "{kind: cnn, width: 16, optimizer: {kind: sgd, lr: [0.1, 0.5], weight_decay: 2.0}}"
+    text = GOOD.replace("{kind: cnn, width: 16}", network)
+    with pytest.raises(
+        UserError, match=r"cnn\.optimizer.*weight_decay: 2 times lr 0\.5 would turn"
+    ):
+        parse_study(text, "s.yaml")
+    parse_study(text.replace("2.0", "1.9"), "s.yaml")
+
+
 def test_who_counts_does_not_learn_online() -> None:
     text = GOOD.replace("{kind: cnn, width: 16}", "{kind: counting}")
     text = text.replace("train_sizes: [8, 16]", "online: true")

@@ -43,6 +43,7 @@ experiments:
     architectures: [cnn, transformer]
     train_sizes: [64, 256]
     online: true
+    representations: true
     validation_size: 256
     test_size: 256
     replicas: {rule_draws: 2}
@@ -81,6 +82,8 @@ def test_all_tables_and_figures_are_there(sized: Project) -> None:
     assert len(sizes) == len(runs) / 2
     assert set(sizes.loc[sizes["task"] == "last_token", "train_size"]) == {64, 256, np.inf}
     assert set(table(sized, "levels")["level"]) == {1, 2}
+    # layers are measured at training sizes
+    assert set(table(sized, "invariance")["protocol"]) == {"finite"}
     figures = sized.folder / "results" / "sized" / "figures"
     for name in (
         "scaling-both",
@@ -206,7 +209,7 @@ def test_another_width_trains_its_own_cells_alone(sized: Project) -> None:
     assert jobs.pop("train_block") == 3
     assert set(jobs) == {
         *("gather_runs", "gather_histories", "aggregate_curves", "fit_curves", "find_crossings"),
-        *("compare_sizes", "draw_figures"),
+        *("compare_sizes", "measure_representations", "draw_figures"),
     }
     plan = Plan(load_study(sized.folder / wider))
     data = [

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rhm_scaling.analysis.power_law import fit_with_interval
 from rhm_scaling.run.precision import plan_of, unsettled
+from rhm_scaling.run.status import Status
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import parse_study
 
@@ -86,7 +87,7 @@ def measure() -> pd.DataFrame:
             text = _study(name, _FIRST, asked)
             (project / "study.yaml").write_text(text, encoding="utf-8")
             study = parse_study(text, "study.yaml")
-            while any(unsettled(plan_of(study, project))):
+            while unsettled(Status(plan_of(study, project), root=project)):
                 run(project, ["study.yaml"], 1, "precision")
             grown = plan_of(study, project)
             draws = [designs[-1].rule_draws for designs in grown.designs.values()]

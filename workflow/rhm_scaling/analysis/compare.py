@@ -41,7 +41,7 @@ from ..core.errors import UserError
 from .curves import REPLICA_KEY
 from .thresholds import THRESHOLDS
 
-HOW = frozenset({"seconds", "threads", "pack", "device", "product"})
+HOW = frozenset({"seconds", "threads", "pack", "device", "product", "blocks"})
 MEASURED = frozenset(
     {
         *("val_loss", "test_loss", "test_error", "test_excess", "best_step", "steps"),
@@ -56,6 +56,8 @@ MEASURED = frozenset(
         *("best_excess", "fitted_parameters", "fitted_excess"),
         *("parabola_parameters", "parabola_bias"),
         # of claims; a prediction at the measured sizes follows from the sizes that enter a fit
+        # of histories, and of how precise curves are
+        *("train_loss", "crossing", "smallest", "largest"),
         *("crossed_at", "growth", "growth_low", "growth_high", "prediction", "rival"),
         *("region_low", "region_high", "synonym", "other", "random"),
         *("probe", "probe_low", "probe_high"),
@@ -150,6 +152,8 @@ def _noise(
         bad = _bad(_apart(first, second), _apart(first, second, _WIDER), _PARTED)
         for column in measured:
             yield column, ~bad
+    elif {"smallest", "largest"} <= set(first):
+        return  # widths of intervals, which have none; other tables have the intervals
     elif "rule_seed" in first:
         cell = _cells(first)
         for column in measured:

@@ -92,6 +92,9 @@ def learning_curve(rows: pd.DataFrame, measure: str, over: str = "sentences") ->
     """
     table = []
     for _, group in rows.groupby(over):
+        # of an online training, what fails at some step is missing at all
+        whole = rows[rows["train_size"] == group["train_size"].iloc[0]]
+        failed = whole.drop_duplicates(REPLICA_KEY)["status"]
         good = usable(group)
         mean, low, high = mean_and_interval(cluster_means(good, measure))
         table.append(
@@ -103,7 +106,7 @@ def learning_curve(rows: pd.DataFrame, measure: str, over: str = "sentences") ->
                 "measure": measure,
                 "replicas": len(good),
                 "rule_draws": good["rule_seed"].nunique(),
-                **{name: int((group["status"] == name).sum()) for name in FAILED},
+                **{name: int((failed == name).sum()) for name in FAILED},
                 "mean": mean,
                 "low": low,
                 "high": high,
@@ -113,6 +116,12 @@ def learning_curve(rows: pd.DataFrame, measure: str, over: str = "sentences") ->
             }
         )
     return pd.DataFrame(table)
+
+
+def failures(curve: pd.DataFrame) -> dict[str, int]:
+    """Trainings of one curve that failed, by status, from its rows of ``curves.csv``."""
+    online = (curve["protocol"] == "online").all()
+    return {name: int(curve[name].max() if online else curve[name].sum()) for name in FAILED}
 
 
 def replica_matrix(rows: pd.DataFrame, measure: str, sizes: Sequence[float]) -> pd.DataFrame:

@@ -15,6 +15,8 @@ from .thresholds import crossings
 
 Array = NDArray[np.float64]
 
+_BEYOND = 2  # sizes at either end
+
 
 def measured(
     points: pd.DataFrame, table: pd.DataFrame, heights: Mapping[int, Array], seed: int
@@ -37,9 +39,9 @@ def measured(
     dict
         ``exponent``: half-width of the fitted exponent's interval. ``crossing``: the widest
         half-width of the logarithm of a level's crossing, of those that all draws cross between the
-        sizes. NaN where there is no interval. ``smallest`` and ``largest``: from the size before
-        the window of the fit and the first such crossing to the size after the last; zero and
-        infinite if there is neither.
+        sizes. NaN where there is no interval. ``smallest`` and ``largest``: from two sizes below
+        the window of the fit and the first such crossing to two above the last, as the next draws
+        may lie beyond these; zero and infinite if there is neither.
     """
     measure = table["measure"].iloc[0]
     sizes = table["sentences"].to_numpy(dtype=float)
@@ -53,12 +55,13 @@ def measured(
     ends = [geometric_mean(at)[1:] for at in crossed]
     widths = [np.log(above / below) / 2 for below, above in ends]
     telling = np.concatenate([sizes[inside], *crossed])
-    before, after = np.zeros(1), np.full(1, np.inf)
+    smallest, largest = 0.0, np.inf
     if len(telling):
-        before, after = sizes[sizes < telling.min()], sizes[sizes > telling.max()]
+        smallest = [sizes[0], *sizes[sizes < telling.min()]][-_BEYOND:][0]
+        largest = [*sizes[sizes > telling.max()], sizes[-1]][:_BEYOND][-1]
     return {
         "exponent": (high - low) / 2,
         "crossing": max(widths) if widths else np.nan,
-        "smallest": before[-1] if len(before) else sizes[0],
-        "largest": after[0] if len(after) else sizes[-1],
+        "smallest": smallest,
+        "largest": largest,
     }

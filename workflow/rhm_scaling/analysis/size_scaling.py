@@ -66,7 +66,7 @@ def sizes_table(runs: pd.DataFrame, chance: float) -> pd.DataFrame:
 
 
 def _matrix(runs: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """A row a replica, a column a cell, in the order of `cells`; NaN where it diverged."""
+    """A row a replica, a column a cell, in the order of `cells`; NaN where it failed."""
     key = ["width", "depth", "train_size"]
     table = usable(runs).pivot_table(index=REPLICA_KEY, columns=key, values=MEASURE)
     return table.reindex(columns=pd.MultiIndex.from_frame(cells[key]))

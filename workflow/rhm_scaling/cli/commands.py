@@ -99,16 +99,19 @@ def plan(arguments: Namespace) -> None:
         print(line)
 
 
-def unsettled(arguments: Namespace) -> None:
-    """Say which curves are not yet as precise as a study asks; fail if all are, or can not be."""
-    from ..run.precision import plan_of, unsettled
+def settled(arguments: Namespace) -> None:
+    """Say which curves may need more rule draws for the precision asked for; status 3 if any."""
+    from ..run.machine import Machine
+    from ..run.precision import UNSETTLED, plan_of, unsettled
+    from ..run.status import Status
     from ..study.reading import load_study
 
-    lines = list(unsettled(plan_of(load_study(arguments.study))))
+    status = Status(plan_of(load_study(arguments.study)), Machine.read(Path()).spared)
+    lines = unsettled(status)
     for line in lines:
         print(line)
-    if not lines:
-        sys.exit(1)
+    if lines:
+        sys.exit(UNSETTLED)
 
 
 def status(arguments: Namespace) -> None:

@@ -247,7 +247,7 @@ def _parser() -> argparse.ArgumentParser:
         job.add_argument("--log", type=Path, help="file to which plain lines are appended")
 
     plan, status, archive = map(command, (commands.plan, commands.status, commands.archive))
-    others = map(command, (commands.name, commands.show, commands.report, commands.unsettled))
+    others = map(command, (commands.name, commands.show, commands.report, commands.settled))
     for study in (plan, status, archive, *others):
         study.add_argument("study", type=Path, help="the study's YAML file")
     for asked in (plan, status):

@@ -27,11 +27,11 @@ def repeating_levels(shape: Shape, batch: int) -> int:
     """How many of a CNN's lowest levels to compute once for every distinct subtree of a batch.
 
     Zero, or at least two: the lowest alone is not worth it. Told from the grammar, the width and
-    the batch's size alone, so that it is the same for a replica in every pack. Of ``n`` draws among
-    ``S`` equally likely strings, ``S (1 - exp(-n / S))`` are distinct; other probabilities leave
-    fewer.
+    the batch's size alone, so that it is the same for a replica in every pack; zero where rows
+    would not be aligned. Of ``n`` draws among ``S`` equally likely strings,
+    ``S (1 - exp(-n / S))`` are distinct; other probabilities leave fewer.
     """
-    if shape.width % _ALIGNED:
+    if shape.width % _ALIGNED or shape.s * shape.v % _ALIGNED:
         return 0
     strings, below, saved, gains = float(shape.v), shape.v, 0.0, {0: 0.0}
     for level, m in enumerate(shape.m, 1):

@@ -164,9 +164,10 @@ def learning_curves(
 def _sizes(axis: Axes, known: pd.Series) -> None:
     """A logarithmic axis of sizes that names those known, or powers of two if there are many."""
     sizes = sorted(known.unique())
-    if len(sizes) > _MOST_TICKS:
-        octaves = range(math.ceil(math.log2(sizes[0])), math.floor(math.log2(sizes[-1])) + 1)
-        sizes = [2.0**octave for octave in octaves[:: -(-len(octaves) // _MOST_TICKS)]]
+    octaves = range(math.ceil(math.log2(sizes[0])), math.floor(math.log2(sizes[-1])) + 1)
+    if len(sizes) > _MOST_TICKS and len(octaves) > 2:
+        sizes = [2.0**octave for octave in octaves]
+    sizes = sizes[:: -(-len(sizes) // _MOST_TICKS)]
     axis.set(xscale="log", xlabel="training sentences $P$")
     axis.set_xticks(sizes)
     axis.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:.0f}"))

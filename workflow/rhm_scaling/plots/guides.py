@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..analysis.curves import CURVE_KEY
+from ..analysis.curves import CURVE_KEY, failures
 from ..claims.names import ClaimName
 from ..claims.registry import CLAIMS
 from ..claims.verdicts import AGREES, DISAGREES
@@ -126,14 +126,14 @@ def _done(grammars: Mapping[str, Parameters], curves: pd.DataFrame) -> str:
         p = grammars[key["grammar"]]
         rules = ", ".join(f"Zipf {a:g} at level {n}" for n, a in enumerate(p.zipf, 1) if a)
         width = f" of width {key['width']}" if key["width"] else ""
+        failed = ", ".join(f"{count} {status}" for status, count in failures(rows).items())
         online = ", online" if key["protocol"] == "online" else ""
         told.append(
             f"- `{key['grammar']}` (`v={p.v} n={p.n} s={p.s} L={p.L}`, `m` by level "
             f"{', '.join(map(str, p.m))}; {rules or 'uniform rules'}), "
             f"{key['architecture']}{width}{online}: "
             f"{rows['sentences'].min():.0f} to {rows['sentences'].max():.0f} sentences, "
-            f"{rows['rule_draws'].max():.0f} rule draws, {rows['diverged'].sum():.0f} diverged, "
-            f"{rows['collapsed'].sum():.0f} collapsed"
+            f"{rows['rule_draws'].max():.0f} rule draws, {failed}"
         )
     return "Learning curves of:\n\n" + "\n".join(told)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..analysis.compare import compare
 from ..core.errors import UserError
+from ..run.precision import UNSETTLED
 from .unpacking import Archive
 
 
@@ -75,10 +76,12 @@ def nothing_to_do(folder: Path, study: str, python: Path) -> None:
 
 def run(folder: Path, study: str, python: Path) -> None:
     """Run a study in the project of a folder, again while its precision takes more rule draws."""
-    unsettled = [str(python.absolute()), "-m", "rhm_scaling", "unsettled", study]
+    settled = [str(python.absolute()), "-m", "rhm_scaling", "settled", study]
     own = {**_environment(folder), "PYTHONPATH": str(folder.absolute() / "workflow")}
     how = [*_snakemake(python, study), "--profile", "workflow/profiles/laptop"]
-    while not subprocess.run(unsettled, cwd=folder, env=own, check=False).returncode:  # noqa: S603
+    while status := subprocess.run(settled, cwd=folder, env=own, check=False).returncode:  # noqa: S603
+        if status != UNSETTLED:
+            raise UserError(f"{folder}: `{' '.join(settled)}` failed; its last lines say why")
         _call(folder, [*how, "--", "precision"])
     _call(folder, how)
 

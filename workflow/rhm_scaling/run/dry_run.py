@@ -20,7 +20,7 @@ from ..study.plan import Plan
 from .batches import Batch, batches
 from .estimates import MEMORY, STAGE, core_seconds, disk, memory
 from .machine import CLUSTER, Machine, slots
-from .precision import unsettled
+from .precision import too_wide
 from .records import read_record, versions
 from .resources import NoRoomError, here
 from .status import RESULTS, Status
@@ -51,7 +51,7 @@ def lines(status: Status, rates: Rates, cores: int) -> Iterator[str]:
     except NoRoomError as error:
         yield f"{head} to make"
         took = str(error)
-    yield from unsettled(plan)
+    yield from too_wide(plan)
     if chosen := [*_chosen_sizes(plan)]:
         yield from ["training sizes that auto chose:", *chosen]
     if needed:

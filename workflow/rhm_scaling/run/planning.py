@@ -28,7 +28,7 @@ from .dry_run import beyond_language
 from .estimates import disk
 from .locks import alone
 from .machine import Machine
-from .precision import plan_of, unsettled
+from .precision import plan_of, too_wide
 from .progress import Progress
 from .resources import Job, here
 from .setup import note_stops, one_line
@@ -285,11 +285,10 @@ class Run:
             )
 
     def succeeded(self) -> None:
-        """Remove data that are not kept; say which curves the next run makes more precise."""
+        """Say whether the next run makes curves more precise; remove data that are not kept."""
         for name, status in self.studies.items():
-            if lines := [*unsettled(plan_of(status.plan.study))]:
-                print(f"{name}: not as precise as asked; run again for", file=sys.stderr)
-                print(*(f"  {line}" for line in lines), sep="\n", file=sys.stderr)
+            if status.plan.designs and any(too_wide(plan_of(status.plan.study))):
+                print(f"{name}: not as precise as asked; run again", file=sys.stderr)
         if "datasets" in self.machine.temporary:
             for sentences in self.products["sentences"].values():
                 Path(sentences.files["product"]).unlink(missing_ok=True)

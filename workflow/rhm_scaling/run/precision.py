@@ -11,6 +11,10 @@ from ..study.plan import Plan
 from ..study.precision import Measured, measured_rows
 from ..study.schema import Study
 from .records import check
+from .status import Status
+
+_STEP = "measure_precision"
+UNSETTLED = 3  # exit status of the command that asks
 
 
 def plan_of(study: Study, root: Path = Path()) -> Plan:
@@ -23,22 +27,35 @@ def _measured(folder: Path) -> dict[str, Measured]:
     """What ``precision.csv`` says; nothing if it is not there as it was made: it is made again."""
     path = folder / "precision.csv"
     try:
-        check(folder / "stages" / "measure_precision.record.json", path)
+        check(folder / "stages" / f"{_STEP}.record.json", path)
         with path.open(encoding="utf-8", newline="") as file:
             return measured_rows(csv.DictReader(file))
     except (UserError, OSError, ValueError, KeyError):
         return {}
 
 
-def unsettled(plan: Plan) -> Iterator[str]:
-    """A line for each curve of which it is not known whether it needs more rule draws."""
+def too_wide(plan: Plan) -> Iterator[str]:
+    """A line for each curve that was measured, and is to get more rule draws."""
     for curve, designs in plan.designs.items():
-        if designs[-1].measured:
+        last = designs[-2].measured if len(designs) > 1 else None
+        if last is None or designs[-1].measured:
             continue
-        why = [
-            f" ({name} within {before.half_widths[name]:.2g}, asked for {asked:g})"
-            for before in (design.measured for design in designs[-2:-1])
-            if before
-            for name, asked in before.wider(plan.precision(curve)).items()
-        ]
-        yield f"{curve}: {designs[-1].rule_draws} rule draws{''.join(why)}"
+        why = ", ".join(
+            f"{name} within {last.half_widths[name]:.2g}, asked for {asked:g}"
+            for name, asked in last.wider(plan.precision(curve)).items()
+        )
+        yield f"{curve}: {designs[-1].rule_draws} rule draws ({why})"
+
+
+def unsettled(status: Status) -> list[str]:
+    """Lines on curves that may need more rule draws, for all that is known; none if none does."""
+    plan = status.plan
+    first = [
+        f"{curve}: {designs[0].rule_draws} rule draws to begin with"
+        for curve, designs in plan.designs.items()
+        if not designs[0].measured
+    ]
+    lines = [*too_wide(plan), *first]
+    if plan.designs and not lines and _STEP not in status.current:
+        lines = ["precision.csv: is made again, by what the study and the code are now"]
+    return lines

@@ -21,6 +21,16 @@ class _OptimizerConfig(Model):
     """Every step also takes this share of `lr` off all weights (decoupled from the gradient, as in
     AdamW), whatever the width."""
 
+    @model_validator(mode="after")
+    def _shrinks(self) -> _OptimizerConfig:
+        most = max(self.lr)  # type: ignore[attr-defined]
+        if most * self.weight_decay >= 1:
+            raise ValueError(
+                f"weight_decay: {self.weight_decay:g} times lr {most:g} would turn weights over at "
+                "every step; take it below 1 / lr"
+            )
+        return self
+
     def settings(self) -> dict[str, Any]:
         """All but the rates, and of the common keys those that are set."""
         known = self.model_dump(exclude={"lr"})

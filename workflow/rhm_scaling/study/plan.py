@@ -119,6 +119,7 @@ class Plan:
         grid = self.grids[curve.experiment, curve.grammar].sizes
         sizes: Sequence[int | str] = grid if curve.protocol == "finite" else (ONLINE,)
         rates, asked = self._rates(curve), experiment.precision
+        counts = isinstance(self.study.architectures[curve.architecture], COUNTING)
         first, draws = 0, experiment.replicas.rule_draws
         blocks: list[Product] = []
         while True:
@@ -133,7 +134,8 @@ class Plan:
             if known is None or not known.wider(asked) or draws >= most:
                 break
             first, draws = draws, min(draws + self.study.block.rule_draws, most)
-            if curve.protocol == "finite":
+            # counting costs little, and finds hidden symbols at other sizes than losses tell
+            if curve.protocol == "finite" and not counts:
                 sizes = known.telling(grid)
         self.blocks += [(curve, block) for block in blocks]
         return draws

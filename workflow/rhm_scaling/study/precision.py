@@ -26,7 +26,7 @@ class Measured:
     half_widths
         Of the 95 % intervals by name (`QUANTITIES`); NaN where there is no interval.
     smallest, largest
-        The sizes that tell something of them, in sentences, with one beyond at either end.
+        The sizes that tell something of them, in sentences, with two beyond at either end.
     """
 
     half_widths: Mapping[str, float]

@@ -249,7 +249,7 @@ class ExperimentConfig(Model):
     online: bool = False
     """Whether networks also have a curve of the online protocol: one training that sees every
     sentence once and is measured on the test set as it goes, up to `max_steps`. Sentence `i` is
-    that of the training sets; nothing is stored, and nothing but `max_steps` ends it."""
+    that of the training sets; nothing is stored, and only `max_steps` ends it, or a failure."""
     representations: bool = False
     """Whether hidden layers of its networks are measured (`last_token` only): how far they change
     if a subtree is exchanged for a synonym's or another symbol's, and what a linear probe reads."""
@@ -268,8 +268,8 @@ class ExperimentConfig(Model):
         first = self.replicas.rule_draws
         if self.precision and self.precision.most_rule_draws < first:
             raise ValueError(
-                f"precision.most_rule_draws: is less than replicas.rule_draws = {first}, with "
-                "which every curve begins; swap the two"
+                f"precision.most_rule_draws: is {self.precision.most_rule_draws}, and every curve "
+                f"begins with replicas.rule_draws = {first}; give at least that"
             )
         return self
 
@@ -304,6 +304,16 @@ class Study(Model):
                 f"{here}.precision: the design of a study with a claim is fixed beforehand; leave "
                 "precision out, or the claim"
             )
+        if first < 2:
+            raise ValueError(
+                f"{here}.replicas.rule_draws: {first} tells nothing of the scatter of rule draws, "
+                "by which precision is judged; take at least 2"
+            )
+        if experiment.precision.crossing and experiment.task == "autoregressive":  # type: ignore[union-attr]
+            raise ValueError(
+                f"{here}.precision.crossing: no levels are told apart in the autoregressive task; "
+                "give exponent"
+            )
         if first % side:
             raise ValueError(
                 f"{here}.replicas.rule_draws: {first} is no multiple of block.rule_draws = {side}, "
@@ -314,11 +324,11 @@ class Study(Model):
     def _consistent(self) -> Study:
         if self.name in FOLDERS:
             raise ValueError(f"name: results/{self.name}/ has another use; take another name")
-        tasks = {experiment.task for experiment in self.experiments.values()}
+        tasks = {known.task for known in self.experiments.values() if known.train_sizes}
         if self.claim and CLAIM_TASKS[self.claim] not in tasks:
             raise ValueError(
-                f"claim: {self.claim} is about {CLAIM_TASKS[self.claim]}; add such an experiment, "
-                "or leave the claim out"
+                f"claim: {self.claim} is about {CLAIM_TASKS[self.claim]}; add such an experiment "
+                "with train_sizes, or leave the claim out"
             )
         seen: dict[tuple[str, str, str], str] = {}
         for name, experiment in self.experiments.items():
@@ -332,6 +342,10 @@ class Study(Model):
                         raise ValueError(f"{here}.{kind}: no {used!r} defined; known: {known}")
             if not (experiment.train_sizes or experiment.online):
                 raise ValueError(f"{here}.train_sizes: is missing; give sizes, or set online: true")
+            if experiment.representations and not experiment.train_sizes:
+                raise ValueError(
+                    f"{here}.representations: are measured at training sizes; give train_sizes"
+                )
             if experiment.representations and experiment.task != "last_token":
                 raise ValueError(
                     f"{here}.representations: are measured for the task last_token; set it to false"

@@ -30,6 +30,8 @@ def check(study: Study) -> None:
 def _factors(experiment: ExperimentConfig) -> dict[str, int]:
     """Lengths of the axes that an experiment spans, by key."""
     replicas = {f"replicas.{axis}": count for axis, count in _replicas(experiment)}
+    if experiment.precision:
+        replicas["precision.most_rule_draws"] = replicas.pop("replicas.rule_draws")
     names = {key: len(getattr(experiment, key)) for key in ("grammars", "architectures")}
     return {"train_sizes": _sizes(experiment), **names, **replicas}
 

@@ -100,10 +100,10 @@ def train(
     """Train a pack; each replica stops by itself on its own validation loss.
 
     Rules, checked at each evaluation in this order: a loss is not finite (``diverged``); the mean
-    training loss was, at this evaluation and the one before, back at that of a guess after it had
-    left it (``collapsed``: too long steps can put the units of a layer to rest for good, and the
-    best step is then the middle of an instability, no limit of the data); the mean training loss
-    since the last evaluation is below ``train_loss``; the step has reached
+    training loss was, at this evaluation and the one before, back at that of a uniform guess after
+    it had left it (``collapsed``: too long steps can put the units of a layer to rest for good, and
+    the best step is then the middle of an instability, no limit of the data); the mean training
+    loss since the last evaluation is below ``train_loss``; the step has reached
     ``max(min_steps, patience * best step)``; the step has reached ``max_steps``. A stopped
     replica leaves the pack and costs nothing more.
 
@@ -221,6 +221,7 @@ class _Run:
             train_loss = (self._losses / self._since).tolist()
         seconds = (time.perf_counter() - self._clock) / count
         improved, staying = [], []
+        guess, seen = math.log(self._network.shape.outputs), self._train_losses(train_loss)
         for row, replica in enumerate(self.active):
             loss = float(found["loss"][row])
             outcome.seconds[replica] += seconds
@@ -240,7 +241,7 @@ class _Run:
                 improved.append(row)
             best = outcome.best_step[replica]
             reason = _stop(finite, step, train_loss[row], best, self._settings)
-            if finite and self._collapsed(replica):
+            if finite and _collapsed(seen[replica], guess):
                 reason = "collapsed"
             if reason:
                 outcome.stop_reason[replica] = reason
@@ -252,12 +253,15 @@ class _Run:
         self._start_interval()
         return step, count, float(np.mean(found["loss"]))
 
-    def _collapsed(self, replica: int) -> bool:
-        """Whether a replica guesses again, at its last two evaluations."""
-        losses = [row["train_loss"] for other, row in self.outcome.history if other == replica]
-        guess = math.log(self._network.shape.outputs)
-        knew = any(loss < _KNOWS * guess for loss in losses[:-2])
-        return knew and all(loss > _GUESSES * guess for loss in losses[-2:])
+    def _train_losses(self, last: list[float]) -> dict[int, list[float]]:
+        """Mean training losses between evaluations of the active replicas, the `last` ones too."""
+        seen: dict[int, list[float]] = {replica: [] for replica in self.active}
+        for replica, row in self.outcome.history:
+            if replica in seen:
+                seen[replica].append(row["train_loss"])
+        for replica, loss in zip(self.active, last):
+            seen[replica].append(loss)
+        return seen
 
     def _remember(self, rows: list[int]) -> None:
         """Copy the weights of the improved `rows` of the active pack to their replicas' places."""
@@ -326,6 +330,12 @@ class _Run:
 
 def _call_plainly(work: Callable[..., None], *arguments: Tensor) -> None:
     work(*arguments)
+
+
+def _collapsed(train_losses: list[float], guess: float) -> bool:
+    """Whether a network that knew something guesses again, at its last two evaluations."""
+    knew = any(loss < _KNOWS * guess for loss in train_losses[:-2])
+    return knew and all(loss > _GUESSES * guess for loss in train_losses[-2:])
 
 
 def _stop(

@@ -39,7 +39,7 @@ _EMPTY = {
 
 
 def planned(plan: Plan) -> Part:
-    """Families of networks, and the histories of their trainings on fresh sentences."""
+    """Families of networks, and whether they are trained online too."""
     sized = plan.sized
     families = {(c.grammar, c.task, c.architecture): c for c in sized}
     what = {

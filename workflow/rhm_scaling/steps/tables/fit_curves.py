@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...analysis.curves import CONFIDENCE, CURVE_KEY, FAILED, identified, replica_matrix, rows_of
+from ...analysis.curves import CONFIDENCE, CURVE_KEY, failures, identified, replica_matrix, rows_of
 from ...analysis.power_law import (
     BOOTSTRAPS,
     fit_power_law,
@@ -77,7 +77,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
                 "window_reason": window.reason,
                 "rule_draws": mine["rule_seed"].nunique(),
                 "replicas": len(replicas),
-                **{name: int(table[name].sum()) for name in FAILED},
+                **failures(table),
                 "bootstraps": BOOTSTRAPS,
             }
         )

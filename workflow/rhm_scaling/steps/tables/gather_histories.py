@@ -40,7 +40,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     parts = []
     for block in specification["blocks"]:
         path = root / block["history"]
-        rows = read_table(path, float_precision="round_trip")
+        rows = read_table(path)
         known = [column for column in _OF_EVALUATION if column != "sentences"]
         if missing := [column for column in known if column not in rows]:
             raise UserError(f"{path}: damaged (no column {missing[0]}); delete it and run again")

@@ -51,7 +51,9 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     ]
     # several rates may have been tried
     same = [*CURVE_KEY, *REPLICA_KEY, "train_size", "lr"]
-    table = pd.concat(parts).merge(runs[same].astype({"train_size": int}), on=same)
+    table = pd.concat(parts).merge(
+        runs.loc[runs["protocol"] == "finite", same].astype({"train_size": int}), on=same
+    )
     write_text(folder / "representations.csv", table.to_csv(index=False))
     rows = []
     for keys, group in table.groupby([*CURVE_KEY, *_POINT], sort=False):

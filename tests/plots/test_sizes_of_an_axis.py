@@ -1,0 +1,30 @@
+"""Axes of sizes name sizes, whichever there are."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from rhm_scaling.plots.curves import _sizes
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [64],
+        [100, 300, 700],
+        [1100, 1200, 1300, 1400, 1500, 1600, 1700, 1800],  # between two powers of two
+        [2**power for power in range(4, 16)],
+        [128 * step for step in range(8, 4096, 16)],
+    ],
+    ids=str,
+)
+def test_an_axis_has_a_few_ticks_within_its_sizes(sizes: list[int]) -> None:
+    figure, axis = plt.subplots()
+    _sizes(axis, pd.Series(sizes))
+    ticks = axis.get_xticks()
+    assert 1 <= len(ticks) <= 7
+    assert len(ticks) >= min(len(sizes), 3)
+    assert min(sizes) <= min(ticks) and max(ticks) <= max(sizes)
+    plt.close(figure)

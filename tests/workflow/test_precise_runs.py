@@ -120,7 +120,7 @@ def test_from_the_store_alone_the_same_is_decided(
 
 def test_other_code_measures_again_before_all_is_made(precise: tuple[Project, int]) -> None:
     project, _ = precise
-    with project.source("analysis/power_law.py", "BOOTSTRAPS = 400", "BOOTSTRAPS = 300"):
+    with project.source("analysis/power_law", "BOOTSTRAPS = 400", "BOOTSTRAPS = 300"):
         status, lines, errors = call(project, "settled", PATH)
     assert (status, errors) == (UNSETTLED, [])
     assert lines == ["precision.csv: is made again, by what the study and the code are now"]

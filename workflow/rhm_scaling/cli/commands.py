@@ -106,8 +106,10 @@ def settled(arguments: Namespace) -> None:
     from ..run.status import Status
     from ..study.reading import load_study
 
-    status = Status(plan_of(load_study(arguments.study)), Machine.read(Path()).spared)
-    lines = unsettled(status)
+    plan = plan_of(load_study(arguments.study))
+    if not plan.designs:
+        return
+    lines = unsettled(Status(plan, Machine.read(Path()).spared))
     for line in lines:
         print(line)
     if lines:

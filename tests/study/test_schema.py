@@ -309,6 +309,11 @@ def test_generated_files_are_up_to_date() -> None:
         assert path.read_text(encoding="utf-8") == text, f"{path.name}: run make docs"
 
 
+def test_every_model_of_a_study_has_a_section() -> None:
+    known = {model.__name__ for model in reference.SECTIONS}
+    assert json.loads(reference.json_schema())["$defs"].keys() | {"Study"} == known
+
+
 def test_every_key_is_explained() -> None:
     for model in reference.SECTIONS:
         for key, field in model.model_fields.items():

@@ -23,6 +23,7 @@ from .schema import (
     DrawnGrammarConfig,
     ExperimentConfig,
     FileGrammarConfig,
+    PrecisionConfig,
     ReplicasConfig,
     Study,
 )
@@ -49,6 +50,7 @@ SECTIONS: dict[type[Model], str] = {
     ExperimentConfig: "`experiments.NAME`",
     AutoSizesConfig: "`experiments.NAME.train_sizes`, if it is no list",
     ReplicasConfig: "`experiments.NAME.replicas`",
+    PrecisionConfig: "`experiments.NAME.precision`, if it is no number",
     BlockConfig: "`block`",
 }
 

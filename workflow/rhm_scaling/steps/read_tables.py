@@ -24,6 +24,11 @@ def read_table(path: Path, **options: Any) -> pd.DataFrame:
 
 def read_points(folder: Path, curves: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """What a study's `curves` are made of (`curves.points`), from the tables of its folder."""
+    runs = at_chosen_rate(pd.read_csv(folder / "runs.csv"))
+    return points(runs, read_histories(folder, curves))
+
+
+def read_histories(folder: Path, curves: Sequence[Mapping[str, Any]]) -> pd.DataFrame | None:
+    """``histories.csv`` of a study's folder, if one of the `curves` is trained online."""
     online = any(curve["protocol"] == "online" for curve in curves)
-    histories = pd.read_csv(folder / "histories.csv") if online else None
-    return points(at_chosen_rate(pd.read_csv(folder / "runs.csv")), histories)
+    return pd.read_csv(folder / "histories.csv") if online else None

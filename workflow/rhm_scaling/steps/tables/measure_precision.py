@@ -17,6 +17,7 @@ from ...grammar.model import Parameters
 from ...grammar.tasks import MEASURE
 from ...study.plan import Plan
 from ...study.tables import Part
+from ..read_tables import read_histories
 
 
 def planned(plan: Plan) -> Part:
@@ -40,8 +41,7 @@ def planned(plan: Plan) -> Part:
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Measure every curve with its first rule draws, as if there were no others."""
     runs, theory = pd.read_csv(folder / "runs.csv"), pd.read_csv(folder / "theory.csv")
-    online = any(curve["protocol"] == "online" for curve in specification["curves"])
-    histories = pd.read_csv(folder / "histories.csv") if online else None
+    histories = read_histories(folder, specification["curves"])
     tables = []
     for curve in specification["curves"]:
         key = {column: curve[column] for column in CURVE_KEY}

@@ -25,8 +25,8 @@ from ..core.errors import UserError
 from ..core.files import write_aside
 from ..core.fingerprint import PACKAGE
 from ..run.records import check, digest, read_record
+from ..study.grammars import FileGrammarConfig
 from ..study.reading import split_scale
-from ..study.schema import FileGrammarConfig
 from . import crate
 from .finished import Finished
 from .report import report_files

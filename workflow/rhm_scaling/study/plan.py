@@ -15,12 +15,12 @@ from ..theory import training_sizes
 from . import size_limits
 from .architectures import CountingConfig
 from .artifacts import Product
+from .grammars import FileGrammarConfig
 from .precision import Design, Measured
 from .products import COUNTING, Curve, Products, Protocol
 from .schema import (
     AutoSizesConfig,
     ExperimentConfig,
-    FileGrammarConfig,
     PrecisionConfig,
     Study,
 )

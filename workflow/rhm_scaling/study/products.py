@@ -15,7 +15,8 @@ from ..grammar.sampling import ONLINE
 from ..grammar.tasks import Task
 from .architectures import CountingConfig, NgramConfig
 from .artifacts import KINDS, Product, capacity, make_product
-from .schema import ExperimentConfig, FileGrammarConfig, Study
+from .grammars import FileGrammarConfig
+from .schema import ExperimentConfig, Study
 
 Protocol = Literal["finite", "online"]
 COUNTING = (CountingConfig, NgramConfig)

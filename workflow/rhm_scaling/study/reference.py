@@ -17,12 +17,11 @@ from .architectures import (
     TrainingConfig,
     TransformerConfig,
 )
+from .grammars import DrawnGrammarConfig, FileGrammarConfig
 from .schema import (
     AutoSizesConfig,
     BlockConfig,
-    DrawnGrammarConfig,
     ExperimentConfig,
-    FileGrammarConfig,
     PrecisionConfig,
     ReplicasConfig,
     Study,

@@ -5,45 +5,31 @@
 
 from __future__ import annotations
 
-import math
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
-    PrivateAttr,
     Tag,
-    ValidationInfo,
     model_validator,
 )
 
 from ..claims.names import CLAIM_TASKS, ClaimName
-from ..core import texts
-from ..grammar.json_file import user_grammar
-from ..grammar.model import Grammar, Parameters
 from ..grammar.tasks import Task
 from .architectures import ArchitectureConfig
+from .grammars import FileGrammarConfig, GrammarConfig
 from .types import (
     Fraction,
     Line,
     Model,
     Name,
     Names,
-    PerLevel,
     PositiveFloat,
     PositiveInt,
     Sizes,
     Some,
 )
-
-# Limits far beyond any study, as in `fields`
-_MOST_TOKENS = 16  # log2, of a sentence
-_MOST_TUPLES = 256  # log2, of all `v**s`: powers of it have to stay within floating point
-_MOST_RULES = 2**26  # numbers in the rules of a level
-_MOST_LABEL = 200  # characters of the name of a grammar's folder in the store
-_MOST_FILE = 2**25  # bytes of a grammar's file
 
 FOLDERS = (
     "store",
@@ -53,100 +39,6 @@ FOLDERS = (
     "batches",
     "locks",
 )  # below results/, of no study
-
-
-class DrawnGrammarConfig(Model):
-    """A random hierarchy model: a probabilistic grammar on a regular tree, drawn at random."""
-
-    v: Annotated[int, Field(ge=2, le=2**16)]
-    """Vocabulary size of each level below the root."""
-    n: Annotated[int, Field(ge=1, le=2**16)] | None = None
-    """Number of root symbols (class labels); `v` if not given."""
-    s: Annotated[int, Field(ge=2, le=2**16)] = 2
-    """Branching: every symbol expands into `s` symbols of the level below."""
-    L: PositiveInt
-    """Depth; a sentence has `s**L` tokens."""
-    m: PerLevel
-    """Production rules per symbol: one number for all levels, or a number for each level `1..L`
-    (level `L` is the root). Needs `v*m <= v**s` below the root and `n*m <= v**s` at the root."""
-    zipf: dict[PositiveInt, Annotated[float, Field(gt=0, le=20)]] = {}
-    """Zipf exponent `a` by level: rule `k` has probability proportional to `k**-(1+a)`. Levels not
-    named have uniform rules."""
-
-    @model_validator(mode="after")
-    def _possible(self) -> DrawnGrammarConfig:
-        if self.L * math.log2(self.s) > _MOST_TOKENS:  # never the power itself: it may have no end
-            raise ValueError(f"L: sentences of s**L = {self.s}**{self.L} tokens; take L smaller")
-        if self.s * math.log2(self.v) > _MOST_TUPLES:
-            raise ValueError(f"s: v**s = {self.v}**{self.s} tuples; take v or s smaller")
-        parameters = self.parameters()
-        for level, m in enumerate(parameters.m, 1):
-            symbols = parameters.symbols(level)
-            if symbols * m * self.s > _MOST_RULES:
-                raise ValueError(
-                    f"m: level {level} has {symbols}*{m} = {symbols * m} rules; take m smaller"
-                )
-        if len(parameters.label()) > _MOST_LABEL:  # as the name of a folder
-            raise ValueError(
-                "zipf: too many digits in all for the name of a folder; round them, or name fewer "
-                "levels"
-            )
-        return self
-
-    def parameters(self) -> Parameters:
-        """The grammar's parameters."""
-        return Parameters.from_keys(
-            v=self.v, n=self.n, s=self.s, L=self.L, m=self.m, zipf=self.zipf
-        )
-
-
-class FileGrammarConfig(Model):
-    """Your own grammar, read from a JSON file; it is a single rule draw."""
-
-    file: Annotated[Line, Field(min_length=1, max_length=4096)]
-    """Path of the file, seen from the folder of the study."""
-    _path: Path = PrivateAttr()
-    _grammar: Grammar = PrivateAttr()
-
-    @model_validator(mode="after")
-    def _readable(self, info: ValidationInfo) -> FileGrammarConfig:
-        path = Path((info.context or {}).get("folder", ""), self.file)
-        if unable := sorted({*str(path)} & {*"<>{}"}):
-            shown = f"{texts.line(str(path))}: holds {' '.join(unable)}"
-            raise ValueError(f"file: {shown}, which Snakemake takes for its own; rename it")
-        try:
-            self._grammar = user_grammar(texts.read(path, _MOST_FILE))
-        except (ValueError, OverflowError) as error:  # it may quote what the file holds
-            reason = texts.cut(texts.line(str(error)), 300)
-            raise ValueError(f"file: {texts.line(str(path))}: {reason}") from error
-        self._path = path
-        return self
-
-    @property
-    def path(self) -> Path:
-        """Where the file lies."""
-        return self._path
-
-    @property
-    def grammar(self) -> Grammar:
-        """The grammar in the file."""
-        return self._grammar
-
-    def parameters(self) -> Parameters:
-        """The grammar's shape, and the identity of its content."""
-        return self._grammar.parameters
-
-
-GrammarConfig = Annotated[
-    Annotated[DrawnGrammarConfig, Tag("drawn")] | Annotated[FileGrammarConfig, Tag("from a file")],
-    Discriminator(
-        lambda value: (
-            "from a file"
-            if isinstance(value, FileGrammarConfig) or (isinstance(value, dict) and "file" in value)
-            else "drawn"
-        )
-    ),
-]
 
 
 class ReplicasConfig(Model):

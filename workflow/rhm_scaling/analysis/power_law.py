@@ -1,7 +1,7 @@
 """Power laws fitted to learning curves, with intervals that resample rule draws and replicas.
 
-Huber loss on logarithms, minimised from many starts; interval from a bootstrap over rule draws
-and, within them, replicas. Recovery and coverage on synthetic curves are tested.
+Huber loss on logarithms; interval from a bootstrap over rule draws and, within them, replicas.
+Recovery and coverage on synthetic curves are tested.
 """
 
 from __future__ import annotations
@@ -17,61 +17,51 @@ from .curves import student_factor
 Array = NDArray[np.float64]
 
 HUBER = 0.1  # residuals of the logarithm beyond this count linearly, not quadratically
-STARTS = (0.1, 0.3, 0.6, 1.0, 1.5, 2.0, 3.0)  # exponents from which the fit is started
 BOOTSTRAPS = 400
 FEWEST_POINTS = 3
+_MOST_ITERATIONS, _CLOSE = 1000, 1e-10  # of a fit; a change of its numbers that ends it
 _OCTAVE = 1.9  # steps of an octave are rounded
 
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """``y = amplitude * P**-exponent``.
-
-    Attributes
-    ----------
-    exponent, amplitude
-        The best fit over all starts.
-    converged
-        Whether every start converged, and to the same exponent within 1e-3.
-    """
+    """``y = amplitude * P**-exponent``; NaN where there are too few points."""
 
     exponent: float
     amplitude: float
-    converged: bool
 
 
-NO_FIT = PowerLaw(np.nan, np.nan, False)
-
-
-def fit_power_law(sizes: Array, values: Array, starts: tuple[float, ...] = STARTS) -> PowerLaw:
+def fit_power_law(sizes: Array, values: Array) -> PowerLaw:
     """Huber fit of a power law; NaN if fewer than `FEWEST_POINTS` values are above zero."""
-    from scipy import optimize  # not needed where a study is only planned
+    exponents, amplitudes = fit_power_laws(sizes, values[None])
+    return PowerLaw(float(exponents[0]), float(amplitudes[0]))
 
-    good = np.isfinite(values) & (values > 0)
-    if good.sum() < FEWEST_POINTS:
-        return NO_FIT
-    x, y = np.log(sizes[good]), np.log(values[good])
-    centre = x.mean()  # decorrelates the two parameters
 
-    design = np.stack([np.ones_like(x), centre - x], axis=1)
+def fit_power_laws(sizes: Array, curves: Array) -> tuple[Array, Array]:
+    """`fit_power_law` of many curves, ``(curves, sizes)``: exponents and amplitudes, ``(curves,)``.
 
-    def residuals(parameters: Array) -> Array:
-        return np.asarray(design @ parameters - y)
-
-    def jacobian(parameters: Array) -> Array:
-        return design
-
-    found = [
-        optimize.least_squares(
-            residuals, (y.mean(), start), jac=jacobian, loss="huber", f_scale=HUBER
-        )
-        for start in starts
-    ]
-    best = min(found, key=lambda solution: float(solution.cost))
-    level, exponent = best.x
-    agree = np.ptp([solution.x[1] for solution in found]) < 1e-3
-    converged = bool(agree and all(solution.success for solution in found))
-    return PowerLaw(float(exponent), float(np.exp(level + exponent * centre)), converged)
+    On logarithms a power law is a straight line, so the loss is convex and has one least value,
+    whatever the start. Iteratively reweighted least squares goes there: the weight of a point falls
+    as its distance from the line grows beyond `HUBER`.
+    """
+    good = np.isfinite(curves) & (curves > 0)
+    x, y = np.log(sizes), np.log(np.where(good, curves, 1.0))
+    weights, line = good.astype(float), np.zeros((2, len(curves)))
+    enough = good.sum(axis=1) >= FEWEST_POINTS
+    for _ in range(_MOST_ITERATIONS):
+        before = line
+        with np.errstate(invalid="ignore"):  # 0/0, where nothing is good
+            total = weights.sum(axis=1)
+            x_mean, y_mean = weights @ x / total, (weights * y).sum(axis=1) / total
+            centred = x - x_mean[:, None]
+            slope = (weights * centred * y).sum(axis=1) / (weights * centred**2).sum(axis=1)
+        line = np.stack([slope, y_mean - slope * x_mean])
+        if np.abs(line - before)[:, enough].max(initial=0.0) < _CLOSE:
+            break
+        residuals = np.abs(y - line[1][:, None] - np.outer(slope, x))
+        weights = good * HUBER / np.maximum(residuals, HUBER)
+    slope, level = np.where(enough, line, np.nan)
+    return -slope, np.exp(level)
 
 
 @dataclass(frozen=True)
@@ -118,22 +108,23 @@ def bootstrap_means(replicas: pd.DataFrame, seed: int, count: int = BOOTSTRAPS) 
     """
     generator = np.random.Generator(np.random.Philox(seed))
     draws = [group.to_numpy(dtype=float) for _, group in replicas.groupby(level="rule_seed")]
-    curves = np.empty((count, replicas.shape[1]))
-    for row in range(count):
-        means = []
-        for chosen in generator.integers(len(draws), size=len(draws)):
-            values = draws[chosen]
-            resampled = values[generator.integers(len(values), size=len(values))]
-            means.append(_column_means(resampled))
-        curves[row] = _column_means(np.array(means))
-    return curves
+    numbers = np.array([len(group) for group in draws])
+    padded = np.full((len(draws), numbers.max(initial=0), replicas.shape[1]), np.nan)
+    for values, group in zip(padded, draws):
+        values[: len(group)] = group
+    chosen = generator.integers(len(draws), size=(count, len(draws)))
+    within = generator.integers(numbers[chosen][..., None], size=(*chosen.shape, padded.shape[1]))
+    resampled = padded[chosen[..., None], within]
+    # a draw has as many replicas as it has, however many the others have
+    resampled[np.arange(padded.shape[1]) >= numbers[chosen][..., None]] = np.nan
+    return _finite_means(_finite_means(resampled, axis=2), axis=1)
 
 
-def _column_means(values: Array) -> Array:
-    """Means of the columns over their finite entries; NaN where there is none."""
+def _finite_means(values: Array, axis: int) -> Array:
+    """Means along an axis over finite entries; NaN where there is none."""
     finite = np.isfinite(values)
-    count = finite.sum(axis=0)
-    total = np.where(finite, values, 0.0).sum(axis=0)
+    count = finite.sum(axis=axis)
+    total = np.where(finite, values, 0.0).sum(axis=axis)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
@@ -165,16 +156,14 @@ def fit_with_interval(
     best = fit_power_law(sizes, mean_curve(replicas))
     if not np.isfinite(best.exponent):
         return best, np.nan, np.nan
-    curves = bootstrap_means(replicas, seed)
-    start = (best.exponent,)  # resampled curves are alike: the best fit is start enough
-    resampled = np.array([fit_power_law(sizes, curve, start).exponent for curve in curves])
+    resampled, _ = fit_power_laws(sizes, bootstrap_means(replicas, seed))
     return best, *interval(best.exponent, resampled, replicas)
 
 
 def mean_curve(replicas: pd.DataFrame) -> Array:
     """Mean over rule draws of each draw's mean over replicas, ``(sizes,)``."""
     by_draw = replicas.groupby(level="rule_seed").mean()
-    return _column_means(by_draw.to_numpy(dtype=float))
+    return _finite_means(by_draw.to_numpy(dtype=float), axis=0)
 
 
 def local_exponents(sizes: Array, replicas: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -23,7 +23,6 @@ from ..theory.predicted_curves import lookup_error
 Array = NDArray[np.float64]
 
 _MOST_CAPPED = 0.5
-_START = (1.0,)  # the fit is convex; its many starts check that, where exponents are tabulated
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,7 @@ Draws = Sequence[int]  # rule seeds
 
 def fitted_exponent(sizes: Array, losses: Array, inside: NDArray[np.bool_]) -> float:
     """Exponent of the power law that fits losses, ``(sizes,)``, inside a window."""
-    return fit_power_law(sizes[inside], losses[inside], _START).exponent
+    return fit_power_law(sizes[inside], losses[inside]).exponent
 
 
 def of_study(

@@ -70,7 +70,6 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
                 "high": high,
                 "confidence": CONFIDENCE,
                 "amplitude": best.amplitude,
-                "converged": best.converged,
                 "points": int(inside.sum()),
                 "window_low": sizes[inside].min() if inside.any() else np.nan,
                 "window_high": sizes[inside].max() if inside.any() else np.nan,

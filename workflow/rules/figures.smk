@@ -2,6 +2,7 @@
 
 Reads a study's tables. Writes the folders ``results/<study>/theory/`` and
 ``results/<study>/figures/``, which hold the figures of the study as it is now and no others.
+Nothing waits for the theory's figures, so they are drawn where a core has nothing to train.
 """
 
 # of the report's sections, by the kind of figure
@@ -35,7 +36,6 @@ use rule gather_runs as draw_theory with:
         record="results/{study}/stages/draw_theory.record.json",
     log:
         "results/{study}/logs/draw_theory.log",
-    priority: FIRST
     params:
         order=order("draw_theory"),
     message:

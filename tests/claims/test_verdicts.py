@@ -2,143 +2,179 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rhm_scaling.analysis.curves import student_factor
+from rhm_scaling.claims.frozen import Criterion, frozen
 from rhm_scaling.claims.verdicts import (
     AGREES,
     DISAGREES,
+    NEARER,
     UNDETERMINED,
-    Criterion,
-    Expectation,
+    VERDICTS,
     Finding,
-    Weight,
+    Lacking,
+    Observed,
+    Rule,
     decide,
-    expectation,
-    jackknife,
+    intervals,
     together,
 )
 
-
-def finding(
-    values: list[float], region: tuple[float, float], draws: int, prediction: float = np.nan
-) -> Finding:
-    """The decision on the mean of a value a rule draw."""
-
-    def mean(curves: list[float], some: Sequence[int]) -> float:
-        return float(np.mean([curves[draw] for draw in some]))
-
-    criterion = Criterion("mean", "the mean", mean, (1.0,), 0.0, "larger P")
-    return decide(criterion, Expectation(prediction, 0.0, region), values, range(draws))
+DRAWS = 8
+PLAIN = Criterion("mean", "", "the mean of a number a rule draw", "nothing", {}, limit=1.0)
 
 
-def test_jackknife_of_a_mean_is_students_interval() -> None:
-    values = np.random.default_rng(1).normal(size=7)
-    estimate, low, high = jackknife(lambda draws: float(values[list(draws)].mean()), range(7))
-    half = student_factor(7) * values.std(ddof=1) / np.sqrt(7)
-    assert np.allclose(
-        [estimate, low, high], [values.mean(), values.mean() - half, values.mean() + half]
-    )
+def observed(
+    mean: float,
+    scatter: float,
+    claim: list[float],
+    rival: list[float],
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Observed:
+    """One cell, measured with exactly this mean and standard deviation, and shapes of each kind."""
+    noise = np.random.default_rng(seed).standard_normal(draws)
+    noise = (noise - noise.mean()) / noise.std(ddof=1)
+
+    def spread(values: list[float]) -> NDArray[np.float64]:
+        return np.array(values)[:, None, None] + np.zeros((1, draws, 1))
+
+    measured = (mean + scatter * noise)[:, None]
+    return Observed(measured, spread(claim), spread(rival), np.zeros(1, int), lambda y: y[..., 0])
 
 
-def test_jackknife_covers_the_truth_of_a_ratio() -> None:
-    generator = np.random.default_rng(2)
-    inside = 0
-    for _ in range(400):
-        pairs = generator.normal([2.0, 1.0], 0.2, size=(6, 2))
+def half(scatter: float, draws: int = DRAWS) -> float:
+    return student_factor(draws) * scatter / np.sqrt(draws)
 
-        def ratio(draws: list[int], pairs: np.ndarray = pairs) -> float:
-            return float(pairs[list(draws), 0].mean() / pairs[list(draws), 1].mean())
 
-        _, low, high = jackknife(ratio, list(range(6)))
-        inside += low <= 2.0 <= high
-    assert 0.92 < inside / 400 < 0.98
+def test_the_interval_is_students_of_deviations_from_each_draws_prediction() -> None:
+    predicted = np.linspace(0, 5, DRAWS)
+    noise = np.random.default_rng(1).standard_normal(DRAWS)
+    mean, width = intervals(predicted + noise, predicted)
+    assert mean == pytest.approx((predicted + noise).mean())
+    assert width == pytest.approx(half(noise.std(ddof=1)))
 
 
 @pytest.mark.parametrize(
-    ("region", "verdict"),
+    ("mean", "scatter", "verdict", "holds", "nearer"),
     [
-        ((0.0, 2.0), AGREES),
-        ((0.0, np.inf), AGREES),
-        ((3.0, 5.0), DISAGREES),
-        ((-1.0, 0.5), DISAGREES),
-        ((1.0, 3.0), UNDETERMINED),  # an edge inside the interval
-        ((0.9, 1.1), UNDETERMINED),  # the interval wider than the region
+        (1.0, 0.2, AGREES, True, True),
+        (0.9, 0.2, AGREES, True, True),
+        (0.7, 0.1, NEARER, False, True),
+        (1.5, 0.1, NEARER, False, True),  # beyond the prediction, away from the rival
+        (0.2, 0.1, DISAGREES, False, False),
+        (0.0, 0.1, DISAGREES, False, False),
+        (0.55, 0.3, UNDETERMINED, False, False),  # neither the prediction nor one side
+        (0.6, 0.8, UNDETERMINED, True, False),  # too wide to tell
     ],
 )
-def test_verdict_follows_from_interval_and_region(
-    region: tuple[float, float], verdict: str
+def test_verdict_follows_from_interval_prediction_and_rival(
+    mean: float, scatter: float, verdict: str, holds: bool, nearer: bool
 ) -> None:
-    values = [0.6, 0.8, 1.0, 1.2, 1.4]  # 1.00 +- 0.39
-    found = finding(values, region, 5)
-    assert found.verdict == verdict
-    assert found.estimate == pytest.approx(1.0)
-    assert bool(found.needed) == (verdict == UNDETERMINED)
+    for sign in (1, -1):  # a rival above is as one below
+        found = decide(PLAIN, observed(sign * mean, scatter, [sign * 1.0], [0.0]), 0)
+        assert found.measured.estimate == pytest.approx(sign * mean)
+        assert found.measured.high - found.measured.low == pytest.approx(2 * half(scatter))
+        assert (found.verdict, found.holds, found.nearer) == (verdict, holds, nearer)
+
+
+def test_the_limit_is_a_statement_of_its_own() -> None:
+    found = decide(PLAIN, observed(0.5, 0.1, [0.5], [0.0]), 0)
+    assert found.verdict == AGREES
+    assert found.holds_limit is False
+    assert (
+        decide(replace(PLAIN, limit=None), observed(0.5, 0.1, [0.5], [0.0]), 0).holds_limit is None
+    )
+
+
+def test_what_theory_leaves_open_widens_what_is_predicted() -> None:
+    """A range of predictions, and the edge half-way between the nearest ends of both ranges."""
+    rule = Rule((0.8, 1.2), (-0.2, 0.4), None)
+    assert (rule.side, rule.edge) == (1, pytest.approx(0.6))
+    assert Rule((-1.2, -0.8), (-0.4, 0.2), None).edge == pytest.approx(-0.6)
+    assert decide(PLAIN, observed(0.8, 0.05, [0.8, 1.2], [0.0, 0.2]), 0).verdict == AGREES
+    assert decide(PLAIN, observed(0.8, 0.05, [0.95, 1.2], [0.0, 0.2]), 0).verdict == NEARER
+
+
+def test_a_criterion_that_its_rival_passes_decides_nothing() -> None:
+    meeting = decide(PLAIN, observed(1.0, 0.01, [0.9, 1.1], [0.5, 1.0]), 0)
+    assert (meeting.decisive, meeting.verdict) == (False, UNDETERMINED)
+    noisy = decide(PLAIN, observed(1.0, 2.0, [1.0], [0.0]), 0)
+    assert not noisy.decisive
+    sharp = decide(PLAIN, observed(1.0, 0.2, [1.0], [0.0]), 0)
+    assert sharp.decisive
+    assert sharp.claim_agrees >= frozen().claim_agrees
+    assert sharp.rival_agrees <= frozen().rival_agrees
+
+
+def test_made_up_studies_agree_as_often_as_intervals_cover() -> None:
+    """Of the claim's own, 95 %, however many rule draws there are."""
+    for draws in (6, 12):
+        shares = [
+            decide(PLAIN, observed(1.0, 0.2, [1.0], [0.0], draws, seed), seed).claim_agrees
+            for seed in range(20)
+        ]
+        assert 0.9 < np.mean(shares) < 0.98
+
+
+def test_before_training_scatter_is_what_is_expected() -> None:
+    given = replace(observed(0, 0, [1.0], [0.0]), measured=None)
+    found = decide(PLAIN, given, 0)
+    scatter = float(np.hypot(frozen().beforehand.draw, frozen().beforehand.point))
+    assert np.isnan(found.measured.estimate)
+    assert found.half_width == pytest.approx(half(scatter), rel=0.1)
+    assert found.decisive
+
+
+@pytest.mark.parametrize(
+    ("mean", "verdict"), [(0.8, AGREES), (0.0, DISAGREES), (0.45, UNDETERMINED)]
+)
+def test_an_inequality_has_a_bound_and_nothing_to_hold(mean: float, verdict: str) -> None:
+    above = replace(PLAIN, bound=0.4, example=1.0, limit=None)
+    found = decide(above, observed(mean, 0.1, [0.0], [0.0]), 0)
+    assert (found.verdict, found.holds) == (verdict, None)
+    assert np.isnan(found.prediction)
+    assert (found.rival, found.decisive) == (pytest.approx(0.4), True)
+    below = replace(PLAIN, bound=0.4, example=-1.0)
+    opposite = {AGREES: DISAGREES, DISAGREES: AGREES}.get(verdict, verdict)
+    assert decide(below, observed(mean, 0.1, [0.0], [0.0]), 0).verdict == opposite
 
 
 def test_an_open_verdict_says_how_many_rule_draws_it_takes() -> None:
-    values = list(np.random.default_rng(3).normal(1.0, 0.5, size=6))
-    edge = float(np.mean(values)) - 0.2
-    found = finding(values, (edge, np.inf), 6)
-    half = (found.high - found.low) / 2
-    assert found.needed == f"about {int(np.ceil(6 * (half / 0.2) ** 2))} rule draws"
-    at_edge = finding(values, (float(np.mean(values)), np.inf), 6)
-    assert "larger P" in at_edge.needed
+    found = decide(PLAIN, observed(0.6, 0.25, [1.0], [0.0]), 0)
+    assert found.verdict == UNDETERMINED
+    assert found.needed == f"about {int(np.ceil(DRAWS * (half(0.25) / 0.1) ** 2))} rule draws"
+    at_edge = decide(PLAIN, observed(0.5, 0.25, [1.0], [0.0]), 0)
+    assert "half-way" in at_edge.needed
 
 
-def test_a_region_that_leaves_out_its_own_claim_decides_nothing() -> None:
-    values = [0.1, 0.12, 0.11, 0.09]
-    assert finding(values, (0.5, 1.5), 4, prediction=1.0).verdict == DISAGREES
-    open_ = finding(values, (0.5, 1.5), 4, prediction=0.3)
-    assert open_.verdict == UNDETERMINED
-    assert open_.needed.startswith("larger P")
+def test_two_rule_draws_are_too_few() -> None:
+    with pytest.raises(Lacking, match="at least 3 rule draws"):
+        decide(PLAIN, observed(1.0, 0.1, [1.0], [0.0], draws=2), 0)
 
 
-def test_without_an_interval_nothing_is_decided() -> None:
-    assert finding([1.0], (0.0, 2.0), 1).needed == "at least 2 rule draws"
-    missing = finding([1.0, np.nan], (0.0, 2.0), 2)
-    assert (missing.verdict, missing.needed) == (UNDETERMINED, "larger P")
+def test_a_claim_is_as_good_as_its_weakest_decisive_criterion() -> None:
+    def finding(verdict: str, decisive: bool = True) -> Finding:
+        return Finding(verdict=verdict, decisive=decisive)
 
-
-def expected(asymptotic: float, at_sizes: float, rival: float, limit: float = 0.0) -> Expectation:
-    criterion = Criterion("", "", lambda curve, draws: curve, (asymptotic,), limit, "")
-    return expectation(criterion, at_sizes, rival, [0])
-
-
-def test_region_spans_predictions_and_ends_half_way_to_the_rival() -> None:
-    assert expected(1.0, 0.6, 0.2).region == pytest.approx((0.4, 1.2))
-    assert expected(1.0, 1.0, 0.0).region == pytest.approx((0.5, 1.5))
-    assert expected(-1.0, -0.5, 0.5).region == pytest.approx((-1.5, 0.0))
-
-
-def test_rivals_stay_outside_of_the_region() -> None:
-    for asymptotic, at_sizes, rival in ((1.0, 0.3, 0.5), (0.0, 0.9, 0.6), (1.0, 0.4, 0.39)):
-        low, high = expected(asymptotic, at_sizes, rival).region
-        assert low < at_sizes < high
-        assert not low <= rival <= high
-
-
-def test_asymptotic_values_stand_in_where_curves_give_no_estimate() -> None:
-    assert expected(1.0, np.nan, np.nan).region == pytest.approx((0.5, 1.5))
-    assert np.isnan(expected(np.nan, np.nan, 0.0).region[0])
-
-
-DECISIVE, WEAK, UNSOUND = Weight(True, True), Weight(False, True), Weight(False, False)
-
-
-def test_a_claim_needs_all_its_decisive_criteria() -> None:
-    assert together([(AGREES, DECISIVE), (AGREES, DECISIVE)]) == AGREES
-    assert together([(AGREES, DECISIVE), (UNDETERMINED, DECISIVE)]) == UNDETERMINED
-    assert together([(AGREES, DECISIVE), (UNDETERMINED, WEAK)]) == AGREES
-    assert together([(AGREES, WEAK), (UNDETERMINED, WEAK)]) == UNDETERMINED
+    assert [*VERDICTS] == [DISAGREES, UNDETERMINED, NEARER, AGREES]
+    assert together([finding(AGREES), finding(AGREES)]) == AGREES
+    assert together([finding(AGREES), finding(NEARER)]) == NEARER
+    assert together([finding(NEARER), finding(UNDETERMINED)]) == UNDETERMINED
+    assert together([finding(UNDETERMINED), finding(DISAGREES)]) == DISAGREES
+    assert together([finding(AGREES), finding(DISAGREES, decisive=False)]) == AGREES
+    assert together([finding(AGREES, decisive=False)]) == UNDETERMINED
     assert together([]) == UNDETERMINED
 
 
-def test_any_sound_criterion_can_refute_a_claim() -> None:
-    assert together([(AGREES, DECISIVE), (DISAGREES, WEAK)]) == DISAGREES
-    assert together([(AGREES, DECISIVE), (DISAGREES, UNSOUND)]) == AGREES
-    undecided = (UNDETERMINED, DECISIVE)
-    assert together([undecided, (DISAGREES, DECISIVE), (AGREES, DECISIVE)]) == DISAGREES
+def test_what_is_frozen_gives_its_studies_seeds_of_their_own() -> None:
+    rules = frozen()
+    assert len(rules.hash) == 12
+    assert rules.first_rule_seed >= 10**6  # where no other study draws
+    changed = replace(rules, hash=f"{(int(rules.hash, 16) + 1) % 16**12:012x}")
+    assert abs(changed.first_rule_seed - rules.first_rule_seed) >= 1000

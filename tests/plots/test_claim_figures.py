@@ -31,7 +31,8 @@ def curve(grammar: str, task: str, mean: object) -> pd.DataFrame:
 
 
 def criterion(**given: object) -> pd.DataFrame:
-    row = {"criterion": "growth", "verdict": "undetermined", "region_low": -0.5, "region_high": 0.5}
+    row = {"criterion": "growth", "about": "cnn", "verdict": "undetermined", "bound": np.nan}
+    row["decisive"] = True
     missing = dict.fromkeys(("estimate", "low", "high"), np.nan)
     return pd.DataFrame([{**row, **missing, "prediction": 0.0, "rival": 1.0, **given}])
 
@@ -114,19 +115,22 @@ def test_a_learners_growth_starts_at_level_two() -> None:
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_a_region_with_one_edge_shows_all_that_is_told_at_one_scale(sign: float) -> None:
-    edges = {"region_low": 0.0, "region_high": np.inf}
-    if sign < 0:
-        edges = {"region_low": -np.inf, "region_high": 0.0}
-    told = {"estimate": 0.13 * sign, "prediction": 0.44 * sign, "rival": 0.2 * sign}
-    axis = claim("A4", criterion(**edges, **told), tables("last_token")).axes[-1]
-    found = [xs(axis, marker)[0] for marker in ("o", "|", "x")]
-    assert np.divide(found, found[0]) == pytest.approx([1.0, 0.44 / 0.13, 0.2 / 0.13])
+def test_rival_and_prediction_stand_at_the_same_places_in_every_row(sign: float) -> None:
+    told = {"estimate": 0.5 * sign, "prediction": 0.4 * sign, "rival": 0.2 * sign}
+    axis = claim("A4", criterion(**told), tables("last_token")).axes[-1]
+    assert [xs(axis, marker)[0] for marker in ("x", "|", "o")] == pytest.approx([-1.0, 1.0, 2.0])
+    plt.close()
+
+
+def test_an_inequality_shows_its_bound_and_no_prediction() -> None:
+    told = criterion(bound=1.0, estimate=2.0, prediction=np.nan, rival=1.0)
+    axis = claim("A1", told, tables("classification")).axes[-1]
+    assert xs(axis, "x") == [-1.0] and not xs(axis, "|")
     plt.close()
 
 
 def test_an_interval_that_leaves_the_row_says_so() -> None:
     wide = criterion(estimate=0.1, low=-9.0, high=0.3)
     axis = claim("B2", wide, tables("last_token")).axes[-1]
-    assert xs(axis, "<") == [-3.0] and not xs(axis, ">")
+    assert xs(axis, ">") == [3.0] and not xs(axis, "<")  # the rival lies to the left
     plt.close()

@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rhm_scaling.claims.frozen import frozen
 from rhm_scaling.claims.names import CLAIM_TASKS, ClaimName
-from rhm_scaling.claims.registry import CLAIMS
-from rhm_scaling.claims.verdicts import AGREES, DISAGREES, UNDETERMINED
+from rhm_scaling.claims.verdicts import AGREES, DISAGREES, NEARER, UNDETERMINED
 from rhm_scaling.grammar.model import Parameters
 from rhm_scaling.plots.claim_panels import Tables
 from rhm_scaling.plots.claims import claim
-from rhm_scaling.plots.claims_page import Decided, claims_table, number, page
+from rhm_scaling.plots.claims_page import Decided, claims_table, errors_table, number, page
 from rhm_scaling.plots.guides import guide
 
+CLAIMS = [*frozen().claims]
 GRAMMARS = {
     "plain": Parameters.from_keys(v=8, s=2, L=3, m=4),
     "zipf": Parameters.from_keys(v=8, s=2, L=3, m=4, zipf={1: 1.0}),
@@ -31,51 +32,42 @@ def criterion(name: ClaimName, **changes: Any) -> dict[str, Any]:
         "claim": name,
         "claim_verdict": AGREES,
         "criterion": "the <slope>",
+        "about": "cnn",
         "rule": "slope of a & b",
-        "asymptotic": 1.0,
+        "rival_is": "no slope",
+        "limit": 1.0,
+        "bound": np.nan,
         "prediction": 0.9,
         "rival": 0.0,
-        "region_low": 0.45,
-        "region_high": 1.45,
         "estimate": 0.87,
         "low": 0.7,
         "high": 1.04,
         "rule_draws": 6,
         "replicas": 6,
+        "holds": True,
+        "nearer": True,
+        "holds_limit": False,
         "verdict": AGREES,
         "decisive": True,
-        "sound": True,
+        "claim_agrees": 0.93,
+        "rival_agrees": 0.02,
         "needed": np.nan,
         **changes,
     }
 
 
-POWER = pd.DataFrame(
-    [
-        {
-            "criterion": "the <slope>",
-            "assumed": assumed,
-            "studies": 20,
-            "half_width": 0.11,
-            **shares,
-        }
-        for assumed, shares in (
-            ("claim", {AGREES: 0.95, DISAGREES: 0.0}),
-            ("rival", {AGREES: 0.0, DISAGREES: 0.85}),
-        )
-    ]
-)
+POWER = pd.DataFrame([{"criterion": "the <slope>", "about": "cnn", "half_width": 0.11}])
 
 
 def decided(name: ClaimName, **changes: Any) -> Decided:
     table = pd.DataFrame([criterion(name, **changes)])
-    return Decided(f"study-{name}", f"config/studies/{name}.yaml", name, table, POWER)
+    return Decided(f"study-{name}", f"config/studies/{name}.yaml", name, table)
 
 
 def test_page_shows_every_verdict_with_its_numbers(tmp_path: Path) -> None:
     studies = [decided(name) for name in CLAIMS]
     studies[2] = decided("A3", claim_verdict=DISAGREES, verdict=DISAGREES, estimate=-3.25)
-    studies[4] = Decided("b1", "config/studies/b1.yaml", "B1", None, None)
+    studies[4] = Decided("b1", "config/studies/b1.yaml", "B1", None)
     html = page(studies, tmp_path, "Claims <all>")
     assert html.count("<section") == len(CLAIMS) == 9
     assert "Claims &lt;all&gt;" in html
@@ -83,7 +75,10 @@ def test_page_shows_every_verdict_with_its_numbers(tmp_path: Path) -> None:
     assert "<slope>" not in html
     assert "7 agrees, 1 disagrees, 1 not run" in html
     assert "−3.25 [0.70, 1.04]" in html
-    assert "±0.11, 95% / 85%" in html
+    assert "93% / 2%" in html
+    assert frozen().hash in html and frozen().date in html
+    assert "8 criteria of 8 claims are decisive" in html
+    assert "at most 16%" in html
     assert "make run STUDY=config/studies/b1.yaml" in html
 
 
@@ -97,9 +92,16 @@ def test_page_holds_its_figures(tmp_path: Path) -> None:
 
 
 def test_terminal_table_has_a_row_a_criterion() -> None:
-    table = claims_table([decided("A1"), Decided("b1", "b1.yaml", "B1", None, None)])
+    table = claims_table([decided("A1"), Decided("b1", "b1.yaml", "B1", None)])
     assert table["verdict"].tolist() == [AGREES, "not run"]
     assert table.loc[0, "measured"] == "0.87 [0.70, 1.04]"
+
+
+def test_errors_of_made_up_studies_are_a_table_of_their_own() -> None:
+    table = errors_table([decided("A1"), decided("A2", claim_agrees=np.nan)])
+    assert table[["claim", "rival", "rival agrees"]].to_numpy().tolist() == [
+        ["A1", "no slope", "2%"]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,10 @@ def test_guide_takes_its_numbers_from_the_tables(name: ClaimName) -> None:
     assert "Zipf 1 at level 1" in text
     assert "64 to 4096 sentences, 6 rule draws" in text
     assert "0.87" not in told(estimate=0.12)
-    assert "lies below its region" in told(verdict=DISAGREES, estimate=0.1, low=0.0, high=0.2)
+    assert "is measured below" in told(verdict=DISAGREES, estimate=0.1, low=0.0, high=0.2)
+    assert "is measured above" in told(verdict=NEARER, estimate=2.1, low=2.0, high=2.2)
+    assert "expected before training: 0.11" in text
+    assert "2% when its rival did" in text
     assert "could not be estimated" in told(estimate=np.nan, low=np.nan, high=np.nan)
     assert "needs about 12 rule draws" in told(verdict=UNDETERMINED, needed="about 12 rule draws")
     assert "not decisive" in told(decisive=False)
@@ -158,13 +163,14 @@ def test_every_claim_has_a_figure(name: ClaimName) -> None:
     rows = [
         criterion(name),
         criterion(name, estimate=np.nan, low=np.nan, high=np.nan, verdict=UNDETERMINED),
-        criterion(name, region_high=np.inf, prediction=np.nan, low=np.nan, high=np.nan),
+        criterion(name, bound=0.0, prediction=np.nan, low=np.nan, high=np.nan),
     ]
     figure = claim(name, pd.DataFrame(rows), tables(name))
     figure.canvas.draw()
     last = [text.get_text() for text in figure.axes[-1].texts]
     assert "0.87 [0.70, 1.04]: agrees" in last
     assert "no estimate: undetermined" in last
+    assert "the <slope> (cnn)" in last
     plt.close(figure)
 
 

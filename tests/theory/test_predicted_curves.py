@@ -120,9 +120,8 @@ def test_the_smooth_prediction_of_a_sharp_curve_marginalises(known: tuple) -> No
     sharp_sizes = 100 * np.array([0.25, 0.999, 1.001, 4.0])
     sharp = np.array([by_patches[0], by_patches[0], by_patches[-1], by_patches[-1]])
     between = np.sqrt(thresholds[:-1] * thresholds[1:])
-    found = predicted_curves.smooth_error(
-        sharp_sizes, sharp, 100.0, thresholds, f, by_patches, between
-    )
+    learnt = predicted_curves.rule_curve(sharp_sizes, sharp, 100.0, by_patches)
+    found = predicted_curves.smooth_error(learnt, thresholds, f, by_patches, between)
     np.testing.assert_allclose(found, by_rank[1:-1], atol=0.02)
 
 
@@ -131,13 +130,10 @@ def test_the_smooth_prediction_of_equal_rules_is_the_measured_curve(known: tuple
     sizes = np.array([50.0, 100.0, 200.0, 400.0])
     measured = np.array([0.7, 0.5, 0.2, 0.05])
     f = np.full(5, 0.2)
-    found = predicted_curves.smooth_error(
-        sizes[::-1], measured[::-1], 123.0, np.full(5, 123.0), f, by_patches, sizes
-    )
+    learnt = predicted_curves.rule_curve(sizes[::-1], measured[::-1], 123.0, by_patches)
+    found = predicted_curves.smooth_error(learnt, np.full(5, 123.0), f, by_patches, sizes)
     np.testing.assert_allclose(found, measured, atol=1e-3)
-    twice = predicted_curves.smooth_error(
-        sizes, measured, 123.0, np.full(5, 246.0), f, by_patches, 2 * sizes
-    )
+    twice = predicted_curves.smooth_error(learnt, np.full(5, 246.0), f, by_patches, 2 * sizes)
     np.testing.assert_allclose(twice, measured, atol=1e-3)
 
 

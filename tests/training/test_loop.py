@@ -196,7 +196,7 @@ def test_the_best_step_is_the_least_validation_loss() -> None:
 
 
 def test_evaluation_steps_are_logarithmic_and_end_at_the_cap() -> None:
-    steps = evaluation_steps(replace(SETTINGS, max_steps=1000, evaluations_per_octave=4))
+    steps = evaluation_steps(max_steps=1000, evaluations_per_octave=4)
     assert steps[0] == 0
     assert steps[-1] == 1000
     assert steps == sorted(set(steps))

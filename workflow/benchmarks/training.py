@@ -173,7 +173,8 @@ class PackTraining:
         network = build(self.kind, self.shape, seeds).to(self.device)
         rates = [0.1 if sgd else 1e-3] * self.replicas
         train(network, FiniteBatches(self.known, seeds, BATCH), self.held_out, rates, settings)
-        evaluated = len(evaluation_steps(settings)) * self.held_out.size
+        tried = evaluation_steps(settings.max_steps, settings.evaluations_per_octave)
+        evaluated = len(tried) * self.held_out.size
         one = steps * BATCH * self.work.training + evaluated * self.work.forward
         return self.replicas * one
 

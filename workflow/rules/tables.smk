@@ -184,9 +184,9 @@ use rule gather_runs as decide_claim with:
         reads(
             "decide_claim",
             "results/{study}/runs.csv",
+            "results/{study}/histories.csv",
             "results/{study}/theory.csv",
             "results/{study}/predictions.csv",
-            "results/{study}/power.csv",
             "results/{study}/representations.csv",
             "results/{study}/invariance.csv",
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from ..grammar.model import Parameters
 from ..grammar.tasks import Task
 from ..theory.complexities import Learner
-from ..theory.predicted_curves import predicted_error, predicted_excess
+from ..theory.predicted_curves import (
+    all_patches,
+    predicted_error,
+    predicted_excess,
+    rule_curve,
+    smooth_error,
+)
 from .curves import middles
 
 Array = NDArray[np.float64]
@@ -85,6 +91,19 @@ class Known:
             return {rule: middles(levels) for rule, levels in self.entropies.items()}
         return {}
 
+    @property
+    def draws(self) -> list[int]:
+        """Rule seeds of which something is known."""
+        return sorted({*self.rows["rule_seed"].dropna().astype(int)})
+
+    @cached_property
+    def errors_by_patches(self) -> dict[int, Array]:
+        """Classification: Bayes errors with ``0 .. J`` random patches known, by rule draw."""
+        rows = self.rows[self.rows["quantity"] == "error_by_patches"]
+        numbers = np.unique(rows["index"]).astype(int).tolist()
+        found = self.by_draw("index", quantity="error_by_patches")
+        return {rule: all_patches(numbers, errors.tolist()) for rule, errors in found.items()}
+
 
 def _by_draw(rows: pd.DataFrame, index: str, **where: Any) -> dict[int, Array]:
     for column, value in where.items():
@@ -92,6 +111,38 @@ def _by_draw(rows: pd.DataFrame, index: str, **where: Any) -> dict[int, Array]:
     rows = rows.dropna(subset=["rule_seed"]).astype({"rule_seed": int}).sort_values(index)
     groups = rows.groupby("rule_seed")["value"]
     return {int(str(rule)): group.to_numpy(dtype=float) for rule, group in groups}
+
+
+def are_twins(zipf: Mapping[str, Any], uniform: Mapping[str, Any]) -> bool:
+    """Whether two grammars differ at level 1 alone, where one has Zipf and the other uniform rules.
+
+    Arguments are specifications. The number of rules of level 1 may differ: a grammar with few
+    shows how a network learns rules of one frequency at sizes that can be had.
+    """
+    if zipf["zipf"][0] is None or uniform["zipf"][0] is not None:
+        return False
+    names = ("v", "n", "s", "L", "file")
+    above = all(zipf[name][1:] == uniform[name][1:] for name in ("m", "zipf"))
+    return above and all(zipf.get(name) == uniform.get(name) for name in names)
+
+
+def measured_rule_curve(uniform: Known, sizes: Array, errors: Array) -> Callable[[Array], Array]:
+    """`rule_curve` of a grammar with uniform rules, from its mean errors over rule draws."""
+    threshold = float(np.mean([each[0] for each in uniform.rule_thresholds.values()]))
+    patches = np.mean([*uniform.errors_by_patches.values()], axis=0)
+    seen = np.isfinite(errors)
+    return rule_curve(sizes[seen], errors[seen], threshold, patches)
+
+
+def smooth_errors(
+    parameters: Parameters, known: Known, fraction: Callable[[Array], Array], sizes: Array
+) -> dict[int, Array]:
+    """`smooth_error` of every rule draw of a grammar with Zipf rules."""
+    f = parameters.probabilities(1)
+    return {
+        rule: smooth_error(fraction, thresholds, f, known.errors_by_patches[rule], sizes)
+        for rule, thresholds in known.rule_thresholds.items()
+    }
 
 
 def predicted_columns(

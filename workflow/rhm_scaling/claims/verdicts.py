@@ -1,170 +1,286 @@
-"""Verdicts: estimates with intervals, held against regions that are stated beforehand.
+"""The one rule of all verdicts.
 
-One rule for every claim. What is estimated from a study's curves is also computed from curves of
-the same grammars and sizes that obey the claim, and from curves that obey its rival: so the
-prediction and the rival hold at the sizes that were measured. The asymptotic value of the theory is
-a prediction too. The region of a claim spans its predictions, and reaches on both sides half as far
-again as the nearest of them lies from the rival. A criterion
+A contrast is one number for each rule draw: a difference, ratio or slope of what was measured on
+it, by networks that are compared on the same draws. Beside it stand the same contrast of what
+theory predicts for that very draw, and of what a rival of the claim would show. Rule draws are the
+units of evidence. Three statements are made, of which none stands for another:
 
-agrees
-    if the whole interval of its estimate lies inside the region,
-disagrees
-    if the whole interval lies outside,
-is undetermined
-    if the interval holds an edge, if there is no interval, or if at the sizes measured curves that
-    obey the claim lie outside themselves (a region may be stated for the limit).
+holds
+    the interval of the mean contrast (Student's, of the deviations from the draws' predictions)
+    holds the mean prediction;
+nearer
+    the whole interval lies on the prediction's side of the middle between prediction and rival;
+limit
+    it holds what theory says where all numbers are large.
 
-A claim disagrees if one of its sound criteria does, agrees if all its decisive criteria agree, and
-else is undetermined. Known from theory before anything is trained (`power`): a criterion is sound
-if a study of this design would hardly ever disagree, were the claim true, and decisive if it is
-sound and would probably agree.
+A criterion *agrees* if it holds and is nearer, is *nearer (prediction excluded)* if it is nearer
+alone, *disagrees* if the interval excludes the prediction and lies wholly on the rival's side, and
+is *undetermined* else. Of an inequality, which predicts no number, the whole interval lies beyond
+the bound (agrees), before it (disagrees), or neither.
 
-Intervals are Student's, with the jackknife's standard error over rule draws: draws differ more than
-replicas of one draw, and any estimator, also a ratio of fits, can be computed without one of them.
+How often the claim's own studies and its rival's are called so is found by making up studies that
+have the measured scatter: what is predicted (or what the rival would show) plus the deviations of
+rule draws picked at random. A criterion that does not tell the two apart decides nothing. A claim's
+verdict is the weakest of its decisive criteria.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..analysis.curves import student_factor
+from .frozen import Criterion, frozen
 
-VERDICTS = AGREES, DISAGREES, UNDETERMINED = "agrees", "disagrees", "undetermined"
-_TOO_SMALL = "larger P: at these sizes curves that obey the claim lie outside its region, too"
+Array = NDArray[np.float64]
+
+# from the weakest up
+VERDICTS = DISAGREES, UNDETERMINED, NEARER, AGREES = (
+    "disagrees",
+    "undetermined",
+    "nearer (prediction excluded)",
+    "agrees",
+)
+_FEWEST_DRAWS = 3
 _MOST_DRAWS = 1000  # so many are as good as never
 
-Estimator = Callable[[Any, Sequence[int]], float]
+
+class Lacking(Exception):  # noqa: N818 (no error: a study that cannot decide)
+    """What a study has to have for a contrast to be formed."""
 
 
 @dataclass(frozen=True)
-class Criterion:
-    """What decides a claim, or a part of it.
+class Observed:
+    """What a contrast is formed of, for the same rule draws throughout.
 
     Attributes
     ----------
-    name
-        Names it within its claim.
-    rule
-        In words: what is estimated.
-    estimator
-        The estimate from a study's curves and some rule draws (their seeds); NaN if it cannot be
-        formed.
-    asymptotic
-        What theory predicts in the limit; several values if it leaves them open.
-    rival
-        What would be seen in the limit if the claim were false.
-    lacking
-        What to change where no estimate can be formed.
-    region
-        Its edges, where the claim is an inequality.
-    kinds
-        The kinds of networks whose curves it looks at; none named: all.
+    measured
+        ``(draws, cells)``, logarithms; None before anything is trained.
+    claim, rival
+        What is predicted for these draws, and what the rival would show, ``(shapes, draws,
+        cells)``, for some shapes of what theory leaves open.
+    together
+        For each cell a number, equal for cells that share their rule draw's scatter: those of one
+        network and grammar.
+    contrast
+        From ``(..., draws, cells)`` to ``(..., draws)``.
     """
 
-    name: str
-    rule: str
-    estimator: Estimator
-    asymptotic: tuple[float, ...]
-    rival: float
-    lacking: str
-    region: tuple[float, float] | None = None
-    kinds: tuple[str, ...] = ()
+    measured: Array | None
+    claim: Array
+    rival: Array
+    together: NDArray[np.int64]
+    contrast: Callable[[Array], Array]
+
+    def deviations(self, generator: np.random.Generator, studies: int) -> Array:
+        """Made-up deviations from what is assumed, ``(studies, draws, cells)``.
+
+        Those of measured rule draws, without what all draws of a cell have in common; before
+        anything is trained, those that are expected. Their negatives follow, so that they add up to
+        nothing.
+        """
+        draws, cells = self.claim.shape[1:]
+        half = studies // 2
+        if self.measured is None:
+            scatter = frozen().beforehand
+            common = generator.standard_normal((half, draws, int(self.together.max()) + 1))
+            made = scatter.draw * common[..., self.together]
+            made = made + scatter.point * generator.standard_normal((half, draws, cells))
+        else:
+            found = self.measured - self.claim.mean(axis=0)
+            found = (found - found.mean(axis=0)) * np.sqrt(draws / (draws - 1))
+            made = found[generator.integers(draws, size=(half, draws))]
+        return np.concatenate([made, -made])
 
 
 @dataclass(frozen=True)
-class Expectation:
-    """A criterion's estimate on curves that obey the claim and its rival, and the region."""
+class Interval:
+    """An estimate and its interval; all NaN where there is none."""
 
-    prediction: float
-    rival: float
-    region: tuple[float, float]
+    estimate: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A criterion's estimate, interval and verdict; `needed` says what an open one would take."""
+    """What a criterion says.
 
-    rule_draws: int
-    estimate: float
-    low: float
-    high: float
-    verdict: str
-    needed: str
-
-
-def expectation(
-    criterion: Criterion, holding: Any, rival: Any, draws: Sequence[int]
-) -> Expectation:
-    """The region of a criterion.
-
-    Parameters
+    Attributes
     ----------
-    holding, rival
-        Curves without noise that obey the claim, and its rival. Where they give no estimate, the
-        asymptotic values stand alone.
-    draws
-        Rule draws.
+    rule_draws
+        Units of evidence.
+    prediction, rival
+        Mean contrasts of the claim and of its rival, with their ranges (``_low``, ``_high``) over
+        what theory leaves open; the prediction of an inequality is NaN.
+    measured
+        The mean contrast, and its interval.
+    holds, nearer, holds_limit
+        The three statements; None where there is nothing to hold.
+    verdict
+        One of `VERDICTS`.
+    half_width, claim_agrees, rival_agrees
+        Of made-up studies: the median half-width of the interval, and the shares that agree.
+    decisive
+        Whether the criterion tells claim and rival apart.
+    needed
+        What an open one would take.
     """
-    at_sizes = criterion.estimator(holding, draws)
-    against = criterion.estimator(rival, draws)
-    against = against if np.isfinite(against) else criterion.rival
-    if criterion.region is not None:
-        return Expectation(at_sizes, against, criterion.region)
-    found = [p for p in (at_sizes, *criterion.asymptotic) if np.isfinite(p)]
-    if not found:
-        return Expectation(at_sizes, against, (np.nan, np.nan))
-    # predictions on the rival's other side would draw the rival into the region
-    alike = [p for p in found if (p > against) == (found[0] > against)]
-    half = min(abs(p - against) for p in alike) / 2
-    return Expectation(at_sizes, against, (min(alike) - half, max(alike) + half))
+
+    rule_draws: int = 0
+    prediction: float = np.nan
+    prediction_low: float = np.nan
+    prediction_high: float = np.nan
+    rival: float = np.nan
+    rival_low: float = np.nan
+    rival_high: float = np.nan
+    measured: Interval = Interval()
+    holds: bool | None = None
+    nearer: bool | None = None
+    holds_limit: bool | None = None
+    verdict: str = UNDETERMINED
+    half_width: float = np.nan
+    claim_agrees: float = np.nan
+    rival_agrees: float = np.nan
+    decisive: bool = False
+    needed: str = ""
 
 
-def jackknife(
-    estimator: Callable[[Sequence[int]], float], draws: Sequence[int]
-) -> tuple[float, float, float]:
-    """Estimate from all rule draws, with its Student interval.
+def intervals(contrasts: Array, predicted: Array) -> tuple[Array, Array]:
+    """Mean contrasts and half-widths of their intervals, ``(...)``, from ``(..., draws)``.
 
-    NaN ends for a single draw, or if leaving one out leaves no estimate.
+    The scatter is that of the deviations from each draw's own prediction.
     """
-    estimate = estimator(draws)
-    if len(draws) < 2 or not np.isfinite(estimate):
-        return estimate, np.nan, np.nan
-    without = np.array([estimator([d for d in draws if d != left]) for left in draws])
-    count = len(draws)
-    error = np.sqrt((count - 1) / count * ((without - without.mean()) ** 2).sum())
-    half = student_factor(count) * float(error)
-    return estimate, estimate - half, estimate + half
+    draws = contrasts.shape[-1]
+    scatter = (contrasts - predicted).std(axis=-1, ddof=1)
+    return contrasts.mean(axis=-1), student_factor(draws) * scatter / np.sqrt(draws)
 
 
-def decide(
-    criterion: Criterion, expected: Expectation, curves: Any, draws: Sequence[int]
-) -> Finding:
-    """Estimate, interval and verdict of a criterion from a study's curves and rule draws."""
-    if not draws:
-        lacking = "rule draws whose trainings do not diverge"
-        return Finding(0, np.nan, np.nan, np.nan, UNDETERMINED, lacking)
-    estimate, low, high = jackknife(lambda some: criterion.estimator(curves, some), draws)
-    bottom, top = expected.region
+@dataclass(frozen=True)
+class Rule:
+    """How a criterion judges estimates, from what is predicted and what its rival would show.
 
-    def found(verdict: str, needed: str = "") -> Finding:
-        return Finding(len(draws), estimate, low, high, verdict, needed)
+    Both are ranges, least and largest value; an inequality has a bound instead of a prediction.
+    """
 
-    if not np.isfinite(estimate) or np.isnan(bottom):
-        return found(UNDETERMINED, criterion.lacking)
-    if not np.isfinite(high - low):
-        return found(UNDETERMINED, "at least 2 rule draws")
-    if expected.prediction <= bottom or expected.prediction >= top:
-        return found(UNDETERMINED, _TOO_SMALL)
-    if bottom < low and high < top:
-        return found(AGREES)
-    if high < bottom or low > top:
-        return found(DISAGREES)
-    half, distance = (high - low) / 2, min(abs(estimate - bottom), abs(estimate - top))
-    return found(UNDETERMINED, _more(len(draws), half, distance))
+    predicted: tuple[float, float]
+    rival: tuple[float, float]
+    bound: float | None
+
+    @property
+    def side(self) -> int:
+        """Where the prediction lies as seen from the rival: 1 above, -1 below, 0 if they meet."""
+        return int(self.predicted[0] > self.rival[1]) - int(self.predicted[1] < self.rival[0])
+
+    @property
+    def edge(self) -> float:
+        """Where the claim's side ends: the bound, or the middle between prediction and rival."""
+        if self.bound is not None:
+            return self.bound
+        upwards = self.predicted[0] + self.rival[1], self.predicted[1] + self.rival[0]
+        return upwards[0 if self.side > 0 else 1] / 2
+
+    def holds(self, estimate: Array, half: Array) -> NDArray[np.bool_]:
+        """Whether intervals hold what is predicted; an inequality has nothing to hold."""
+        if self.bound is not None:
+            return np.ones_like(estimate, dtype=bool)
+        low, high = self.predicted
+        return np.asarray((estimate + half >= low) & (estimate - half <= high))
+
+    def nearer(self, estimate: Array, half: Array) -> NDArray[np.bool_]:
+        """Whether whole intervals lie on the claim's side."""
+        return np.asarray(self.side * (estimate - self.edge) > half)
+
+    def farther(self, estimate: Array, half: Array) -> NDArray[np.bool_]:
+        """Whether whole intervals lie on the rival's side."""
+        return np.asarray(self.side * (self.edge - estimate) > half)
+
+    def verdicts(self, estimate: Array, half: Array) -> NDArray[np.str_]:
+        """The verdict on each estimate with its half-width."""
+        holds, nearer = self.holds(estimate, half), self.nearer(estimate, half)
+        against = self.farther(estimate, half)
+        if self.bound is None:
+            against &= ~holds
+        cases = [nearer & holds, nearer, against]
+        return np.select(cases, [AGREES, NEARER, DISAGREES], UNDETERMINED)
+
+
+def _made_up(observed: Observed, base: Array, deviations: Array) -> tuple[Array, Array]:
+    """Contrasts of made-up studies ``(shapes, studies, draws)``, and of each draw on average."""
+    made = np.stack([observed.contrast(shape + deviations) for shape in base])
+    # scatter is a part of what a contrast that is not linear shows
+    return made, made.mean(axis=1)
+
+
+def decide(criterion: Criterion, observed: Observed, seed: int) -> Finding:
+    """Estimate, verdict and power of a criterion; `seed` makes up its studies.
+
+    Raises
+    ------
+    Lacking
+        If there are too few rule draws.
+    """
+    draws, rules, bound = observed.claim.shape[1], frozen(), criterion.bound
+    if draws < _FEWEST_DRAWS:
+        raise Lacking(f"at least {_FEWEST_DRAWS} rule draws")
+    generator = np.random.Generator(np.random.Philox(seed))
+    deviations = observed.deviations(generator, rules.made_up)
+    own, predicted = _made_up(observed, observed.claim, deviations)
+    others, against = _made_up(observed, observed.rival, deviations)
+    if bound is not None:
+        own, predicted = (
+            part - own.mean() + (criterion.example or 0.0) for part in (own, predicted)
+        )
+        others, against = (part - others.mean() + bound for part in (others, against))
+    rule = Rule(_range(predicted), _range(against), bound)
+    # each kind of study may have any of the shapes; what is judged does not know which
+    shares, halves = [], []
+    for made in (own, others):
+        estimate, half = intervals(made, predicted.mean(axis=0))
+        shares.append(float((rule.verdicts(estimate, half) == AGREES).mean()))
+        halves.append(float(np.median(half)))
+    decisive = shares[0] >= rules.claim_agrees and shares[1] <= rules.rival_agrees
+    finding = Finding(
+        rule_draws=draws,
+        prediction=float(predicted.mean()) if bound is None else np.nan,
+        prediction_low=rule.predicted[0] if bound is None else np.nan,
+        prediction_high=rule.predicted[1] if bound is None else np.nan,
+        rival=float(against.mean()),
+        rival_low=rule.rival[0],
+        rival_high=rule.rival[1],
+        half_width=halves[0],
+        claim_agrees=shares[0],
+        rival_agrees=shares[1],
+        decisive=decisive,
+    )
+    if observed.measured is None:
+        return finding
+    centre = predicted.mean(axis=0) if bound is None else np.zeros(draws)
+    estimate, half = intervals(observed.contrast(observed.measured), centre)
+    said = str(rule.verdicts(estimate, half))
+    needed = "" if decisive else "a design that tells the claim from its rival"
+    if said == UNDETERMINED and decisive:
+        needed = _more(draws, float(half), abs(float(estimate) - rule.edge))
+    limit = criterion.limit
+    return replace(
+        finding,
+        measured=Interval(float(estimate), float(estimate - half), float(estimate + half)),
+        holds=bool(rule.holds(estimate, half)) if bound is None else None,
+        nearer=bool(rule.nearer(estimate, half)),
+        holds_limit=None if limit is None else bool(abs(estimate - limit) <= half),
+        verdict=said,
+        needed=needed,
+    )
+
+
+def _range(by_shape: Array) -> tuple[float, float]:
+    """Least and largest mean over draws, of some shapes ``(shapes, draws)``."""
+    means = by_shape.mean(axis=-1)
+    return float(means.min()), float(means.max())
 
 
 def _more(draws: int, half: float, distance: float) -> str:
@@ -174,22 +290,11 @@ def _more(draws: int, half: float, distance: float) -> str:
     """
     needed = draws * (half / distance) ** 2 if distance > 0 else np.inf
     if needed > _MOST_DRAWS:
-        return "larger P: the estimate lies at the edge of its region"
+        return "another design: the estimate lies half-way between the claim and its rival"
     return f"about {max(int(np.ceil(needed)), draws + 1)} rule draws"
 
 
-@dataclass(frozen=True)
-class Weight:
-    """What a criterion's verdict counts: whether it can speak for its claim, and against it."""
-
-    decisive: bool
-    sound: bool
-
-
-def together(found: Iterable[tuple[str, Weight]]) -> str:
-    """The verdict on a claim from those on its criteria, each with its weight."""
-    verdicts = list(found)
-    if any(verdict == DISAGREES and weight.sound for verdict, weight in verdicts):
-        return DISAGREES
-    decisive = [verdict for verdict, weight in verdicts if weight.decisive]
-    return AGREES if decisive and all(v == AGREES for v in decisive) else UNDETERMINED
+def together(findings: Iterable[Finding]) -> str:
+    """The verdict on a claim: the weakest of its decisive criteria."""
+    decisive = [VERDICTS.index(finding.verdict) for finding in findings if finding.decisive]
+    return VERDICTS[min(decisive)] if decisive else UNDETERMINED

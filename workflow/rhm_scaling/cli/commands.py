@@ -64,7 +64,7 @@ def name(arguments: Namespace) -> None:
 def claims(arguments: Namespace) -> None:
     """Print the verdicts of finished studies, and write one page with all of them."""
     from ..core.files import write_text
-    from ..plots.claims_page import Decided, claims_table, page
+    from ..plots.claims_page import Decided, claims_table, errors_table, page
     from ..study.reading import load_study, split_scale
 
     results, scales, found = Path("results"), set(), []
@@ -77,6 +77,8 @@ def claims(arguments: Namespace) -> None:
     if len(scales) > 1:
         raise UserError("the studies are at several scales; give those of one")
     _print_table(claims_table(found))
+    print("\nhow often made-up studies agree:")
+    _print_table(errors_table(found))
     scale = scales.pop()
     target = arguments.page or results / "claims" / f"{scale or 'index'}.html"
     title = f"The claims of the theory{f', {scale} scale' if scale else ''}"

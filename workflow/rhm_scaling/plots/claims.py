@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 
 from ..analysis.curves import CURVE_KEY, rows_of
 from ..claims.names import CLAIM_TASKS, ClaimName
-from ..claims.verdicts import AGREES, DISAGREES, UNDETERMINED
+from ..claims.verdicts import AGREES, DISAGREES, NEARER, UNDETERMINED
 from .claim_panels import PANELS, Tables
 from .curves import GREY, curve_labels
 
-_COLORS = {AGREES: "#0173b2", DISAGREES: "#d55e00", UNDETERMINED: "0.45"}
-_FARTHEST = 3.0  # half-widths of a region that a row shows
+COLORS = {AGREES: "#0173b2", NEARER: "#56b4e9", DISAGREES: "#d55e00", UNDETERMINED: "0.45"}
+_FARTHEST = 3.0  # of a row's scale, from its middle
 
 
 def claim(name: ClaimName, decided: pd.DataFrame, tables: Tables) -> Figure:
@@ -38,7 +38,7 @@ def claim(name: ClaimName, decided: pd.DataFrame, tables: Tables) -> Figure:
     figure, axes = plt.subplots(
         1,
         len(widths),
-        figsize=(3.6 * sum(widths), 3.4),
+        figsize=(3.6 * sum(widths), max(3.4, 0.55 * len(decided))),
         squeeze=False,
         gridspec_kw={"width_ratios": widths},
     )
@@ -50,38 +50,35 @@ def claim(name: ClaimName, decided: pd.DataFrame, tables: Tables) -> Figure:
 
 
 def _criteria(axis: Axes, decided: pd.DataFrame) -> None:
-    """A row a criterion: its estimate and interval, on the scale of its region."""
+    """A row a criterion: its interval between what the rival shows (left) and what is predicted."""
     count = len(decided)
     for index, row in enumerate(decided.to_dict("records")):
         at = float(count - 1 - index)
-        color = _COLORS[str(row["verdict"])]
-        told = [row[column] for column in ("estimate", "prediction", "rival")]
-        scale = _scale(row["region_low"], row["region_high"], told)
-        low, high = scale(row["region_low"]), scale(row["region_high"])
-        axis.fill_between([low, high], at - 0.12, at + 0.12, color="0.9", linewidth=0)
+        color = COLORS[str(row["verdict"])] if row["decisive"] else "0.7"
+        expected = row["prediction"] if np.isnan(row["bound"]) else row["estimate"]
+        scale = _scale(row["rival"], expected)
         for value, marker in ((row["prediction"], "|"), (row["rival"], "x")):
             if np.isfinite(value):
                 axis.plot(scale(value), at, marker, color=GREY, markersize=7)
         if np.isfinite(row["estimate"]):
             axis.plot(scale(row["estimate"]), at, "o", color=color, markersize=5)
             if np.isfinite(row["low"]):
-                ends = [scale(row["low"]), scale(row["high"])]
+                ends = sorted([scale(row["low"]), scale(row["high"])])
                 axis.plot(ends, [at, at], color=color, linewidth=1.4)
                 for end, arrow in zip(ends, "<>"):
                     if abs(end) == _FARTHEST:  # goes on beyond
                         axis.plot(end, at, arrow, color=color, markersize=5, clip_on=False)
+        about = "" if pd.isna(row["about"]) else f" ({row['about']})"
+        decides = "" if row["decisive"] else ", not decisive"
         text = _number(row["estimate"], row["low"], row["high"])
-        axis.text(-_FARTHEST, at + 0.34, str(row["criterion"]), fontsize="small", va="center")
-        axis.text(
-            -_FARTHEST,
-            at + 0.2,
-            f"{text}: {row['verdict']}",
-            fontsize="x-small",
-            va="center",
-            color=color,
-        )
+        for above, told, size, shade in (
+            (0.36, f"{row['criterion']}{about}", "small", "black"),
+            (0.2, f"{text}: {row['verdict']}{decides}", "x-small", color),
+        ):
+            axis.text(-_FARTHEST, at + above, told, fontsize=size, va="center", color=shade)
+    axis.axvline(0, color="0.9", linewidth=0.8, zorder=0)
     axis.set(xlim=(-_FARTHEST, _FARTHEST), ylim=(-0.4, count - 0.4), xticks=[], yticks=[])
-    axis.set_xlabel("region in grey, | predicted, x rival")
+    axis.set_xlabel("x rival, | predicted")
     sns.despine(ax=axis, left=True, bottom=True)
 
 
@@ -91,17 +88,11 @@ def _number(estimate: float, low: float, high: float) -> str:
     return f"{estimate:.2f} [{low:.2f}, {high:.2f}]" if np.isfinite(low) else f"{estimate:.2f}"
 
 
-def _scale(low: float, high: float, told: Iterable[float]) -> Callable[[float], float]:
-    """Maps a region to (-1, 1); one with a single edge so that all that is told is seen.
-
-    What is far off goes to the rim.
-    """
-    if np.isfinite(low) and np.isfinite(high):
-        middle, half = (low + high) / 2, (high - low) / 2
-    else:
-        middle = low if np.isfinite(low) else high if np.isfinite(high) else 0.0
-        half = max((abs(value - middle) for value in told if np.isfinite(value)), default=1.0) / 2
-    half = half or 1.0
+def _scale(rival: float, predicted: float) -> Callable[[float], float]:
+    """Maps what the rival shows to -1, what is predicted to 1; what is far off goes to the rim."""
+    middle, half = (rival + predicted) / 2, (predicted - rival) / 2
+    half = half if np.isfinite(half) and half else 1.0
+    middle = middle if np.isfinite(middle) else 0.0
     return lambda value: float(np.clip((value - middle) / half, -_FARTHEST, _FARTHEST))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..claims.frozen import frozen
 from ..claims.names import ClaimName
-from ..claims.registry import CLAIMS
-from ..claims.verdicts import AGREES, DISAGREES
+from ..claims.verdicts import AGREES, DISAGREES, NEARER
 
 _STYLE = """
 body { font-family: sans-serif; margin: 2em auto; max-width: 62em; color: #222; line-height: 1.35; }
@@ -26,30 +26,28 @@ table { border-collapse: collapse; font-size: 0.85em; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: 0.2em 0.6em; }
 td { border-bottom: 1px solid #ddd; }
 .verdict { padding: 0.1em 0.5em; border-radius: 0.3em; color: white; background: #666; }
-.agrees { background: #0173b2; } .disagrees { background: #c04e00; }
+.agrees { background: #0173b2; } .nearer { background: #1b7f9e; }
+.disagrees { background: #c04e00; }
 small { color: #555; }
 """
 
-_WEIGHT = {True: "not decisive", False: "errs too often to count"}  # by whether it is sound
+_KINDS = {AGREES: "agrees", NEARER: "nearer", DISAGREES: "disagrees"}
 
 
 @dataclass(frozen=True)
 class Decided:
-    """A study that decides a claim, with its tables; none (None) if it is not finished."""
+    """A study that decides a claim, with its criteria; none (None) if it is not finished."""
 
     study: str
     file: str
     name: ClaimName
     criteria: pd.DataFrame | None
-    power: pd.DataFrame | None
 
     @classmethod
     def read(cls, study: str, file: str, name: ClaimName, results: Path) -> Decided:
-        """The tables of a study below a folder of results."""
-        tables = [results / study / f"{table}.csv" for table in ("claims", "power")]
-        if not all(path.is_file() for path in tables):
-            return cls(study, file, name, None, None)
-        return cls(study, file, name, *(pd.read_csv(path) for path in tables))
+        """``claims.csv`` of a study below a folder of results."""
+        table = results / study / "claims.csv"
+        return cls(study, file, name, pd.read_csv(table) if table.is_file() else None)
 
     @property
     def verdict(self) -> str:
@@ -69,6 +67,19 @@ def with_interval(estimate: float, low: float, high: float) -> str:
     return f"{number(estimate)} [{number(low)}, {number(high)}]"
 
 
+def subject(row: Mapping[Any, Any]) -> str:
+    """What a row of ``claims.csv`` is about: its criterion, and of which network."""
+    return str(row["criterion"]) + ("" if pd.isna(row["about"]) else f" ({row['about']})")
+
+
+def predicted(row: Mapping[Any, Any]) -> str:
+    """What is predicted for these rule draws; of an inequality, its bound."""
+    if not pd.isna(row["bound"]):
+        above = "below" if row["rival"] > row["estimate"] and row["verdict"] == AGREES else "above"
+        return f"{above} {number(row['bound'])}"
+    return number(row["prediction"])
+
+
 def claims_table(studies: Iterable[Decided]) -> pd.DataFrame:
     """A row a criterion, for a terminal."""
     rows = []
@@ -81,16 +92,51 @@ def claims_table(studies: Iterable[Decided]) -> pd.DataFrame:
                 {
                     "claim": study.name,
                     "verdict": study.verdict,
-                    "criterion": row["criterion"],
-                    "predicted": number(row["prediction"]),
+                    "criterion": subject(row),
+                    "predicted": predicted(row),
                     "rival": number(row["rival"]),
                     "measured": with_interval(row["estimate"], row["low"], row["high"]),
-                    "region": f"({number(row['region_low'])}, {number(row['region_high'])})",
                     "alone": row["verdict"],
+                    "decisive": "yes" if row["decisive"] else "no",
                     "needed": "" if pd.isna(row["needed"]) else row["needed"],
                 }
             )
     return pd.DataFrame(rows).fillna("")
+
+
+def errors_table(studies: Iterable[Decided]) -> pd.DataFrame:
+    """How often made-up studies agree, of the claim and of its rival: a row a criterion."""
+    rows = [
+        {
+            "claim": study.name,
+            "criterion": subject(row),
+            "rival": row["rival_is"],
+            "claim agrees": f"{row['claim_agrees']:.0%}",
+            "rival agrees": f"{row['rival_agrees']:.0%}",
+            "decisive": "yes" if row["decisive"] else "no",
+        }
+        for study in studies
+        if study.criteria is not None
+        for row in study.criteria.dropna(subset=["claim_agrees"]).to_dict("records")
+    ]
+    return pd.DataFrame(rows)
+
+
+def _family(studies: Iterable[Decided]) -> str:
+    """How likely any of the rivals is to get its claim's badge, over the claims."""
+    decisive = [
+        study.criteria[study.criteria["decisive"]]
+        for study in studies
+        if study.criteria is not None and study.criteria["decisive"].any()
+    ]
+    count = sum(map(len, decisive))
+    # a badge needs all criteria of a claim, so the strictest of them bounds it
+    error = sum(float(criteria["rival_agrees"].min()) for criteria in decisive)
+    return (
+        f"{count} criteria of {len(decisive)} claims are decisive. Were every claim false and its "
+        f"rival true, one of them or more would be called {AGREES!r} with a probability of at most "
+        f"{min(error, 1.0):.0%} (the sum over claims of their strictest criterion's)."
+    )
 
 
 def page(studies: list[Decided], results: Path, title: str) -> str:
@@ -105,6 +151,7 @@ def page(studies: list[Decided], results: Path, title: str) -> str:
     title
         Its heading.
     """
+    rules = frozen()
     counts = pd.Series([study.verdict for study in studies]).value_counts()
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     links = " ".join(f'<a href="#{s.name}">{s.name}</a> {_badge(s.verdict)}' for s in studies)
@@ -112,9 +159,16 @@ def page(studies: list[Decided], results: Path, title: str) -> str:
     head = f'<meta charset="utf-8"><title>{_text(title)}</title><style>{_STYLE}</style>'
     return (
         f'<!doctype html>\n<html lang="en"><head>{head}</head><body><h1>{_text(title)}</h1>'
-        f"<p>{_text(told)}. Every verdict is computed: a criterion agrees if the whole 95 % "
-        "interval of its estimate, over rule draws, lies inside a region fixed beforehand, and "
-        f"disagrees if it lies outside.</p><nav>{links}</nav>{sections}</body></html>\n"
+        f"<p>{_text(told)}. Every verdict is computed, by criteria that were fixed on {rules.date} "
+        f"(their hash is <code>{rules.hash}</code>, from which the rule seeds of these studies "
+        f"derive). A criterion <i>{AGREES}</i> if the 95 % interval over rule draws holds what is "
+        "predicted for these very draws and lies nearer to it than to the rival; it is <i>"
+        f"{NEARER}</i> if it lies nearer, but leaves the prediction out; it <i>{DISAGREES}</i> if "
+        "it leaves it out and lies nearer the rival. It is decisive if at least "
+        f"{rules.claim_agrees:.0%} of made-up studies that obey the claim agree and at most "
+        f"{rules.rival_agrees:.0%} of those that obey its rival. A claim's verdict is that of its "
+        f"weakest decisive criterion. {_text(_family(studies))}</p><nav>{links}</nav>{sections}"
+        "</body></html>\n"
     )
 
 
@@ -123,17 +177,16 @@ def _text(value: Any) -> str:
 
 
 def _badge(verdict: str) -> str:
-    kind = verdict if verdict in (AGREES, DISAGREES) else ""
-    return f'<span class="verdict {kind}">{_text(verdict)}</span>'
+    return f'<span class="verdict {_KINDS.get(verdict, "")}">{_text(verdict)}</span>'
 
 
 def _section(study: Decided, results: Path) -> str:
-    statement = _text(CLAIMS[study.name].statement)
+    statement = _text(frozen().claims[study.name].statement)
     head = f'<section id="{study.name}"><h2>{study.name} {_badge(study.verdict)} {statement}</h2>'
-    if study.criteria is None or study.power is None:
+    if study.criteria is None:
         command = f"make run STUDY={study.file}"
         return f"{head}<p>Not run, or not finished: <code>{_text(command)}</code></p></section>"
-    draws, replicas = (study.criteria[c].iloc[0] for c in ("rule_draws", "replicas"))
+    draws, replicas = (study.criteria[c].max() for c in ("rule_draws", "replicas"))
     here = f"../{study.study}"
     foot = (
         f"<p><small>{draws} rule draws, {replicas} replicas a point. "
@@ -141,7 +194,7 @@ def _section(study: Decided, results: Path) -> str:
         f'<a href="{_text(here)}/report.html">report</a>, '
         f'<a href="{_text(here)}/claims.csv">all numbers</a></small></p></section>'
     )
-    return head + _figure(study, results) + _criteria(study.criteria, study.power) + foot
+    return head + _figure(study, results) + _criteria(study.criteria) + foot
 
 
 def _figure(study: Decided, results: Path) -> str:
@@ -153,24 +206,34 @@ def _figure(study: Decided, results: Path) -> str:
     return f'<img src="data:image/png;base64,{data}" alt="{alt}">'
 
 
-def _criteria(criteria: pd.DataFrame, power: pd.DataFrame) -> str:
+def _criteria(criteria: pd.DataFrame) -> str:
     rows = []
     for row in criteria.to_dict("records"):
-        mine = power[power["criterion"] == row["criterion"]].set_index("assumed")
-        right = mine.loc["claim", AGREES], mine.loc["rival", DISAGREES]
+        limit = "" if pd.isna(row["limit"]) else f" <small>(limit {number(row['limit'])})</small>"
+        told = [_text(row["verdict"])]
+        told += [] if row["decisive"] else ["<small>not decisive</small>"]
+        told += [] if pd.isna(row["needed"]) else [f"<small>{_text(row['needed'])}</small>"]
         cells = [
-            f"{_text(row['criterion'])}<br><small>{_text(row['rule'])}</small>",
-            f"{number(row['prediction'])} <small>(limit {number(row['asymptotic'])})</small>",
-            number(row["rival"]),
+            f"{_text(subject(row))}<br><small>{_text(row['rule'])}</small>",
+            _text(predicted(row)) + limit,
+            f"{number(row['rival'])}<br><small>{_text(row['rival_is'])}</small>",
             with_interval(row["estimate"], row["low"], row["high"]),
-            f"({number(row['region_low'])}, {number(row['region_high'])})",
-            _text(row["verdict"])
-            + ("" if pd.isna(row["needed"]) else f"<br><small>{_text(row['needed'])}</small>")
-            + ("" if row["decisive"] else f"<br><small>{_WEIGHT[row['sound']]}</small>"),
-            f"±{number(mine.loc['claim', 'half_width'])}, {right[0]:.0%} / {right[1]:.0%}",
+            _yes(row["holds"]),
+            _yes(row["nearer"]),
+            _yes(row["holds_limit"]),
+            "<br>".join(told),
+            f"{_share(row['claim_agrees'])} / {_share(row['rival_agrees'])}",
         ]
         rows.append("".join(f"<td>{cell}</td>" for cell in cells))
-    heads = ("criterion", "predicted", "rival", "measured", "region", "verdict")
-    head = "".join(f"<th>{name}</th>" for name in heads)
-    head += "<th>expected before training: half-width, right if the claim / its rival holds</th>"
+    heads = ("criterion", "predicted", "rival", "measured", "holds it", "nearer it", "holds limit")
+    head = "".join(f"<th>{name}</th>" for name in (*heads, "verdict"))
+    head += "<th>made-up studies that agree: of the claim / its rival</th>"
     return f"<table><tr>{head}</tr>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
+
+
+def _yes(said: Any) -> str:
+    return "–" if pd.isna(said) else "yes" if said in (True, "True") else "no"
+
+
+def _share(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:.0%}"

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from ..analysis.curves import CURVE_KEY, failures
+from ..claims.frozen import frozen
 from ..claims.names import ClaimName
-from ..claims.registry import CLAIMS
-from ..claims.verdicts import AGREES, DISAGREES
+from ..claims.verdicts import DISAGREES, NEARER
 from ..grammar.model import Parameters
-from .claims_page import number, with_interval
+from .claims_page import number, predicted, subject, with_interval
 
 _RULES = "arXiv:2505.07067 (power-law distributed production rules)"
 _LEARNERS = "arXiv:2505.07070 (convolutional networks and transformers)"
@@ -105,7 +105,7 @@ def guide(
     verdict = str(criteria["claim_verdict"].iloc[0])
     parts = [
         f"# {name}: {verdict}",
-        CLAIMS[name].statement,
+        frozen().claims[name].statement,
         f"**What it reproduces.** {_SOURCES[name]}",
         f"**What was done.** {_done(grammars, curves)}",
         "**What was found.**",
@@ -139,42 +139,38 @@ def _done(grammars: Mapping[str, Parameters], curves: pd.DataFrame) -> str:
 
 
 def _found(row: Mapping[Any, Any], power: pd.DataFrame) -> str:
-    mine = power[power["criterion"] == row["criterion"]].set_index("assumed")
-    weight = ""
-    if not row["sound"]:
-        weight = " (it does not count: it often errs in made-up studies in which the claim holds)"
-    elif not row["decisive"]:
-        weight = " (not decisive: this study was not expected to settle it)"
-    measured = with_interval(row["estimate"], row["low"], row["high"])
-    region = f"({number(row['region_low'])}, {number(row['region_high'])})"
-    holding, against = mine.loc["claim"], mine.loc["rival"]
-    return (
-        f"- *{row['criterion']}*: {row['verdict']}{weight}. {row['rule']}: {measured}; predicted "
-        f"at these sizes {number(row['prediction'])}, in the limit {number(row['asymptotic'])}, "
-        f"rival {number(row['rival'])}; region {region}. Expected half-width before training: "
-        f"{number(holding['half_width'])}; of {holding['studies']:.0f} made-up studies, "
-        f"{holding[AGREES]:.0%} agreed when the claim held, {against[DISAGREES]:.0%} disagreed "
-        "when its rival did."
+    mine = power[(power["criterion"] == row["criterion"]) & (power["about"] == row["about"])]
+    weight = "" if row["decisive"] else " (not decisive: it does not tell the claim from its rival)"
+    limit = "" if pd.isna(row["limit"]) else f", in the limit {number(row['limit'])}"
+    said = (
+        f"- *{subject(row)}*: {row['verdict']}{weight}. {row['rule']}: "
+        f"{with_interval(row['estimate'], row['low'], row['high'])}; predicted for these draws "
+        f"{predicted(row)}{limit}; rival ({row['rival_is']}) {number(row['rival'])}."
     )
+    if not pd.isna(row["claim_agrees"]):
+        said += (
+            f" Of made-up studies with this scatter, {row['claim_agrees']:.0%} agreed when the "
+            f"claim held and {row['rival_agrees']:.0%} when its rival did."
+        )
+    if len(mine) and np.isfinite(mine["half_width"].iloc[0]):
+        said += f" Half-width expected before training: {number(mine['half_width'].iloc[0])}."
+    return said
 
 
 def _differs(criteria: pd.DataFrame) -> str:
     said = []
     for row in criteria.to_dict("records"):
         if not np.isfinite(row["estimate"]):
-            said.append(f"*{row['criterion']}* could not be estimated.")
-        elif row["verdict"] == DISAGREES:
-            where = "above" if row["estimate"] > row["region_high"] else "below"
-            said.append(f"*{row['criterion']}* lies {where} its region.")
-        elif np.isfinite(row["prediction"]) and not row["low"] <= row["prediction"] <= row["high"]:
+            said.append(f"*{subject(row)}* could not be estimated.")
+        elif row["verdict"] in (DISAGREES, NEARER) or row["holds"] in (False, "False"):
             side = "above" if row["estimate"] > row["prediction"] else "below"
-            said.append(f"*{row['criterion']}* is measured {side} the value predicted here.")
+            said.append(f"*{subject(row)}* is measured {side} what is predicted here.")
     return " ".join(said) or "All estimates hold the predicted values in their intervals."
 
 
 def _next(criteria: pd.DataFrame) -> str:
     needed: Sequence[str] = [
-        f"*{row['criterion']}* needs {row['needed']}."
+        f"*{subject(row)}* needs {row['needed']}."
         for row in criteria.to_dict("records")
         if not pd.isna(row["needed"]) and row["needed"]
     ]

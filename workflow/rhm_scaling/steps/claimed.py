@@ -2,35 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
+from ..claims.frozen import Criterion, frozen
+from ..claims.verdicts import Finding
 from ..study.plan import Plan
 from ..study.products import Curve
 
 
 def claimed(plan: Plan) -> dict[str, Any]:
-    """The study's claim, and its curves of finite training sets with the size of their design."""
+    """The study's claim, the criteria that decide it, and the curves of its networks."""
+    networks = [
+        c for c in plan.crossing if hasattr(plan.study.architectures[c.architecture], "training")
+    ]
     return {
         "claim": plan.study.claim,
+        "criteria": frozen().hash,
         "grammars": plan.specifications(),
-        "curves": [_designed(plan, curve) for curve in plan.crossing if curve.protocol == "finite"],
+        "curves": [_designed(plan, curve) for curve in networks],
     }
 
 
 def _designed(plan: Plan, curve: Curve) -> dict[str, Any]:
-    config = plan.study.architectures[curve.architecture]
+    config: Any = plan.study.architectures[curve.architecture]
     experiment = plan.study.experiments[curve.experiment]
-    replicas = experiment.replicas
+    replicas, training = experiment.replicas, config.training
+    online = {
+        name: getattr(training, name)
+        for name in ("max_steps", "batch_size", "evaluations_per_octave")
+    }
+    sizes = [] if curve.protocol == "online" else plan.grids[curve.experiment, curve.grammar].sizes
     return {
         **curve.key(),
         "kind": config.kind,
         "learner": config.learner,
-        "test_size": experiment.test_size,
-        "train_sizes": plan.grids[curve.experiment, curve.grammar].sizes,
+        "train_sizes": sizes,
+        "online": online if curve.protocol == "online" else {},
         "replicas": {
             "rule_seed": replicas.rule_draws,
             "sample_seed": replicas.samples,
             "init_seed": replicas.initialisations,
         },
-        "representations": experiment.representations and hasattr(config, "optimizer"),
+        "represented": experiment.representations and curve.protocol == "finite",
+    }
+
+
+def as_row(criterion: Criterion, about: str, finding: Finding) -> Mapping[str, Any]:
+    """What a criterion says, in the columns that tables of verdicts and of power share."""
+    told = asdict(finding)
+    told.pop("measured")
+    return {
+        "criterion": criterion.name,
+        "about": about,
+        "rule": criterion.rule,
+        "rival_is": criterion.rival,
+        "limit": criterion.limit,
+        "bound": criterion.bound,
+        **told,
     }

@@ -7,7 +7,7 @@ one of rules (arXiv:2505.07067).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,28 +135,49 @@ def error_of_known(errors_by_patches: Array, p: Array) -> Array:
     return np.asarray(weights @ errors_by_patches)
 
 
+def rule_curve(
+    sizes: Array, errors: Array, threshold: float, errors_by_patches: Array
+) -> Callable[[Array], Array]:
+    """How a single rule becomes known, from the measured curve of rules of one frequency.
+
+    Parameters
+    ----------
+    sizes, errors
+        The measured curve of a grammar whose level-1 rules are uniform.
+    threshold
+        Its ``P*``.
+    errors_by_patches
+        Its Bayes errors with ``0..J`` patches known.
+
+    Returns
+    -------
+    function
+        The fraction known ``g(P/P*)`` of rules, from the ratio: where the error is `error_of_known`
+        of it. A rule is unknown below the measured range of ratios, and known above it.
+    """
+    p = np.linspace(0.0, 1.0, 2001)
+    heights = np.minimum.accumulate(error_of_known(errors_by_patches, p))
+    order = np.argsort(sizes)
+    ratios = np.log(sizes[order] / threshold)
+    g = np.maximum.accumulate(np.interp(-errors, -heights, p)[order])
+    return lambda ratio: np.asarray(np.interp(np.log(ratio), ratios, g, left=0.0, right=1.0))
+
+
 def smooth_error(
-    uniform_sizes: Array,
-    uniform_errors: Array,
-    uniform_threshold: float,
+    known: Callable[[Array], Array],
     thresholds: Array,
     f: Array,
     errors_by_patches: Array,
     sizes: Array,
 ) -> Array:
-    """Classification error with Zipf rules, from the measured curve with uniform rules.
+    """Classification error with Zipf rules if every rule becomes known as `known` says.
 
-    The uniform curve says how a single rule becomes known around its threshold: its error at ``P``
-    is `error_of_known` at the probability ``g(P/P*)``. With Zipf rules a patch is then known with
-    probability ``sum_k f_k g(P/P_k)``. A rule counts as unknown below the measured range of
-    ``P/P*`` and as known above it. No free parameter.
+    A patch is then known with probability ``sum_k f_k g(P/P_k)``. No free parameter.
 
     Parameters
     ----------
-    uniform_sizes, uniform_errors
-        The measured curve of the grammar whose level-1 rules are uniform, all else equal.
-    uniform_threshold
-        Its ``P*``.
+    known
+        ``g``, of `rule_curve`.
     thresholds, f
         ``P_k`` and ``f_k`` of the level-1 rules, ``(m_1,)``.
     errors_by_patches
@@ -164,14 +185,7 @@ def smooth_error(
     sizes
         Where to evaluate.
     """
-    p = np.linspace(0.0, 1.0, 2001)
-    heights = np.minimum.accumulate(error_of_known(errors_by_patches, p))
-    known = np.interp(-uniform_errors, -heights, p)
-    order = np.argsort(uniform_sizes)
-    ratios = np.log(uniform_sizes[order] / uniform_threshold)
-    g = np.maximum.accumulate(known[order])
-    at = np.log(sizes[:, None] / thresholds)
-    return error_of_known(errors_by_patches, np.interp(at, ratios, g, left=0.0, right=1.0) @ f)
+    return error_of_known(errors_by_patches, known(sizes[:, None] / thresholds) @ f)
 
 
 def expected_overlap(log_probabilities: Array, sizes: Array) -> Array:

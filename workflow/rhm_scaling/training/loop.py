@@ -77,14 +77,13 @@ class Outcome:
     history: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
 
-def evaluation_steps(settings: Settings) -> list[int]:
+def evaluation_steps(max_steps: int, evaluations_per_octave: int) -> list[int]:
     """Zero, then log-spaced steps from `_FIRST_EVALUATION` up to and including the cap."""
     spaced = (
-        round(_FIRST_EVALUATION * 2 ** (i / settings.evaluations_per_octave))
-        for i in itertools.count()
+        round(_FIRST_EVALUATION * 2 ** (i / evaluations_per_octave)) for i in itertools.count()
     )
-    below = itertools.takewhile(lambda step: step < settings.max_steps, spaced)
-    return sorted({0, *below, settings.max_steps})
+    below = itertools.takewhile(lambda step: step < max_steps, spaced)
+    return sorted({0, *below, max_steps})
 
 
 def train(
@@ -128,7 +127,7 @@ def train(
     saved = checkpoint.load() if checkpoint else None
     if saved:
         run.restore(saved)
-    for goal in evaluation_steps(settings):
+    for goal in evaluation_steps(settings.max_steps, settings.evaluations_per_octave):
         while run.active and run.step < goal:
             run.update()
             if checkpoint and checkpoint.due():

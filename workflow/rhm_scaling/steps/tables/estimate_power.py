@@ -1,4 +1,4 @@
-"""``power.csv``: how often a study of this design would decide its claim, from theory alone."""
+"""``power.csv``: how likely a study of this design is to decide its claim, from theory alone."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ...analysis.curves import CURVE_KEY, REPLICA_KEY
-from ...claims.measured import of_study
-from ...claims.power import power
+from ...claims.deciding import findings
+from ...claims.evidence import of_study
 from ...core.files import write_text
-from ...core.hashing import seed_from
 from ...study.plan import Plan
 from ...study.tables import Part
-from ..claimed import claimed
+from ..claimed import as_row, claimed
+
+# nothing is measured yet
+_LATER = ("holds", "nearer", "holds_limit", "verdict")
 
 
 def planned(plan: Plan) -> Part:
@@ -26,26 +27,33 @@ def planned(plan: Plan) -> Part:
 
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
-    """Decide the claim on synthetic curves."""
+    """Make up studies that obey the claim and its rival."""
     theory = pd.read_csv(folder / "theory.csv")
-    runs, layers = [], []
+    points, layers = [], []
     for curve in specification["curves"]:
         seeds = product(*(range(curve["replicas"][column]) for column in REPLICA_KEY))
-        rows = pd.DataFrame(seeds, columns=REPLICA_KEY)
-        sizes = pd.DataFrame(dict.fromkeys(("train_size", "sentences"), curve["train_sizes"]))
-        rows = rows.merge(sizes, how="cross")
-        runs.append(_named(curve, rows))
-        if curve["representations"]:
-            levels = range(1, len(specification["grammars"][curve["grammar"]]["m"]))
-            layers.append(_named(curve, rows.merge(pd.DataFrame({"level": levels}), how="cross")))
-    curves = of_study(specification, pd.concat(runs), theory, pd.concat(layers) if layers else None)
+        rows = pd.DataFrame(seeds, columns=REPLICA_KEY).assign(
+            **{column: curve[column] for column in CURVE_KEY}
+        )
+        points.append(rows.merge(pd.DataFrame({"sentences": _sizes(curve)}), how="cross"))
+        layers += [rows] if curve["represented"] else []
+    curves = of_study(
+        specification, pd.concat(points), theory, pd.concat([pd.DataFrame(), *layers])
+    )
     name = specification["claim"]
-    table = power(name, curves, seed_from("power", name))
-    write_text(folder / "power.csv", table.assign(study=specification["study"]).to_csv(index=False))
+    found = [as_row(*finding) for finding in findings(name, curves)]
+    table = pd.DataFrame(found).drop(columns=[*_LATER])
+    table.insert(0, "study", specification["study"])
+    table.insert(1, "claim", name)
+    write_text(folder / "power.csv", table.to_csv(index=False))
 
 
-def _named(curve: dict[str, Any], rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a curve, with the columns that training would have filled."""
-    key = {column: curve[column] for column in CURVE_KEY}
-    trained = {"lr": np.nan, "rates_tried": 1, "test_loss": np.nan, "bayes_loss": np.nan}
-    return rows.assign(**key, **trained, layer=0)
+def _sizes(curve: dict[str, Any]) -> list[int]:
+    """Numbers of sentences at which a curve will be measured."""
+    if curve["protocol"] == "finite":
+        return list(curve["train_sizes"])
+    from ...training.loop import evaluation_steps
+
+    online = dict(curve["online"])
+    batch_size = online.pop("batch_size")
+    return [step * batch_size for step in evaluation_steps(**online) if step]

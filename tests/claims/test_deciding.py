@@ -1,0 +1,109 @@
+"""Verdicts on studies that obey a claim, its rival, or neither: what a hostile reader would try."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pytest
+
+from helpers.studies import Law, design, power_law, staircase, trained
+from rhm_scaling.claims.deciding import CONTRASTS, findings
+from rhm_scaling.claims.evidence import Evidence
+from rhm_scaling.claims.frozen import frozen
+from rhm_scaling.claims.names import CLAIM_TASKS, ClaimName
+from rhm_scaling.claims.verdicts import AGREES, DISAGREES, Finding, together
+from rhm_scaling.grammar.model import Parameters
+
+DEEP = [Parameters.from_keys(v=16, s=2, L=4, m=m) for m in (2, 3, 4)]
+SIZES = np.round(2 ** np.arange(6, 20, 0.5))
+STUDIES = 8
+
+
+def study(kinds: Mapping[str, Law], seed: int) -> list[Evidence]:
+    """Networks on the three grammars, trained online."""
+    return [
+        trained(design(p, "last_token", kind, SIZES), law, seed)
+        for p in DEEP
+        for kind, law in kinds.items()
+    ]
+
+
+def verdict(name: ClaimName, curves: list[Evidence]) -> str:
+    return together(finding for *_, finding in findings(name, curves))
+
+
+def verdicts(name: ClaimName, made: Callable[[int], list[Evidence]]) -> Counter[str]:
+    return Counter(verdict(name, made(seed)) for seed in range(STUDIES))
+
+
+def test_every_criterion_of_the_file_can_be_computed() -> None:
+    assert set(frozen().claims) == set(CLAIM_TASKS)
+    named = {c.contrast for claim in frozen().claims.values() for c in claim.criteria}
+    assert named == set(CONTRASTS)
+
+
+OWN: Mapping[str, Law] = {"cnn": staircase(), "lcn": staircase(), "transformer": staircase()}
+AS_CNN: Mapping[str, Law] = {
+    "cnn": staircase("cnn"),
+    "lcn": staircase("cnn"),
+    "transformer": staircase("cnn"),
+}
+AS_TRANSFORMER: Mapping[str, Law] = {**AS_CNN, "cnn": staircase("transformer")}
+
+
+@pytest.mark.parametrize(
+    ("name", "rival"), [("B2", AS_CNN), ("B3", AS_TRANSFORMER), ("B5", AS_CNN)]
+)
+def test_growth_tells_the_two_learners_apart(name: ClaimName, rival: Mapping[str, Law]) -> None:
+    holding = verdicts(name, lambda seed: study(OWN, seed))
+    against = verdicts(name, lambda seed: study(rival, seed))
+    print(holding, against)
+    assert holding[AGREES] >= STUDIES - 2
+    assert not against[AGREES]
+    assert against[DISAGREES] >= STUDIES - 2
+
+
+@pytest.mark.parametrize("factor", [1.5, 6.0])
+@pytest.mark.parametrize("sharpness", [1.2, 4.0])
+def test_no_verdict_hangs_on_what_theory_leaves_open(factor: float, sharpness: float) -> None:
+    """A prefactor for one network and another for the other, and the width of a transition."""
+    laws = {"cnn": staircase(None, 3, 2), "transformer": staircase(None, factor, sharpness)}
+    found = verdicts("B2", lambda seed: study(laws, seed))
+    print(found)
+    assert not found[DISAGREES]
+
+
+def test_a_structureless_power_law_is_no_staircase() -> None:
+    kinds = {"cnn": staircase(None, 4, 3)}
+    assert verdicts("B1", lambda seed: study(kinds, seed))[AGREES] >= STUDIES - 2
+    found = verdicts("B1", lambda seed: study({"cnn": power_law(1.0)}, seed))
+    print(found)
+    assert not found[AGREES]
+
+
+def test_what_every_draw_does_not_cross_is_no_evidence() -> None:
+    """Of levels that only the fastest draws reach nothing is said, and the reason is told."""
+    curves = [
+        trained(design(p, "last_token", kind, SIZES[SIZES < 3000]), staircase(), 0)
+        for p in DEEP[1:]
+        for kind in ("cnn", "transformer")
+    ]
+    found: list[Finding] = [finding for *_, finding in findings("B2", curves)]
+    assert not any(finding.decisive for finding in found)
+    assert all("crossed by every rule draw" in finding.needed for finding in found)
+
+
+def test_what_trainings_have_seen_of_the_language_is_limited() -> None:
+    small = design(Parameters.from_keys(v=16, s=2, L=3, m=2), "last_token", "cnn", SIZES)
+    assert small.sizes.max() <= 0.1 * 2048
+    assert design(DEEP[0], "last_token", "cnn", SIZES).sizes.max() <= 0.1 * 16 * 2**15
+
+
+def test_before_training_a_study_says_how_it_would_end() -> None:
+    curves = [design(p, "last_token", kind, SIZES) for p in DEEP for kind in OWN]
+    for _, _, finding in findings("B2", curves):
+        if finding.rule_draws:
+            assert np.isnan(finding.measured.estimate)
+            assert finding.claim_agrees > finding.rival_agrees

@@ -1,0 +1,58 @@
+"""The verdict on a claim: what each of its frozen criteria says of a study's curves.
+
+A1 to A4 are claims of arXiv:2505.07067 (power-law distributed production rules), B1 to B5 of
+arXiv:2505.07070 (convolutional networks and transformers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..core.hashing import seed_from
+from . import classes, contrasts, staircases
+from .contrasts import Found, Options
+from .evidence import Curves
+from .frozen import Criterion, frozen
+from .names import CLAIM_TASKS, ClaimName
+from .verdicts import Finding, Lacking, decide
+
+CONTRASTS: dict[str, Callable[[Curves, Options], Found]] = {
+    contrast.__name__: contrast
+    for contrast in (
+        classes.growth_of_threshold,
+        classes.drop,
+        classes.exponent_with_a,
+        classes.exponent_over_predicted,
+        classes.growth_of_constant,
+        classes.bend_of_constant,
+        contrasts.growth_beside_uniform,
+        contrasts.width_beside_uniform,
+        contrasts.growth_with_level,
+        contrasts.growth_with_m,
+        contrasts.double_ratio,
+        contrasts.invariance_with_level,
+        contrasts.invariance_with_loss,
+        staircases.staircase_over_power_law,
+    )
+}
+
+
+def findings(name: ClaimName, curves: Curves) -> list[tuple[Criterion, str, Finding]]:
+    """What every criterion says, for everything that it is about (a network, a Zipf exponent).
+
+    Before anything is trained, of `curves` without losses, a finding has no estimate: it says what
+    is predicted, and how likely a study of this design is to tell claim and rival apart.
+    """
+    mine = [curve for curve in curves if curve.key["task"] == CLAIM_TASKS[name]]
+    found = []
+    for criterion in frozen().claims[name].criteria:
+        for about, observed in CONTRASTS[criterion.contrast](mine, criterion.options).items():
+            try:
+                if isinstance(observed, Lacking):
+                    raise observed
+                seed = seed_from("made up", name, criterion.name, about)
+                finding = decide(criterion, observed, seed)
+            except Lacking as lacking:
+                finding = Finding(needed=str(lacking))
+            found.append((criterion, about, finding))
+    return found

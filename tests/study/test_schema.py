@@ -220,11 +220,9 @@ def test_what_is_measured_at_training_sizes_needs_them() -> None:
     ):
         parse_study(text, "s.yaml")
     text = GOOD.replace("train_sizes: [8, 16]", "online: true")
-    parse_study(text, "s.yaml")
-    with pytest.raises(
-        UserError, match=r"claim: B1 is about last_token; add such an experiment with"
-    ):
-        parse_study("claim: B1\n" + text.lstrip(), "s.yaml")
+    parse_study("claim: B1\n" + text.lstrip(), "s.yaml")
+    with pytest.raises(UserError, match=r"claim: A1 is about classification; add such"):
+        parse_study("claim: A1\n" + text.lstrip(), "s.yaml")
 
 
 def test_weights_that_would_be_turned_over_are_refused() -> None:

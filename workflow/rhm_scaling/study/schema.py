@@ -216,11 +216,11 @@ class Study(Model):
     def _consistent(self) -> Study:
         if self.name in FOLDERS:
             raise ValueError(f"name: results/{self.name}/ has another use; take another name")
-        tasks = {known.task for known in self.experiments.values() if known.train_sizes}
+        tasks = {known.task for known in self.experiments.values()}
         if self.claim and CLAIM_TASKS[self.claim] not in tasks:
             raise ValueError(
                 f"claim: {self.claim} is about {CLAIM_TASKS[self.claim]}; add such an experiment "
-                "with train_sizes, or leave the claim out"
+                "or leave the claim out"
             )
         seen: dict[tuple[str, str, str], str] = {}
         for name, experiment in self.experiments.items():

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..analysis.curves import falls_to
 from ..analysis.theory_columns import are_twins, measured_rule_curve, smooth_errors
 from ..theory.complexities import classification_exponent
 from .contrasts import Found, Options, Part, available, by_network, each, joined
@@ -97,8 +98,16 @@ def drop(curves: Curves, options: Options) -> Found:
 # ---- the tail of Zipf rules
 
 
+def _chance(curve: Evidence) -> float:
+    return float(np.mean([errors[0] for errors in curve.known.errors_by_rank.values()]))
+
+
 class Tail:
-    """The tail of a curve with Zipf rules at level 1: sizes fixed by what is predicted alone.
+    """The tail of a curve with Zipf rules at level 1: sizes that are fixed without that curve.
+
+    There the predicted local slope lies near ``a/(1+a)``, and the upper levels are known: the twin,
+    a grammar with the same ones and few, uniform rules at level 1, has fallen to an eighth of
+    chance.
 
     Attributes
     ----------
@@ -113,13 +122,19 @@ class Tail:
     def __init__(self, curve: Evidence, twin: Evidence | None) -> None:
         self.curve = curve
         draws = curve.draws
+        if twin is None:
+            raise Lacking("a grammar with the same upper levels and uniform rules at level 1")
         fraction: Callable[[Array], Array]
         if curve.trained:
-            if twin is None:
-                raise Lacking("a grammar with the same upper levels and uniform rules at level 1")
-            fraction = measured_rule_curve(twin.known, twin.sizes, twin.losses.mean(axis=0))
+            errors = twin.losses.mean(axis=0)
+            fraction = measured_rule_curve(twin.known, twin.sizes, errors)
+            start = falls_to(twin.sizes, errors, _chance(twin) / 8)
         else:
-            sharpness = float(np.median(frozen().sharpness))
+            assumed = frozen()
+            sharpness = float(np.median(assumed.sharpness))
+            start = assumed.beforehand.prefactor * float(
+                np.mean([p[0] for p in twin.known.rule_thresholds.values()])
+            )
 
             def fraction(ratio: Array) -> Array:
                 return np.asarray(1 / (1 + ratio**-sharpness))
@@ -132,14 +147,15 @@ class Tail:
         with np.errstate(divide="ignore", invalid="ignore"):
             slopes = -np.log(mean[0] / mean[1]) / (2 * np.log(_OCTAVE))
         limit = classification_exponent(curve.parameters)
-        inside = np.abs(slopes / limit - 1) <= _TAIL
+        inside = (np.abs(slopes / limit - 1) <= _TAIL) & (curve.sizes >= start)
         measured = curve.losses if curve.trained else None
         if measured is not None:
             inside &= (np.isfinite(measured) & (measured > 0)).all(axis=0)
         if inside.sum() < _FEWEST:
             raise Lacking(
-                f"{_FEWEST} sizes in the tail of {curve.key['grammar']}, where the predicted local "
-                f"slope lies within {_TAIL:.0%} of a/(1+a) ({curve.network}: {inside.sum()})"
+                f"{_FEWEST} sizes in the tail of {curve.key['grammar']}: upper levels are known at "
+                f"{start:.0f} sentences, and the predicted local slope lies within {_TAIL:.0%} of "
+                f"a/(1+a) ({curve.network}: {inside.sum()})"
             )
         claim = np.log(predicted(curve.sizes[inside]))[None]
         logs = None if measured is None else np.log(measured[:, inside])

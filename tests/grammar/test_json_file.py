@@ -33,7 +33,7 @@ def test_json_holds_the_whole_grammar(name: str) -> None:
 def test_a_users_grammar_is_read_as_written() -> None:
     grammar = user_grammar(AMBIGUOUS)
     parameters = grammar.parameters
-    assert (parameters.v, parameters.n, parameters.s, parameters.L) == (3, 3, 2, 3)
+    assert (parameters.v, parameters.n, parameters.s, parameters.L) == ((3, 3, 3), 3, 2, 3)
     assert parameters.m == (3, 3, 2)
     np.testing.assert_array_equal(grammar.root, [0.5, 0.2, 0.3])
     # most probable first

@@ -32,7 +32,7 @@ def test_no_tuple_has_two_parents(parameters: Parameters, seed: int) -> None:
         rules = grammar.rules_of(level)
         assert rules.shape == (parameters.symbols(level), m, parameters.s)
         assert rules.min() >= 0
-        assert rules.max() < parameters.v
+        assert rules.max() < parameters.v[level - 1]
         tuples = rules.reshape(-1, parameters.s)
         assert len(np.unique(tuples, axis=0)) == len(tuples)
 
@@ -58,7 +58,7 @@ def test_every_tuple_is_drawn_equally_often() -> None:
 
 def test_more_tuples_than_can_be_enumerated() -> None:
     parameters = Parameters.from_keys(v=256, s=8, L=1, m=3)
-    assert parameters.v**parameters.s > ENUMERABLE**2
+    assert parameters.tuples(1) > ENUMERABLE**2
     tuples = Grammar.draw(parameters, 0).rules_of(1).reshape(-1, 8)
     assert len(np.unique(tuples, axis=0)) == 256 * 3
 

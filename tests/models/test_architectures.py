@@ -150,14 +150,14 @@ def test_repeats_change_no_number(
     assert repeating_levels(shape, batch) == repeating
     grammar = Grammar.draw(parameters, 0)
     sentences = Stream(grammar, 0, 0, "train").take(batch)
-    drawn = torch.from_numpy(inputs_and_targets(task, sentences, parameters.v)[0])
+    drawn = torch.from_numpy(inputs_and_targets(task, sentences, parameters.v[0])[0])
     # sentences, half of them only one; and any tokens, more than the grammar has
     half = torch.cat([drawn[: batch // 2], drawn[:1].expand(batch - batch // 2, -1)])
-    other = torch.randint(0, parameters.v + 1, drawn.shape, dtype=drawn.dtype)
+    other = torch.randint(0, parameters.v[0] + 1, drawn.shape, dtype=drawn.dtype)
     tokens = torch.stack([drawn, half, other])
     network = build("cnn", shape, (1, 2, 3))
     assert_equals_plain_pytorch("cnn", network, tokens)
-    plainly = build("cnn", replace(shape, m=()), (1, 2, 3))
+    plainly = build("cnn", replace(shape, strings=()), (1, 2, 3))
     plainly.load_state_dict(network.state_dict())
     for mine, expected in zip(network.hidden(tokens), plainly.hidden(tokens), strict=True):
         torch.testing.assert_close(mine, expected, atol=1e-5, rtol=1e-4)

@@ -47,4 +47,4 @@ def test_they_are_looked_for_where_that_pays() -> None:
     assert levels(v=64, s=2, L=3, m=64) == 0  # no repeats
     unknown = Shape(8, 2, 4, 8, "last_token", width=64, depth=4)
     assert repeating_levels(unknown, 128) == 0
-    assert repeating_levels(replace(unknown, m=(2, 2, 2, 2)), 128) == 2
+    assert repeating_levels(replace(unknown, strings=(16.0, 64.0, 1024.0, 2.0**18)), 128) == 2

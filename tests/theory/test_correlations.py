@@ -70,7 +70,7 @@ def test_correlations_within_the_last_patch(name: str) -> None:
     grammar = GRAMMARS[name]
     f = grammar.parameters.probabilities(1)
     weight = grammar.last_marginal(1)[:, None] * grammar.probabilities_of(1)
-    s, v = grammar.parameters.s, grammar.parameters.v
+    s, v = grammar.parameters.s, grammar.parameters.v[0]
     joint = np.zeros((v,) * s)
     for index in np.ndindex(weight.shape):
         joint[tuple(grammar.rules_of(1)[index])] += weight[index]

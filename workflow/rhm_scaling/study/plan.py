@@ -97,7 +97,7 @@ class Plan:
         config = self.study.grammars[grammar]
         given = config.grammar if isinstance(config, FileGrammarConfig) else config.parameters()
         parameters = self.parameters(grammar)
-        if isinstance(config, FileGrammarConfig) and parameters.d * parameters.v**3 > _MOST_SUMMED:
+        if isinstance(config, FileGrammarConfig) and parameters.d * max(parameters.v) ** 3 > _MOST_SUMMED:
             raise UserError(
                 f"experiments.{name}.train_sizes: the thresholds of so large a grammar as "
                 f"{grammar!r} take too long to compute; give a list of sizes"

@@ -138,6 +138,7 @@ def test_outputs_and_gradients_against_plain_pytorch(kind: str, task: str, batch
         (Parameters.from_keys(v=8, s=2, L=4, m=2), 128, 64, 2),
         (Parameters.from_keys(v=8, s=2, L=4, m=1), 256, 64, 4),
         (Parameters.from_keys(v=16, s=3, L=3, m=1), 128, 64, 3),
+        (Parameters.from_keys(v={0: 32, 1: 4}, s=2, L=4, m={1: 8, 2: 2, 3: 2, 4: 2}), 256, 64, 2),
         (Parameters.from_keys(v=32, s=2, L=2, m=8), 16, 64, 0),  # rows of filters are looked up
         (Parameters.from_keys(v=130, s=2, L=2, m=8), 16, 24, 0),
     ],

@@ -21,6 +21,7 @@ ATTENTION = ("transformer", "attention")
 GRAMMARS = [
     Parameters.from_keys(v=6, n=4, s=2, L=3, m=2),
     Parameters.from_keys(v=5, n=3, s=3, L=2, m=3),
+    Parameters.from_keys(v={0: 9, 1: 4}, n=3, s=2, L=2, m=3),
 ]
 CASES = [
     (grammar, kind, task, depth)

@@ -90,6 +90,14 @@ ENSEMBLES = {
     "triples": Parameters.from_keys(v=8, s=3, L=3, m=8),
     "zipf": Parameters.from_keys(v=16, s=2, L=3, m={1: 16, 2: 4, 3: 4}, zipf={1: 1.0, 2: 0.5}),
     "large": Parameters.from_keys(v=32, s=2, L=4, m=8),
+    "many tokens": Parameters.from_keys(v={0: 48, 1: 12}, s=2, L=4, m={1: 24, 2: 4, 3: 4, 4: 4}),
+    "few tokens": Parameters.from_keys(v={0: 8, 1: 16, 2: 24}, s=2, L=3, m={1: 2, 2: 4, 3: 6}),
+    "uneven triples": Parameters.from_keys(
+        v={0: 16, 1: 8, 2: 10}, n=8, s=3, L=3, m={1: 16, 2: 8, 3: 8}
+    ),
+    "zipf above many tokens": Parameters.from_keys(
+        v={0: 40, 1: 16}, s=2, L=3, m={1: 8, 2: 8, 3: 6}, zipf={2: 1.0, 3: 0.5}
+    ),
 }
 
 

@@ -74,9 +74,8 @@ def plain_last_token(grammar: Grammar, tokens: NDArray[np.integer]) -> NDArray[n
             belief: NDArray[Any] = grammar.last_marginal(context)
             for level in range(context, 0, -1):
                 joint = belief[:, None] * branch[level - 1]
-                belief = np.bincount(
-                    grammar.rules_of(level)[..., -1].ravel(), joint.ravel(), parameters.v[0]
-                )
+                last, v = grammar.rules_of(level)[..., -1], parameters.v[level - 1]
+                belief = np.bincount(last.ravel(), joint.ravel(), v)
             found[context, row] = belief / belief.sum()
     return found
 

@@ -98,7 +98,9 @@ def plain_training(
     device: str = "cpu",
 ) -> None:
     """One network, one batch at a time, the loss read back at every step."""
-    inputs, targets = map(torch.from_numpy, inputs_and_targets("last_token", sentences, GRAMMAR.v[0]))
+    inputs, targets = map(
+        torch.from_numpy, inputs_and_targets("last_token", sentences, GRAMMAR.v[0])
+    )
     unseen = [
         torch.from_numpy(array).to(device)
         for array in inputs_and_targets("last_token", validation, GRAMMAR.v[0])

@@ -1,12 +1,12 @@
 """Grammars as JSON: the format of our own files and of a user's own grammar.
 
-The keys are ``v``: how many symbols every level below the root has, or, as ``{"0": 32, "1": 4}``, by
-level (level 0 is the tokens; a level not given has as many as the nearest given one below it);
-``rules``: by level ``"1"`` to ``"L"``, a list for each symbol
-of its ``s``-tuples, naming symbols of the level below; ``probabilities``: the same shape, a number
-for each tuple (a level not given has uniform rules); ``root``: probabilities of the root symbols
-(uniform if not given). Symbols may share tuples (an ambiguous grammar) and have different numbers
-of rules; levels may list fewer symbols than ``v`` says. ``parameters`` is what our own files add.
+The keys are ``v``: how many symbols every level below the root has, or how many by level, as in
+``{"0": 32, "1": 4}`` (level 0 is the tokens; a level not given has as many as the nearest given one
+below it); ``rules``: by level ``"1"`` to ``"L"``, a list for each symbol of its ``s``-tuples,
+naming symbols of the level below; ``probabilities``: the same shape, a number for each tuple (a
+level not given has uniform rules); ``root``: probabilities of the root symbols (uniform if not
+given). Symbols may share tuples (an ambiguous grammar) and have different numbers of rules; levels
+may list fewer symbols than ``v`` says. ``parameters`` is what our own files add.
 """
 
 from __future__ import annotations
@@ -110,7 +110,10 @@ def _parsed(text: str) -> dict[str, Any]:
 
 def _grammar(value: dict[str, Any]) -> Grammar:
     """The grammar of a file, as if it came from a user."""
-    tables = value.get("rules")
+    given, tables = value.get("v"), value.get("rules")
+    given = given if isinstance(given, dict) else {"0": given}
+    if any(type(v) is not int or not 2 <= v <= _MOST for v in given.values()):
+        raise ValueError(f"v: must be a whole number from 2 to {_MOST}, or one for each level")
     if not isinstance(tables, dict) or not tables:
         raise ValueError('rules: must hold the levels "1", "2", ...')
     levels = [str(level) for level in range(1, len(tables) + 1)]
@@ -119,7 +122,7 @@ def _grammar(value: dict[str, Any]) -> Grammar:
     tables = {level: tables[level] for level in levels}
     if 2 ** min(len(tables), _MOST) > _MOST:  # before anything is as long as a level
         raise ValueError(f"rules: sentences of at least 2**{len(tables)} tokens; take fewer levels")
-    v = _vocabulary(value.get("v"), len(tables))
+    v = _vocabulary(given, len(tables))
     rules, probabilities = _read_rules(v, tables, value.get("probabilities", {}))
     n, s, L = len(rules[-1]), rules[0].shape[2], len(rules)
     if s**L > _MOST:
@@ -129,15 +132,12 @@ def _grammar(value: dict[str, Any]) -> Grammar:
     return Grammar(Parameters(v, n, s, L, m, (None,) * L, file=""), rules, probabilities, root)
 
 
-def _vocabulary(given: Any, L: int) -> tuple[int, ...]:
-    """Symbols of the levels below the root, checked."""
-    by_level = given if isinstance(given, dict) else {"0": given}
+def _vocabulary(given: dict[str, int], L: int) -> tuple[int, ...]:
+    """Symbols of the levels below the root, of which some are given."""
     known = {str(level): level for level in range(L)}
-    if not set(by_level) <= set(known):
-        raise ValueError(f'v: levels below the root are "0" to "{L - 1}", not {short([*by_level])}')
-    if any(type(v) is not int or not 2 <= v <= _MOST for v in by_level.values()):
-        raise ValueError(f"v: must be a whole number from 2 to {_MOST}, or one for each level")
-    return vocabulary({known[level]: v for level, v in by_level.items()}, L)
+    if not set(given) <= set(known):
+        raise ValueError(f'v: levels below the root are "0" to "{L - 1}", not {short([*given])}')
+    return vocabulary({known[level]: v for level, v in given.items()}, L)
 
 
 def _distribution(given: Any, length: int, place: str) -> NDArray[np.float64]:

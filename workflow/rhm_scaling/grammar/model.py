@@ -105,7 +105,8 @@ class Parameters:
         """Raise `ValueError` if the symbols of a level have more rules than there are tuples."""
         tuples, symbols = self.tuples(level), self.symbols(level)
         letter = "n" if level == self.L else "v"
-        below = "" if len(set(self.v)) == 1 else f" over the {self.v[level - 1]} of the level below"
+        v = self.v[level - 1]
+        below = "" if len(set(self.v)) == 1 else f" for the {v} symbols of the level below"
         needs = (
             f"level {level} needs {letter}*m = {symbols}*{m} = {symbols * m} distinct tuples, but "
             f"v**s = {tuples}{below}; take"
@@ -208,7 +209,7 @@ def vocabulary(v: int | Mapping[int, int], L: int) -> tuple[int, ...]:
         raise ValueError(f"L: must be at least 1, not {L}")
     if wrong := sorted(set(by_level) - set(range(L))):
         raise ValueError(
-            f"v: level {wrong[0]} is not below the root, level {L}, whose number of symbols is n; "
+            f"v: level {wrong[0]} is not below the root, which is level {L} and has n symbols; "
             f"name levels from 0 to {L - 1}"
         )
     found: list[int] = []

@@ -126,9 +126,10 @@ def parameters_needed(parameters: Parameters, level: int, learner: Learner) -> f
     """Trainable numbers that hold the rules up to a level, one a rule: a counting argument.
 
     The last token's loss is ``H_l`` for who knows the rules inside its ancestor of level ``l``.
-    Level ``j`` has ``v_j m_j`` rules (``v_L`` is ``n``), drawn at random, so what is known of some tells nothing of
-    others, and a network holds about as many such associations as it has weights (Cover 1965 for
-    one threshold unit: two a weight; Baum 1988 for networks of them). With weights shared over
+    Level ``j`` has ``v_j m_j`` rules (``v_L`` is ``n``), drawn at random, so what is known of some
+    tells nothing of others, and a network holds about as many such associations as it has weights
+    (Cover 1965 for one threshold unit: two a weight; Baum 1988 for networks of them). With weights
+    shared over
     positions (`cnn`) each rule is held once, ``sum_(j<=l) v_j m_j``; without (`transformer`) once
     for each of the ``s**(l-j)`` nodes of its level. The argument is silent on whether gradient
     descent finds such weights.

@@ -73,7 +73,7 @@ class Codebook:
         return cls(v, symbols, s, sharing, np.concatenate(tuples), np.concatenate(groups))
 
     def read(self, codes: Integers) -> Integers:
-        """Groups of the tuples of `codes`, ``(N, nodes*s)`` to ``(N, nodes)``; `symbols`: unknown."""
+        """Groups of tuples, ``(N, nodes*s)`` to ``(N, nodes)``; `symbols` where unknown."""
         numbers = _numbers(codes, self.v, self.s, self.sharing)
         return np.append(self.groups, self.symbols)[_find(self.tuples, numbers)]
 
@@ -135,7 +135,7 @@ class CountingLearner:
         _check(task, tokens)
         d = tokens.shape[1]
         if d != s ** len(v):
-            raise ValueError(f"sentences of {d} tokens: not s = {s} to the power of {len(v)} levels")
+            raise ValueError(f"sentences of {d} tokens, not of s**L = {s}**{len(v)}")
         if d * (max(v) + 1) ** s > np.iinfo(np.int64).max:
             raise ValueError(f"v = {max(v)}, s = {s}: more tuples than can be numbered")
         codes, answers = [_leaves(task, tokens, v[0])], targets.astype(np.int64)

@@ -28,9 +28,9 @@ def _designed(plan: Plan, curve: Curve) -> dict[str, Any]:
         "test_size": experiment.test_size,
         "train_sizes": plan.grids[curve.experiment, curve.grammar].sizes,
         "replicas": {
-            "rule_seed": replicas.rule_draws,
-            "sample_seed": replicas.samples,
-            "init_seed": replicas.initialisations,
+            "rule_seed": [*replicas.rules()],
+            "sample_seed": [*range(replicas.samples)],
+            "init_seed": [*range(replicas.initialisations)],
         },
         "representations": experiment.representations and hasattr(config, "optimizer"),
     }

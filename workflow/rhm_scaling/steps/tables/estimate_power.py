@@ -30,7 +30,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     theory = pd.read_csv(folder / "theory.csv")
     runs, layers = [], []
     for curve in specification["curves"]:
-        seeds = product(*(range(curve["replicas"][column]) for column in REPLICA_KEY))
+        seeds = product(*(curve["replicas"][column] for column in REPLICA_KEY))
         rows = pd.DataFrame(seeds, columns=REPLICA_KEY)
         sizes = pd.DataFrame(dict.fromkeys(("train_size", "sentences"), curve["train_sizes"]))
         rows = rows.merge(sizes, how="cross")

@@ -112,7 +112,8 @@ class Parameters:
             f"v**s = {tuples}{below}; take"
         )
         if symbols > tuples:
-            raise ValueError(f"{letter}: {needs} {letter} at most {max(1, tuples // m)}")
+            least = 1 if letter == "n" else 2
+            raise ValueError(f"{letter}: {needs} {letter} at most {max(least, tuples // m)}")
         if symbols * m > tuples:
             raise ValueError(f"m: {needs} m at most {tuples // symbols}")
 

@@ -44,9 +44,7 @@ class DrawnGrammarConfig(Model):
     names `NAME` has all of them; it may also name one.
     """
 
-    v: Annotated[
-        Vocabulary, scanned(several(Symbols) | Annotated[dict[Level, several(Symbols)], Field()])
-    ]
+    v: Annotated[Vocabulary, scanned(several(Symbols) | dict[Level, several(Symbols)])]
     """Vocabulary size: one number for all levels below the root, or by level, as in
     `{0: 128, 1: 8}`. Level 0 is the tokens and has to be there; a level not named has as many
     symbols as the nearest named one below it; the root has `n`."""
@@ -56,10 +54,7 @@ class DrawnGrammarConfig(Model):
     """Branching: every symbol expands into `s` symbols of the level below."""
     L: Annotated[PositiveInt, scanned(several(PositiveInt))]
     """Depth; a sentence has `s**L` tokens."""
-    m: Annotated[
-        PerLevel,
-        scanned(several(PositiveInt) | Annotated[dict[PositiveInt, several(PositiveInt)], Field()]),
-    ]
+    m: Annotated[PerLevel, scanned(several(PositiveInt) | dict[PositiveInt, several(PositiveInt)])]
     """Production rules per symbol: one number for all levels, or a number for each level `1..L`
     (level `L` is the root). Needs `v*m <= v**s` below the root and `n*m <= v**s` at the root, where
     `v**s` counts the tuples of the level below."""

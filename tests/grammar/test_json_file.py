@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.grammars import AMBIGUOUS, GRAMMARS, SHAPES
+from helpers.grammars import AMBIGUOUS, AMBIGUOUS_BY_LEVEL, GRAMMARS, SHAPES
 from rhm_scaling.grammar.json_file import from_json, to_json, user_grammar
 from rhm_scaling.grammar.model import Grammar, Parameters
 
@@ -33,7 +33,7 @@ def test_json_holds_the_whole_grammar(name: str) -> None:
 def test_a_users_grammar_is_read_as_written() -> None:
     grammar = user_grammar(AMBIGUOUS)
     parameters = grammar.parameters
-    assert (parameters.v, parameters.n, parameters.s, parameters.L) == (3, 3, 2, 3)
+    assert (parameters.v, parameters.n, parameters.s, parameters.L) == ((3, 3, 3), 3, 2, 3)
     assert parameters.m == (3, 3, 2)
     np.testing.assert_array_equal(grammar.root, [0.5, 0.2, 0.3])
     # most probable first
@@ -43,6 +43,18 @@ def test_a_users_grammar_is_read_as_written() -> None:
     # a level with fewer symbols than v is filled up with symbols that nothing names
     assert grammar.rules_of(2).shape == (3, 3, 2)
     assert not grammar.probabilities_of(2)[2].any()
+
+
+def test_levels_of_a_users_grammar_may_have_their_own_vocabularies() -> None:
+    grammar = user_grammar(AMBIGUOUS_BY_LEVEL)
+    assert grammar.parameters.v == (4, 2, 3)
+    # level 2 lists two of its three symbols; level 1 has its own number of rows
+    assert [table.shape for table in grammar.rules] == [(2, 3, 2), (3, 3, 2), (3, 2, 2)]
+    assert not grammar.probabilities_of(2)[2].any()
+    filled = {**OWN, "v": {"0": 3, "1": 3}}
+    assert equal(user_grammar(json.dumps(filled)), user_grammar(json.dumps(OWN)))
+    fitting = user_grammar(json.dumps({**OWN, "v": {"0": 3, "1": 2}}))
+    assert fitting.parameters != user_grammar(json.dumps(OWN)).parameters
 
 
 def test_identity_is_that_of_the_content() -> None:
@@ -92,6 +104,12 @@ def changed(path: str, new: object) -> str:
         (changed("v", 1), "v: must be a whole number from 2 to 65536"),
         (changed("v", True), "v: must be a whole number"),
         (changed("v", 10**12), "v: must be a whole number"),
+        (changed("v", {"0": 3, "1": 1}), "v: must be a whole number from 2 to 65536, or one for"),
+        (changed("v", {"1": 3}), "v: level 0, the tokens, is missing; name it"),
+        (changed("v", {}), "v: level 0, the tokens, is missing; name it"),
+        (changed("v", {"0": 3, "2": 3}), 'v: levels below the root are "0" to "1", not [\'0\''),
+        (changed("v", {"0": 3, "x": 3}), 'v: levels below the root are "0" to "1"'),
+        (changed("v", {"0": 2}), "rules, level 1, symbol 0, rule 1: names a symbol outside 0..1"),
         (changed("rules", {}), 'rules: must hold the levels "1", "2"'),
         (changed("rules", {"2": []}), 'rules: levels must be "1", "2"'),
         (changed("rules/1", []), "rules, level 1: needs one list a symbol, for 1 to 3 symbols"),

@@ -10,7 +10,7 @@ from helpers.grammars import SHAPES, Language
 from rhm_scaling.grammar import sampling
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import CHUNK, STREAMS, Stream, overlap, unsigned_type
-from rhm_scaling.theory.inference import root_posterior
+from rhm_scaling.theory.inference import likeliest_symbols, root_posterior
 
 
 def stream(name: str = "train", sample_seed: int = 0, shape: str = "zipf") -> Stream:
@@ -60,6 +60,9 @@ def test_alias_tables_hold_the_probabilities(weights: list[float]) -> None:
         Parameters.from_keys(v=20, s=8, L=2, m=3),
         Parameters.from_keys(v=8, s=3, L=3, m=4, zipf={2: 1.0}),  # rows that are no integer
         Parameters.from_keys(v=64, n=8, s=2, L=3, m={1: 64, 2: 4, 3: 4}, zipf={1: 1.0}),
+        # levels whose symbols take other types than the tokens, above and below them
+        Parameters.from_keys(v={0: 500, 1: 8}, s=2, L=3, m={1: 999, 2: 4, 3: 4}, zipf={1: 0.5}),
+        Parameters.from_keys(v={0: 20, 1: 300}, n=4, s=3, L=3, m=2),
     ],
 )
 def test_sentences_of_every_layout_are_of_the_grammar(parameters: Parameters) -> None:
@@ -68,6 +71,38 @@ def test_sentences_of_every_layout_are_of_the_grammar(parameters: Parameters) ->
     found = root_posterior(grammar, sentences["tokens"])
     np.testing.assert_array_equal(found.argmax(axis=1), sentences["label"])
     assert len(np.unique(sentences["label"])) > 1
+
+
+@pytest.mark.parametrize(
+    "zipf", [{2: 1.0}, {3: 0.5}, {2: 1.5, 3: 0.7}, {1: 0.5, 2: 1.0, 3: 2.0}], ids=str
+)
+def test_zipf_rules_at_any_levels_have_their_frequencies(zipf: dict[int, float]) -> None:
+    parameters = Parameters.from_keys(
+        v={0: 24, 1: 8, 2: 12}, n=5, s=2, L=3, m={1: 30, 2: 5, 3: 6}, zipf=zipf
+    )
+    grammar, size = Grammar.draw(parameters, 0), 30_000
+    sentences = Stream(grammar, 0, 0, "train").take(size)
+    symbols = likeliest_symbols(grammar, sentences["tokens"])
+    np.testing.assert_array_equal(symbols[-1][:, 0], sentences["label"])
+    for level, found in enumerate(symbols):
+        counts = np.bincount(found[:, -1], minlength=parameters.symbols(level))
+        _agrees(counts, size * grammar.last_marginal(level))
+    for level in range(1, 4):
+        rank = np.full((parameters.v[level - 1],) * 2, -1)
+        rules = grammar.rules_of(level)
+        rank[rules[..., 0], rules[..., 1]] = np.arange(parameters.m[level - 1])
+        chosen = rank[symbols[level - 1][:, -2], symbols[level - 1][:, -1]]
+        counts = np.bincount(chosen, minlength=parameters.m[level - 1])
+        _agrees(counts, size * parameters.probabilities(level))
+
+
+def _agrees(counts: np.ndarray, expected: np.ndarray) -> None:
+    """Counts are multinomial, by a chi-square within five standard deviations."""
+    possible = expected > 0
+    assert not counts[~possible].any()
+    chi2 = ((counts - expected)[possible] ** 2 / expected[possible]).sum()
+    freedom = possible.sum() - 1
+    assert chi2 < freedom + 5 * np.sqrt(2 * freedom)
 
 
 def test_a_prefix_does_not_depend_on_the_size() -> None:

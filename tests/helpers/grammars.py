@@ -10,12 +10,17 @@ import numpy as np
 from rhm_scaling.grammar.json_file import user_grammar
 from rhm_scaling.grammar.model import Grammar, Parameters
 
-# shapes that differ in everything: n and v, s, per-level m, Zipf rules at either level
+# shapes that differ in everything: n and v, also by level, s, per-level m, Zipf rules at any level
 SHAPES = {
     "square": Parameters.from_keys(v=4, s=2, L=2, m=2),
     "wide": Parameters.from_keys(v=3, n=2, s=3, L=2, m={1: 2, 2: 3}),
     "zipf": Parameters.from_keys(v=4, n=3, s=2, L=2, m={1: 3, 2: 2}, zipf={1: 1.0, 2: 0.5}),
     "deep": Parameters.from_keys(v=3, n=2, s=2, L=3, m={1: 2, 2: 1, 3: 2}),
+    "many tokens": Parameters.from_keys(v={0: 6, 1: 3}, n=2, s=2, L=3, m={1: 3, 2: 2, 3: 2}),
+    "uneven": Parameters.from_keys(
+        v={0: 3, 1: 4, 2: 5}, s=2, L=3, m={1: 2, 2: 3, 3: 2}, zipf={2: 1.0, 3: 0.5}
+    ),
+    "few tokens": Parameters.from_keys(v={0: 2, 1: 4}, n=3, s=3, L=2, m={1: 2, 2: 3}),
 }
 
 
@@ -33,8 +38,19 @@ AMBIGUOUS = """{
   },
   "root": [0.5, 0.2, 0.3]
 }"""
+# the same at levels of different sizes, one of which is not filled up
+AMBIGUOUS_BY_LEVEL = """{
+  "v": {"0": 4, "1": 2, "2": 3},
+  "rules": {
+    "1": [[[0, 3], [2, 2], [3, 1]], [[0, 3], [1, 0]]],
+    "2": [[[0, 1], [1, 1]], [[0, 1], [1, 0], [0, 0]]],
+    "3": [[[0, 0]], [[1, 0], [0, 1]], [[0, 0], [1, 1]]]
+  },
+  "probabilities": {"2": [[0.25, 0.75], [0.1, 0.2, 0.7]]}
+}"""
 GRAMMARS = {name: Grammar.draw(shape, rule_seed=3) for name, shape in SHAPES.items()}
 GRAMMARS["ambiguous"] = user_grammar(AMBIGUOUS)
+GRAMMARS["ambiguous by level"] = user_grammar(AMBIGUOUS_BY_LEVEL)
 
 
 @dataclass(frozen=True)

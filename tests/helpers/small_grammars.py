@@ -35,7 +35,7 @@ TASKS = {
 class Case(NamedTuple):
     """A grammar and a task."""
 
-    v: int
+    v: int | dict[int, int]
     s: int
     L: int
     m: int
@@ -75,6 +75,8 @@ def sample(number: int) -> list[Case]:
     chosen = [Case(2, 2, 2, 2, False, "classification"), Case(2, 2, 1, 1, False, "last_token")]
     chosen += [Case(3, 2, 2, 1, False, "autoregressive"), Case(2, 3, 1, 4, True, "last_token")]
     chosen += [Case(4, 2, 1, 3, False, "classification")]  # equal thresholds, but for rounding
+    chosen += [Case({0: 6, 1: 2}, 2, 2, 2, True, task) for task in TASKS]  # levels of all sizes
+    chosen += [Case({0: 2, 1: 4, 2: 3}, 2, 3, 1, False, task) for task in TASKS]
     chance = random.Random(0)  # noqa: S311 (nothing secret)
     rest = [case for case in known if case not in chosen]
     return chosen + chance.sample(rest, number - len(chosen))

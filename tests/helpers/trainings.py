@@ -26,7 +26,7 @@ SETTINGS = Settings(
 
 def examples(task: str, replicas: list[int], stream: str, size: int) -> Examples:
     data = [Stream(Grammar.draw(PARAMETERS, rule), rule, 0, stream).take(size) for rule in replicas]
-    return Examples.from_sentences(task, data, range(len(replicas)), PARAMETERS.v)
+    return Examples.from_sentences(task, data, range(len(replicas)), PARAMETERS.v[0])
 
 
 def shape(task: str, width: int = 12) -> Shape:

@@ -138,6 +138,7 @@ def test_outputs_and_gradients_against_plain_pytorch(kind: str, task: str, batch
         (Parameters.from_keys(v=8, s=2, L=4, m=2), 128, 64, 2),
         (Parameters.from_keys(v=8, s=2, L=4, m=1), 256, 64, 4),
         (Parameters.from_keys(v=16, s=3, L=3, m=1), 128, 64, 3),
+        (Parameters.from_keys(v={0: 32, 1: 4}, s=2, L=4, m={1: 8, 2: 2, 3: 2, 4: 2}), 256, 64, 2),
         (Parameters.from_keys(v=32, s=2, L=2, m=8), 16, 64, 0),  # rows of filters are looked up
         (Parameters.from_keys(v=130, s=2, L=2, m=8), 16, 24, 0),
     ],
@@ -150,14 +151,14 @@ def test_repeats_change_no_number(
     assert repeating_levels(shape, batch) == repeating
     grammar = Grammar.draw(parameters, 0)
     sentences = Stream(grammar, 0, 0, "train").take(batch)
-    drawn = torch.from_numpy(inputs_and_targets(task, sentences, parameters.v)[0])
+    drawn = torch.from_numpy(inputs_and_targets(task, sentences, parameters.v[0])[0])
     # sentences, half of them only one; and any tokens, more than the grammar has
     half = torch.cat([drawn[: batch // 2], drawn[:1].expand(batch - batch // 2, -1)])
-    other = torch.randint(0, parameters.v + 1, drawn.shape, dtype=drawn.dtype)
+    other = torch.randint(0, parameters.v[0] + 1, drawn.shape, dtype=drawn.dtype)
     tokens = torch.stack([drawn, half, other])
     network = build("cnn", shape, (1, 2, 3))
     assert_equals_plain_pytorch("cnn", network, tokens)
-    plainly = build("cnn", replace(shape, m=()), (1, 2, 3))
+    plainly = build("cnn", replace(shape, strings=()), (1, 2, 3))
     plainly.load_state_dict(network.state_dict())
     for mine, expected in zip(network.hidden(tokens), plainly.hidden(tokens), strict=True):
         torch.testing.assert_close(mine, expected, atol=1e-5, rtol=1e-4)

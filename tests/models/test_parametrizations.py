@@ -48,7 +48,7 @@ def growth(kind: str, optimizer: str, base: int | None) -> list[float]:
         shape = Shape(8, 2, 3, 8, "last_token", width=width, depth=3, heads=2, base_width=base)
         network = build(kind, shape, list(range(REPLICAS)))
         rates = [RATES[kind, optimizer]] * REPLICAS
-        known = Examples.from_sentences("last_token", [SENTENCES], [0] * REPLICAS, PARAMETERS.v)
+        known = Examples.from_sentences("last_token", [SENTENCES], [0] * REPLICAS, PARAMETERS.v[0])
         change = Optimizer(network, optimizer, rates, momentum=0.0)
         watched, _ = known.batch(torch.arange(BATCH).expand(REPLICAS, -1))
         before = activations(network, watched)

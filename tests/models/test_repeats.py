@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def test_tuples_are_told_apart_within_a_replica(
 
 
 def test_they_are_looked_for_where_that_pays() -> None:
-    def levels(batch: int = 128, width: int = 64, **keys: int) -> int:
+    def levels(batch: int = 128, width: int = 64, **keys: Any) -> int:
         parameters = Parameters.from_keys(**keys)
         sizes = {"width": width, "depth": parameters.L, "heads": 1}
         return repeating_levels(Shape.from_parameters(parameters, "last_token", sizes), batch)
@@ -45,6 +46,12 @@ def test_they_are_looked_for_where_that_pays() -> None:
     assert levels(v=8, s=2, L=4, m=2, width=72) == 0  # rows would not be aligned
     assert levels(v=10, s=2, L=4, m=2) == 0  # nor would these
     assert levels(v=64, s=2, L=3, m=64) == 0  # no repeats
+    # few strings under few hidden symbols, whatever the number of tokens
+    m = {1: 16, 2: 2, 3: 2, 4: 2}
+    assert levels(v={0: 64, 1: 4}, s=2, L=4, m=m) == 2
+    assert levels(v=64, s=2, L=4, m=m) == 0
+    # more strings than a number can say
+    assert levels(v=16, s=2, L=11, m=3) == 3
     unknown = Shape(8, 2, 4, 8, "last_token", width=64, depth=4)
     assert repeating_levels(unknown, 128) == 0
-    assert repeating_levels(replace(unknown, m=(2, 2, 2, 2)), 128) == 2
+    assert repeating_levels(replace(unknown, strings=(16.0, 64.0, 1024.0, 2.0**18)), 128) == 2

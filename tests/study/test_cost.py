@@ -21,6 +21,7 @@ ATTENTION = ("transformer", "attention")
 GRAMMARS = [
     Parameters.from_keys(v=6, n=4, s=2, L=3, m=2),
     Parameters.from_keys(v=5, n=3, s=3, L=2, m=3),
+    Parameters.from_keys(v={0: 9, 1: 4}, n=3, s=2, L=2, m=3),
 ]
 CASES = [
     (grammar, kind, task, depth)
@@ -39,7 +40,7 @@ def test_operations_and_parameters_equal_pytorchs_count(
 ) -> None:
     architecture = {"kind": kind, "width": 8, "depth": depth, "heads": 1 + (kind in ATTENTION)}
     network = build(kind, Shape.from_parameters(parameters, task, architecture), [1, 2])
-    tokens = torch.randint(0, parameters.v, (2, 7, parameters.d))
+    tokens = torch.randint(0, parameters.v[0], (2, 7, parameters.d))
     with FlopCounterMode(display=False) as forward:
         logits = network(tokens)
     targets = torch.zeros(logits.shape[:-1], dtype=torch.long)

@@ -47,7 +47,7 @@ def test_a_scale_is_merged_into_the_study(path: Path) -> None:
     assert list(plain.grammars) == ["g", "h"]
     assert list(large.grammars) == ["g"]
     assert large.grammars["g"].parameters().m == (4, 4)
-    assert large.grammars["g"].parameters().v == 8
+    assert large.grammars["g"].parameters().v == (8, 8)
     assert large.architectures == plain.architectures
     assert not isinstance(large.experiments["e"].train_sizes, list)
     assert large.experiments["e"].train_sizes.largest == 4096

@@ -45,6 +45,16 @@ def test_a_good_study() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
+        ("v: 4", "v: {0: 4, 1: 17}", "grammars.g.v: level 1 needs v*m = 17*2 = 34 distinct tuples"),
+        (
+            "v: 4",
+            "v: {0: 4, 2: 4}",
+            "grammars.g.v: level 2 is not below the root, which is level",
+        ),
+        ("v: 4", "v: {1: 4}", "grammars.g.v: level 0, the tokens, is missing; name it"),
+        ("v: 4", "v: {0: 4, 1: 1}", "grammars.g.v.1: input should be greater than or equal to 2"),
+        ("v: 4", "v: {0: 4, -1: 4}", "grammars.g.v.-1: input should be greater than or equal to 0"),
+        ("v: 4", "v: {0: 4, one: 4}", "grammars.g.v.one: input should be a valid integer"),
         ("v: 4", "v: four", "grammars.g.v: input should be a valid integer, not 'four'"),
         ("v: 4", "v: 4.0", "grammars.g.v: "),
         ("v: 4", "v: true", "grammars.g.v: "),

@@ -19,6 +19,40 @@ def test_thresholds_of_uniform_rules(level: int, learner: str, power: int) -> No
     np.testing.assert_allclose(ranks, expected)
 
 
+def test_thresholds_with_a_vocabulary_by_level() -> None:
+    parameters = Parameters.from_keys(
+        v={0: 32, 1: 12, 2: 10}, n=6, s=2, L=3, m={1: 8, 2: 4, 3: 5}, zipf={1: 1.0}
+    )
+    f, q = parameters.probabilities(1), (parameters.probabilities(1) ** 2).sum()
+    f_1, f_2, f_3 = 12 / (32**2 * q), 10 * 4 / 12**2, 6 * 5 / 10**2
+    for level, expected in ((1, f_1), (2, f_2), (3, f_3)):
+        assert theory.grammatical_fraction(parameters, level) == pytest.approx(expected)
+    for learner in ("transformer", "cnn"):
+        first = theory.sample_complexities(parameters, 1, learner)
+        np.testing.assert_allclose(first, 12 / ((1 - f_1) * f))
+        second = theory.sample_complexities(parameters, 2, learner)
+        np.testing.assert_allclose(second, 10 * 4 / (f * (1 - f_2) * q))
+        assert np.isnan(theory.asymptotic_exponent(parameters, learner))
+    cnn = theory.sample_complexities(parameters, 3, "cnn")
+    np.testing.assert_allclose(cnn, 6 * 5 * 4 * 4 / ((1 - f_3) * q))  # its rank is of level 2
+    transformer = theory.sample_complexities(parameters, 3, "transformer")
+    np.testing.assert_allclose(transformer, 6 * 5 * 4 * 4 / (f * (1 - f_3) * q))
+    np.testing.assert_allclose(theory.classification_thresholds(parameters), 6 * 4 * 5 / f)
+    assert theory.parameters_needed(parameters, 3, "cnn") == 12 * 8 + 10 * 4 + 6 * 5
+    assert theory.parameters_needed(parameters, 3, "transformer") == 4 * 96 + 2 * 40 + 30
+
+
+@pytest.mark.parametrize("learner", ["transformer", "cnn"])
+def test_the_ensemble_becomes_the_bare_form_where_all_levels_are_large(learner: str) -> None:
+    large = Parameters.from_keys(v={0: 4096, 1: 1024, 2: 2048}, s=2, L=3, m={1: 300, 2: 99, 3: 200})
+    for level in (1, 2, 3):
+        bare = theory.sample_complexities(large, level, learner)
+        full = theory.ensemble_complexities(large, level, learner)
+        np.testing.assert_allclose(full, bare, rtol=0.01)
+    labels = theory.ensemble_label_complexities(large)
+    np.testing.assert_allclose(labels, theory.classification_thresholds(large), rtol=0.01)
+
+
 @pytest.mark.parametrize("learner", ["transformer", "cnn"])
 def test_the_ensemble_becomes_the_papers_form_at_large_v(learner: str) -> None:
     large = Parameters.from_keys(v=2048, s=2, L=3, m=300)

@@ -70,7 +70,7 @@ def test_correlations_within_the_last_patch(name: str) -> None:
     grammar = GRAMMARS[name]
     f = grammar.parameters.probabilities(1)
     weight = grammar.last_marginal(1)[:, None] * grammar.probabilities_of(1)
-    s, v = grammar.parameters.s, grammar.parameters.v
+    s, v = grammar.parameters.s, grammar.parameters.v[0]
     joint = np.zeros((v,) * s)
     for index in np.ndindex(weight.shape):
         joint[tuple(grammar.rules_of(1)[index])] += weight[index]
@@ -90,6 +90,14 @@ ENSEMBLES = {
     "triples": Parameters.from_keys(v=8, s=3, L=3, m=8),
     "zipf": Parameters.from_keys(v=16, s=2, L=3, m={1: 16, 2: 4, 3: 4}, zipf={1: 1.0, 2: 0.5}),
     "large": Parameters.from_keys(v=32, s=2, L=4, m=8),
+    "many tokens": Parameters.from_keys(v={0: 48, 1: 12}, s=2, L=4, m={1: 24, 2: 4, 3: 4, 4: 4}),
+    "few tokens": Parameters.from_keys(v={0: 8, 1: 16, 2: 24}, s=2, L=3, m={1: 2, 2: 4, 3: 6}),
+    "uneven triples": Parameters.from_keys(
+        v={0: 16, 1: 8, 2: 10}, n=8, s=3, L=3, m={1: 16, 2: 8, 3: 8}
+    ),
+    "zipf above many tokens": Parameters.from_keys(
+        v={0: 40, 1: 16}, s=2, L=3, m={1: 8, 2: 8, 3: 6}, zipf={2: 1.0, 3: 0.5}
+    ),
 }
 
 

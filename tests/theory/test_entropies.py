@@ -13,7 +13,7 @@ from rhm_scaling.theory.complexities import autoregressive_floor
 def conditional_entropy(language: Language, position: int, known: np.ndarray) -> float:
     """Entropy of a token given others, from the joint distribution of all derivations."""
     _, context = np.unique(language.tokens[:, known], axis=0, return_inverse=True)
-    v = language.grammar.parameters.v
+    v = language.grammar.parameters.v[0]
     joint = np.bincount(context.ravel() * v + language.tokens[:, position], language.probability)
     context_probability = np.bincount(context.ravel(), language.probability)
 

@@ -56,7 +56,7 @@ def test_last_token_posteriors_for_every_context(language: Language) -> None:
         known = np.arange(parameters.d) >= parameters.d - parameters.s**context
         known[-1] = False
         weight = language.given(row, known)
-        expected = np.bincount(language.tokens[:, -1], weight, minlength=parameters.v)
+        expected = np.bincount(language.tokens[:, -1], weight, minlength=parameters.v[0])
         np.testing.assert_allclose(found[context, row], expected, atol=1e-10)
     some = inference.last_token_posteriors(language.grammar, language.tokens, [2, 0, 2])
     np.testing.assert_array_equal(some, found[[2, 0, 2]])

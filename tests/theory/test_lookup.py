@@ -97,9 +97,9 @@ def test_tuples_are_numbered_alike_with_a_table_and_without(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grammar = GRAMMARS[name]
-    v, s = grammar.parameters.v, grammar.parameters.s
-    everything = np.stack(np.unravel_index(np.arange(v**s), (v,) * s), axis=1)
-    for level in range(1, grammar.parameters.L + 1):
+    for level, v in enumerate(grammar.parameters.v, 1):
+        count, s = grammar.parameters.tuples(level), grammar.parameters.s
+        everything = np.stack(np.unravel_index(np.arange(count), (v,) * s), axis=1)
         fast = Tuples(grammar, level)
         with monkeypatch.context() as without:
             without.setattr(lookup, "_MOST_TUPLES", 0)

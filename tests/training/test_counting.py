@@ -13,6 +13,8 @@ from rhm_scaling.training.counting import CountingLearner, backoff, ngram, recov
 UNIFORM = Parameters.from_keys(v=8, s=2, L=3, m=3)
 DEEP = Parameters.from_keys(v=8, s=2, L=4, m=2)
 TERNARY = Parameters.from_keys(v=8, n=6, s=3, L=3, m=4)
+MANY_TOKENS = Parameters.from_keys(v={0: 24, 1: 8, 2: 10}, n=16, s=2, L=3, m={1: 6, 2: 3, 3: 4})
+FEW_TOKENS = Parameters.from_keys(v={0: 6, 1: 9, 2: 8}, n=10, s=2, L=3, m={1: 3, 2: 4, 3: 3})
 ZIPF = Parameters.from_keys(v=12, n=10, s=2, L=3, m={1: 4, 2: 3, 3: 3}, zipf={1: 1.0})
 
 
@@ -55,7 +57,7 @@ def recovered(
     return found.mean(axis=0)
 
 
-@pytest.mark.parametrize("parameters", [UNIFORM, TERNARY, ZIPF])
+@pytest.mark.parametrize("parameters", [UNIFORM, TERNARY, ZIPF, MANY_TOKENS, FEW_TOKENS])
 @pytest.mark.parametrize("sharing", [True, False])
 def test_symbols_are_recovered_level_by_level(parameters: Parameters, sharing: bool) -> None:
     """The siblings of level l-1 near P_l: not well below it, completely well above."""
@@ -73,7 +75,7 @@ def test_symbols_are_recovered_level_by_level(parameters: Parameters, sharing: b
     assert min(many) > (0.9 if sharing else 0.75)
 
 
-@pytest.mark.parametrize("parameters", [DEEP, UNIFORM, TERNARY, ZIPF])
+@pytest.mark.parametrize("parameters", [DEEP, UNIFORM, TERNARY, ZIPF, MANY_TOKENS, FEW_TOKENS])
 def test_labels_give_away_all_levels_at_once(parameters: Parameters) -> None:
     threshold = complexities.classification_thresholds(parameters)[0]
     assert max(recovered("classification", parameters, threshold / 8, True)) < 0.25
@@ -96,13 +98,15 @@ def test_sharing_recovers_upper_levels_from_fewer_sentences() -> None:
 def test_the_last_token_is_never_looked_at(sharing: bool) -> None:
     train, test = sentences(UNIFORM, 2000), sentences(UNIFORM, 300, "test")["tokens"]
     learner = fitted("last_token", UNIFORM, train, sharing)
-    masked, targets = inputs_and_targets("last_token", train, UNIFORM.v)
-    blind = CountingLearner.fit("last_token", masked, targets, v=8, s=2, classes=8, sharing=sharing)
+    masked, targets = inputs_and_targets("last_token", train, UNIFORM.v[0])
+    blind = CountingLearner.fit(
+        "last_token", masked, targets, v=(8,) * 3, s=2, classes=8, sharing=sharing
+    )
     other = test.copy()
     other[:, -1] = (other[:, -1] + 1) % 8
     for ours, theirs in zip(learner.codes(test), blind.codes(other)):
         np.testing.assert_array_equal(ours, theirs)
-        assert (ours[:, -1] == UNIFORM.v).all()
+        assert (ours[:, -1] == UNIFORM.v[0]).all()
     np.testing.assert_array_equal(learner.predict(test), blind.predict(other))
     plain = ngram("last_token", train["tokens"], targets, test, classes=8)
     np.testing.assert_array_equal(plain, ngram("last_token", masked, targets, other, classes=8))
@@ -119,7 +123,9 @@ def test_only_the_sentences_matter_not_their_order(task: Task, sharing: bool) ->
     np.testing.assert_array_equal(ours.predict(test), theirs.predict(test))
 
 
-@pytest.mark.parametrize("parameters", [UNIFORM, DEEP, Parameters.from_keys(v=4, s=3, L=2, m=8)])
+@pytest.mark.parametrize(
+    "parameters", [UNIFORM, DEEP, Parameters.from_keys(v=4, s=3, L=2, m=8), MANY_TOKENS]
+)
 def test_the_loss_comes_down_to_the_bayes_limit_well_before_an_ngram(
     parameters: Parameters,
 ) -> None:
@@ -128,7 +134,7 @@ def test_the_loss_comes_down_to_the_bayes_limit_well_before_an_ngram(
     targets = train["tokens"][:, -1]
     exact = last_token_posteriors(Grammar.draw(parameters, 0), test)
     learner = fitted("last_token", parameters, train, sharing=True)
-    plain = ngram("last_token", train["tokens"], targets, test, classes=parameters.v)
+    plain = ngram("last_token", train["tokens"], targets, test, classes=parameters.v[0])
     excess, of_ngram = divergence(exact[-1], learner.predict(test)), divergence(exact[-1], plain)
     assert 0 < excess < divergence(exact[-1], exact[-2]) / 4  # the top level's siblings are used
     # the nearest tokens alone are used too, but not much more
@@ -191,7 +197,7 @@ def test_an_unseen_tuple_is_unknown_up_to_the_root_and_left_out_of_the_context()
     broken[:, :2] = divmod(min(ungrammatical), 8)  # below the outermost sibling
     before, after = learner.codes(tokens), learner.codes(broken)
     for codes, others in zip(before, after):
-        assert (others[:, 0] == DEEP.v).all()
+        assert (others[:, 0] == DEEP.v[0]).all()
         np.testing.assert_array_equal(codes[:, 1:], others[:, 1:])
     shorter = backoff(
         learner.contexts[:, :-1], learner.targets, contexts_without_top(tokens, before), classes=8
@@ -227,17 +233,19 @@ def test_recovery_is_one_for_new_names_and_zero_for_no_knowledge() -> None:
 def test_what_cannot_be_counted_is_refused() -> None:
     tokens, targets = np.zeros((4, 8), np.uint8), np.zeros(4, np.uint8)
     with pytest.raises(ValueError, match="autoregressive"):
-        CountingLearner.fit("autoregressive", tokens, targets, v=4, s=2, classes=4, sharing=True)
+        CountingLearner.fit(
+            "autoregressive", tokens, targets, v=(4,) * 3, s=2, classes=4, sharing=True
+        )
     with pytest.raises(ValueError, match="autoregressive"):
         ngram("autoregressive", tokens, targets, tokens, classes=4)
     with pytest.raises(ValueError, match="at least one sentence"):
         CountingLearner.fit(
-            "last_token", tokens[:0], targets[:0], v=4, s=2, classes=4, sharing=True
+            "last_token", tokens[:0], targets[:0], v=(4,) * 3, s=2, classes=4, sharing=True
         )
-    with pytest.raises(ValueError, match="not a power of s = 3"):
-        CountingLearner.fit("last_token", tokens, targets, v=4, s=3, classes=4, sharing=True)
+    with pytest.raises(ValueError, match=r"8 tokens, not of s\*\*L = 3\*\*2"):
+        CountingLearner.fit("last_token", tokens, targets, v=(4, 4), s=3, classes=4, sharing=True)
     with pytest.raises(ValueError, match="more tuples than can be numbered"):
-        CountingLearner.fit("last_token", tokens, targets, v=2**21, s=8, classes=4, sharing=True)
+        CountingLearner.fit("last_token", tokens, targets, v=(2**21,), s=8, classes=4, sharing=True)
 
 
 @pytest.mark.parametrize("task", ["last_token", "classification"])

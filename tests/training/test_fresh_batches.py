@@ -36,14 +36,14 @@ def test_fresh_batches_are_the_stream_in_order(task: str, batch_size: int) -> No
         for replica, stream in enumerate(SOURCE):
             here = slice(step * batch_size, (step + 1) * batch_size)
             sentences = STREAMS[stream].take(steps * batch_size)[here]
-            expected = inputs_and_targets(task, sentences, PARAMETERS.v)
+            expected = inputs_and_targets(task, sentences, PARAMETERS.v[0])
             np.testing.assert_array_equal(inputs[replica].numpy(), expected[0])
             np.testing.assert_array_equal(targets[replica].numpy(), expected[1])
 
 
 def test_the_first_fresh_sentences_are_the_training_set_of_that_size() -> None:
     size = 512
-    known = Examples.from_sentences("last_token", [STREAMS[0].take(size)], [0], PARAMETERS.v)
+    known = Examples.from_sentences("last_token", [STREAMS[0].take(size)], [0], PARAMETERS.v[0])
     batches = fresh(128, source=[0])
     seen = torch.cat([batches.at(step)[0] for step in range(size // 128)], dim=1)
     assert torch.equal(seen, known.inputs)
@@ -78,7 +78,7 @@ def test_each_chunk_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def epochs(seeds: list[int]) -> FiniteBatches:
     sets = [stream.take(96) for stream in STREAMS]
     return FiniteBatches(
-        Examples.from_sentences("last_token", sets, SOURCE, PARAMETERS.v), seeds, 32
+        Examples.from_sentences("last_token", sets, SOURCE, PARAMETERS.v[0]), seeds, 32
     )
 
 

@@ -59,7 +59,7 @@ def collapsing(rates: list[float], steps: int = 1024) -> Outcome:
             "classification",
             [Stream(grammar, rule, 0, name).take(size) for rule, grammar in enumerate(grammars)],
             every,
-            parameters.v,
+            parameters.v[0],
         )
         for name, size in (("train", 1024), ("validation", 256))
     )
@@ -121,7 +121,7 @@ def test_so_does_a_cnn_that_saves_work(parameters: Parameters, width: int, threa
     def trained(replicas: list[int]) -> Outcome:
         known, held_out = (
             Examples.from_sentences("last_token", [sets[i] for i in replicas],
-                                    range(len(replicas)), parameters.v)
+                                    range(len(replicas)), parameters.v[0])
             for sets in data.values()
         )  # fmt: skip
         settings = replace(SETTINGS, batch_size=128, max_steps=16)
@@ -210,7 +210,7 @@ def test_evaluate_measures_the_divergence_from_the_exact_posterior() -> None:
     data = Stream(grammar, 0, 0, "test").take(3000)
     exact = exact_predictor("last_token", grammar, data)
     network = build("cnn", shape("last_token"), [1])
-    test = Examples.from_sentences("last_token", [data], [0], PARAMETERS.v, [exact])
+    test = Examples.from_sentences("last_token", [data], [0], PARAMETERS.v[0], [exact])
     found = evaluate(network, test)
     with torch.no_grad():
         logs = network(test.inputs)[0].double().log_softmax(-1).numpy()

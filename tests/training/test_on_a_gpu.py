@@ -31,7 +31,7 @@ SETTINGS = Settings(
 
 def examples(replicas: Sequence[int], stream: str, size: int, device: str) -> Examples:
     data = [Stream(Grammar.draw(PARAMETERS, rule), rule, 0, stream).take(size) for rule in replicas]
-    known = Examples.from_sentences("last_token", data, range(len(replicas)), PARAMETERS.v)
+    known = Examples.from_sentences("last_token", data, range(len(replicas)), PARAMETERS.v[0])
     return known.to(torch.device(device))
 
 

@@ -54,9 +54,9 @@ def plain_last_token(grammar: Grammar, tokens: NDArray[np.integer]) -> NDArray[n
     """
     parameters = grammar.parameters
     s, L = parameters.s, parameters.L
-    found = np.zeros((L + 1, len(tokens), parameters.v))
+    found = np.zeros((L + 1, len(tokens), parameters.v[0]))
     for row, sentence in enumerate(tokens):
-        messages = np.eye(parameters.v)[sentence]
+        messages = np.eye(parameters.v[0])[sentence]
         messages[-1] = 1.0
         branch = []  # by level: the rules' weights given the last node's first s-1 children
         for level in range(1, L + 1):
@@ -74,9 +74,8 @@ def plain_last_token(grammar: Grammar, tokens: NDArray[np.integer]) -> NDArray[n
             belief: NDArray[Any] = grammar.last_marginal(context)
             for level in range(context, 0, -1):
                 joint = belief[:, None] * branch[level - 1]
-                belief = np.bincount(
-                    grammar.rules_of(level)[..., -1].ravel(), joint.ravel(), parameters.v
-                )
+                last, v = grammar.rules_of(level)[..., -1], parameters.v[level - 1]
+                belief = np.bincount(last.ravel(), joint.ravel(), v)
             found[context, row] = belief / belief.sum()
     return found
 

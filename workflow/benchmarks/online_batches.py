@@ -67,7 +67,7 @@ def measure(threads: int = 1) -> pd.DataFrame:
         rows.append(
             {
                 "network": f"{kind}, width {sizes['width']}, {replicas} replicas, "
-                f"v {parameters.v} L {parameters.L}",
+                f"v {parameters.v[0]} L {parameters.L}",
                 "step, ms": 1e3 * whole / _STEPS,
                 "of it drawing, ms": 1e3 * drawing / _STEPS,
                 "share": drawing / whole,

@@ -94,7 +94,7 @@ class _Training:
             Stream(Grammar.draw(parameters, rule), rule, 0, "train").take(_SIZE)
             for rule in replicas
         ]
-        known = Examples.from_sentences(task, sets, replicas, parameters.v)
+        known = Examples.from_sentences(task, sets, replicas, parameters.v[0])
         self._network, self._number, sgd = build(kind, shape, replicas), count(), kind == "cnn"
         rates = [0.1 if sgd else 1e-3] * _REPLICAS
         self._optimizer = Optimizer(self._network, "sgd" if sgd else "adam", rates, momentum=0.9)

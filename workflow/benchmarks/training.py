@@ -83,9 +83,9 @@ class PlainTransformer(nn.Module):
 def _plain_network(kind: str, sizes: dict[str, int]) -> tuple[nn.Module, torch.optim.Optimizer]:
     """A network and its optimizer, as they are usually written."""
     if kind == "cnn":
-        cnn = PlainCnn(GRAMMAR.v, GRAMMAR.s, GRAMMAR.L, sizes["width"])
+        cnn = PlainCnn(GRAMMAR.v[0], GRAMMAR.s, GRAMMAR.L, sizes["width"])
         return cnn, torch.optim.SGD(cnn.parameters(), 0.1, 0.9)
-    transformer = PlainTransformer(GRAMMAR.v, GRAMMAR.d, *sizes.values())
+    transformer = PlainTransformer(GRAMMAR.v[0], GRAMMAR.d, *sizes.values())
     return transformer, torch.optim.Adam(transformer.parameters(), 1e-3)
 
 
@@ -98,10 +98,12 @@ def plain_training(
     device: str = "cpu",
 ) -> None:
     """One network, one batch at a time, the loss read back at every step."""
-    inputs, targets = map(torch.from_numpy, inputs_and_targets("last_token", sentences, GRAMMAR.v))
+    inputs, targets = map(
+        torch.from_numpy, inputs_and_targets("last_token", sentences, GRAMMAR.v[0])
+    )
     unseen = [
         torch.from_numpy(array).to(device)
-        for array in inputs_and_targets("last_token", validation, GRAMMAR.v)
+        for array in inputs_and_targets("last_token", validation, GRAMMAR.v[0])
     ]
     loader = DataLoader(TensorDataset(inputs, targets.long()), BATCH, shuffle=True)
     step, history = 0, []
@@ -156,7 +158,7 @@ class PackTraining:
                 "last_token",
                 [Stream(grammar, 0, 0, name).take(count)],
                 [0] * replicas,
-                parameters.v,
+                parameters.v[0],
             ).to(torch.device(device))
             for name, count in (("train", size), ("validation", held_out))
         )

@@ -177,7 +177,7 @@ def predicted_columns(
     else:
         curves = []
         rates = known.rows[known.rows["quantity"] == "entropy_rate"].dropna(subset=["rule_seed"])
-        chance = np.log(parameters.v) - rates["value"].mean()
+        chance = np.log(parameters.v[0]) - rates["value"].mean()
     return {
         "predicted": np.mean(curves, axis=0) if curves else nothing,
         "chance": chance,

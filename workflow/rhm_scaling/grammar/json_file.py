@@ -1,10 +1,12 @@
 """Grammars as JSON: the format of our own files and of a user's own grammar.
 
-The keys are ``v`` (vocabulary size); ``rules``: by level ``"1"`` to ``"L"``, a list for each symbol
-of its ``s``-tuples, naming symbols of the level below; ``probabilities``: the same shape, a number
-for each tuple (a level not given has uniform rules); ``root``: probabilities of the root symbols
-(uniform if not given). Symbols may share tuples (an ambiguous grammar) and have different numbers
-of rules; levels may have fewer than ``v`` symbols. ``parameters`` is what our own files add.
+The keys are ``v``: how many symbols every level below the root has, or how many by level, as in
+``{"0": 32, "1": 4}`` (level 0 is the tokens; a level not given has as many as the nearest given one
+below it); ``rules``: by level ``"1"`` to ``"L"``, a list for each symbol of its ``s``-tuples,
+naming symbols of the level below; ``probabilities``: the same shape, a number for each tuple (a
+level not given has uniform rules); ``root``: probabilities of the root symbols (uniform if not
+given). Symbols may share tuples (an ambiguous grammar) and have different numbers of rules; levels
+may list fewer symbols than ``v`` says. ``parameters`` is what our own files add.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..core.hashing import identity
 from ..core.texts import short
-from .model import Grammar, Parameters
+from .model import Grammar, Parameters, vocabulary
 
 _MOST = 2**16  # symbols of a level, tokens of a sentence
 _MOST_NUMBERS = 2**25  # in the rules of a level, which is as long as its longest list
@@ -40,7 +42,13 @@ def _content(grammar: Grammar) -> dict[str, Any]:
         rules[str(level)] = [tuples for tuples, _ in rows]
         if not all((f == 1.0 / len(f)).all() for _, f in rows):
             probabilities[str(level)] = [f.tolist() for _, f in rows]
-    content = {"v": grammar.parameters.v, "rules": rules, "probabilities": probabilities}
+    by_level = grammar.parameters.v
+    v = {str(level): symbols for level, symbols in enumerate(by_level)}
+    content = {
+        "v": by_level[0] if len(set(by_level)) == 1 else v,
+        "rules": rules,
+        "probabilities": probabilities,
+    }
     uniform = (grammar.root == 1.0 / len(grammar.root)).all()
     return content if uniform else {**content, "root": grammar.root.tolist()}
 
@@ -102,9 +110,10 @@ def _parsed(text: str) -> dict[str, Any]:
 
 def _grammar(value: dict[str, Any]) -> Grammar:
     """The grammar of a file, as if it came from a user."""
-    v, tables = value.get("v"), value.get("rules")
-    if type(v) is not int or not 2 <= v <= _MOST:
-        raise ValueError(f"v: must be a whole number from 2 to {_MOST}")
+    given, tables = value.get("v"), value.get("rules")
+    given = given if isinstance(given, dict) else {"0": given}
+    if any(type(v) is not int or not 2 <= v <= _MOST for v in given.values()):
+        raise ValueError(f"v: must be a whole number from 2 to {_MOST}, or one for each level")
     if not isinstance(tables, dict) or not tables:
         raise ValueError('rules: must hold the levels "1", "2", ...')
     levels = [str(level) for level in range(1, len(tables) + 1)]
@@ -113,6 +122,7 @@ def _grammar(value: dict[str, Any]) -> Grammar:
     tables = {level: tables[level] for level in levels}
     if 2 ** min(len(tables), _MOST) > _MOST:  # before anything is as long as a level
         raise ValueError(f"rules: sentences of at least 2**{len(tables)} tokens; take fewer levels")
+    v = _vocabulary(given, len(tables))
     rules, probabilities = _read_rules(v, tables, value.get("probabilities", {}))
     n, s, L = len(rules[-1]), rules[0].shape[2], len(rules)
     if s**L > _MOST:
@@ -120,6 +130,14 @@ def _grammar(value: dict[str, Any]) -> Grammar:
     root = _distribution(value.get("root", [1.0 / n] * n), n, "root")
     m = tuple(table.shape[1] for table in rules)
     return Grammar(Parameters(v, n, s, L, m, (None,) * L, file=""), rules, probabilities, root)
+
+
+def _vocabulary(given: dict[str, int], L: int) -> tuple[int, ...]:
+    """Symbols of the levels below the root, of which some are given."""
+    known = {str(level): level for level in range(L)}
+    if not set(given) <= set(known):
+        raise ValueError(f'v: levels below the root are "0" to "{L - 1}", not {short([*given])}')
+    return vocabulary({known[level]: v for level, v in given.items()}, L)
 
 
 def _distribution(given: Any, length: int, place: str) -> NDArray[np.float64]:
@@ -138,19 +156,19 @@ def _distribution(given: Any, length: int, place: str) -> NDArray[np.float64]:
 
 
 def _read_rules(
-    v: int, tables: dict[str, Any], probabilities: Any
+    v: tuple[int, ...], tables: dict[str, Any], probabilities: Any
 ) -> tuple[tuple[NDArray[np.int64], ...], tuple[NDArray[np.float64], ...]]:
     """Rectangular tables of rules and probabilities from a file's lists."""
     if not isinstance(probabilities, dict) or not set(probabilities) <= set(tables):
         raise ValueError("probabilities: must be an object keyed by levels of the rules")
     s: int | None = None
-    below = v
+    below = v[0]
     rules, weights = [], []
     for level, symbols in tables.items():
         place = f"rules, level {level}"
-        top = int(level) == len(tables)
-        if not isinstance(symbols, list) or not symbols or (not top and len(symbols) > v):
-            limit = "one list a symbol" if top else f"one list a symbol, for 1 to {v} symbols"
+        most = None if int(level) == len(tables) else v[int(level)]  # the root has no limit
+        if not isinstance(symbols, list) or not symbols or (most and len(symbols) > most):
+            limit = f"one list a symbol, for 1 to {most} symbols" if most else "one list a symbol"
             raise ValueError(f"{place}: needs {limit}")
         given = probabilities.get(level, [None] * len(symbols))
         if not isinstance(given, list) or len(given) != len(symbols):
@@ -174,7 +192,7 @@ def _read_rules(
             f = given[symbol] if given[symbol] is not None else [1.0 / len(tuples)] * len(tuples)
             f = _distribution(f, len(tuples), f"probabilities, level {level}, symbol {symbol}")
             rows.append((np.array(tuples, dtype=np.int64)[f > 0], f[f > 0]))
-        height, width = len(rows) if top else v, max(len(f) for _, f in rows)
+        height, width = most or len(rows), max(len(f) for _, f in rows)
         if height * width * (s or 0) > _MOST_NUMBERS:
             raise ValueError(f"{place}: {height}*{width} rules; take v or the longest list smaller")
         table, weight = np.zeros((height, width, s or 0), np.int64), np.zeros((height, width))

@@ -1,8 +1,9 @@
 """The random hierarchy model: production rules, rule probabilities and levels.
 
 Notation of arXiv:2505.07067 and arXiv:2505.07070: a regular tree of depth ``L`` and branching
-``s``; level ``L`` is the root (``n`` symbols), level 0 the visible tokens (``v`` symbols, as on
-every level below the root); a level-``l`` symbol has ``m_l`` production rules (synonyms).
+``s``; level ``L`` is the root (``n`` symbols), level 0 the visible tokens; below the root level
+``l`` has ``v_l`` symbols, ``v`` where all levels have equally many; a level-``l`` symbol has
+``m_l`` production rules (synonyms), tuples of ``s`` symbols of level ``l-1``.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ class Parameters:
 
     Attributes
     ----------
-    v, n, s, L
-        Vocabulary below the root, root symbols, branching, depth.
+    v
+        Symbols of the levels ``0..L-1``, the tokens first.
+    n, s, L
+        Root symbols, branching, depth.
     m
         Rules per symbol of levels ``1..L``.
     zipf
@@ -38,7 +41,7 @@ class Parameters:
         `m` holds the most rules that a symbol of the level has, and no closed form applies.
     """
 
-    v: int
+    v: tuple[int, ...]
     n: int
     s: int
     L: int
@@ -50,14 +53,17 @@ class Parameters:
     def from_keys(
         cls,
         *,
-        v: int,
+        v: int | Mapping[int, int],
         s: int,
         L: int,
         m: int | Mapping[int, int],
         n: int | None = None,
         zipf: Mapping[int, float] | None = None,
     ) -> Parameters:
-        """Parameters from `m` (one for all levels, or by level) and `zipf` by level.
+        """Parameters from `v` and `m` (one for all levels, or by level) and `zipf` by level.
+
+        Of `v` a level that is not named has as many symbols as the nearest named one below it; `n`
+        is that of level ``L-1`` if not given.
 
         Raises
         ------
@@ -71,36 +77,45 @@ class Parameters:
         if not set(zipf or {}) <= set(levels):
             raise ValueError(f"zipf: levels go from 1 to {L}")
         exponents = tuple((zipf or {}).get(level) for level in levels)
-        made = cls(v, v if n is None else n, s, L, tuple(by_level[i] for i in levels), exponents)
+        symbols = vocabulary(v, L)
+        n = symbols[-1] if n is None else n
+        made = cls(symbols, n, s, L, tuple(by_level[i] for i in levels), exponents)
         made.check()
         return made
 
     def check(self) -> None:
         """Raise `ValueError`, naming the parameter, if no unambiguous grammar has these values."""
-        for name, least in {"v": 2, "n": 1, "s": 2, "L": 1}.items():
+        for level, v in enumerate(self.v):
+            if v < 2:
+                raise ValueError(f"v: must be at least 2, not {v} (level {level})")
+        for name, least in {"n": 1, "s": 2, "L": 1}.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name}: must be at least {least}, not {getattr(self, name)}")
         if self.file is not None:
             return
-        tuples = self.v**self.s
         for level, m in enumerate(self.m, 1):
             if m < 1:
                 raise ValueError(f"m: must be at least 1, not {m} (level {level})")
-            symbols = self.symbols(level)
-            if symbols > tuples:
-                raise ValueError(
-                    f"n: level {level} needs n*m = {symbols}*{m} = {symbols * m} distinct tuples, "
-                    f"but v**s = {tuples}; take n at most {max(1, tuples // m)}"
-                )
-            if symbols * m > tuples:
-                letter = "n" if level == self.L else "v"
-                raise ValueError(
-                    f"m: level {level} needs {letter}*m = {symbols}*{m} = {symbols * m} distinct "
-                    f"tuples, but v**s = {tuples}; take m at most {tuples // symbols}"
-                )
+            self._check_level(level, m)
         for level, a in enumerate(self.zipf, 1):
             if a is not None and not a > 0:
                 raise ValueError(f"zipf: the exponent must be above 0, not {a} (level {level})")
+
+    def _check_level(self, level: int, m: int) -> None:
+        """Raise `ValueError` if the symbols of a level have more rules than there are tuples."""
+        tuples, symbols = self.tuples(level), self.symbols(level)
+        letter = "n" if level == self.L else "v"
+        v = self.v[level - 1]
+        below = "" if len(set(self.v)) == 1 else f" for the {v} symbols of the level below"
+        needs = (
+            f"level {level} needs {letter}*m = {symbols}*{m} = {symbols * m} distinct tuples, but "
+            f"v**s = {tuples}{below}; take"
+        )
+        if symbols > tuples:
+            least = 1 if letter == "n" else 2
+            raise ValueError(f"{letter}: {needs} {letter} at most {max(least, tuples // m)}")
+        if symbols * m > tuples:
+            raise ValueError(f"m: {needs} m at most {tuples // symbols}")
 
     @property
     def d(self) -> int:
@@ -108,8 +123,12 @@ class Parameters:
         return int(self.s**self.L)
 
     def symbols(self, level: int) -> int:
-        """Number of symbols of `level`: ``n`` at the root, ``v`` below."""
-        return self.n if level == self.L else self.v
+        """Number of symbols of `level`: ``n`` at the root, ``v_l`` below."""
+        return self.n if level == self.L else self.v[level]
+
+    def tuples(self, level: int) -> int:
+        """Number of tuples that rules of `level` are drawn from, ``v_(l-1)**s``."""
+        return int(self.v[level - 1] ** self.s)
 
     def probabilities(self, level: int) -> NDArray[np.float64]:
         """``f_k`` of the rules of a symbol of `level`, shape ``(m_l,)``, most probable first.
@@ -137,7 +156,7 @@ class Parameters:
     def specification(self) -> dict[str, Any]:
         """A canonical JSON value: equal for equal parameters, however they were written."""
         specification = {
-            "v": self.v,
+            "v": self.v[0] if len(set(self.v)) == 1 else list(self.v),
             "n": self.n,
             "s": self.s,
             "L": self.L,
@@ -149,8 +168,12 @@ class Parameters:
     @classmethod
     def from_specification(cls, specification: Mapping[str, Any]) -> Parameters:
         """The inverse of `specification`."""
+        v, L = specification["v"], int(specification["L"])
         made = cls(
-            **{key: int(specification[key]) for key in ("v", "n", "s", "L")},
+            v=tuple(map(int, v)) if isinstance(v, list) else (int(v),) * L,
+            n=int(specification["n"]),
+            s=int(specification["s"]),
+            L=L,
             m=tuple(int(m) for m in specification["m"]),
             zipf=tuple(None if a is None else float(a) for a in specification["zipf"]),
             file=specification.get("file"),
@@ -160,11 +183,40 @@ class Parameters:
 
     def label(self) -> str:
         """A readable name for paths: ``v16-n16-s2-L3-m16.2.2-zipf1=1``."""
-        m = str(self.m[0]) if len(set(self.m)) == 1 else ".".join(map(str, self.m))
+        v, m = (
+            str(given[0]) if len(set(given)) == 1 else ".".join(map(str, given))
+            for given in (self.v, self.m)
+        )
         zipf = [f"{level}={a:g}" for level, a in enumerate(self.zipf, 1) if a is not None]
-        parts = [f"v{self.v}", f"n{self.n}", f"s{self.s}", f"L{self.L}", f"m{m}"]
+        parts = [f"v{v}", f"n{self.n}", f"s{self.s}", f"L{self.L}", f"m{m}"]
         parts += ["zipf" + ",".join(zipf)] if zipf else []
         return "-".join(parts + ([f"file{self.file}"] if self.file else []))
+
+
+def vocabulary(v: int | Mapping[int, int], L: int) -> tuple[int, ...]:
+    """``v_0..v_(L-1)`` from one number for all levels, or numbers by level.
+
+    A level that is not named has as many symbols as the nearest named one below it.
+
+    Raises
+    ------
+    ValueError
+        If level 0 is not named, or the root, or a level above it; the text names `v`.
+    """
+    by_level = {0: v} if isinstance(v, int) else v
+    if 0 not in by_level:
+        raise ValueError("v: level 0, the tokens, is missing; name it")
+    if L < 1:
+        raise ValueError(f"L: must be at least 1, not {L}")
+    if wrong := sorted(set(by_level) - set(range(L))):
+        raise ValueError(
+            f"v: level {wrong[0]} is not below the root, which is level {L} and has n symbols; "
+            f"name levels from 0 to {L - 1}"
+        )
+    found: list[int] = []
+    for level in range(L):
+        found.append(by_level[level] if level in by_level else found[-1])
+    return tuple(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +228,8 @@ class Grammar:
     parameters
         What it was drawn from, or the shape of a grammar from a file.
     rules
-        By level (index ``level - 1``), the tuples: ``(symbols, m_l, s)``, entries below ``v``.
+        By level (index ``level - 1``), the tuples: ``(symbols, m_l, s)``, entries below
+        ``v_(l-1)``.
     probabilities
         By level, the probability of each rule of each symbol, ``(symbols, m_l)``; zero fills up
         symbols with fewer rules.
@@ -200,18 +253,19 @@ class Grammar:
 
     @classmethod
     def draw(cls, parameters: Parameters, rule_seed: int) -> Grammar:
-        """Rules drawn without replacement from all ``v**s`` tuples (arXiv:2307.02129, section II).
+        """Rules drawn without replacement from all ``v_(l-1)**s`` tuples.
+
+        As in arXiv:2307.02129, section II.
 
         No tuple of a level has two parents, so the grammar is unambiguous by construction. The
         draw depends on `parameters` and `rule_seed` alone.
         """
         seed = seed_from("rules", parameters.specification(), rule_seed)
         generator = np.random.Generator(np.random.Philox(seed))
-        v, s = parameters.v, parameters.s
-        rules = []
+        s, rules = parameters.s, []
         for level, m in enumerate(parameters.m, 1):
             symbols = parameters.symbols(level)
-            tuples = _distinct_tuples(generator, v, s, symbols * m)
+            tuples = _distinct_tuples(generator, parameters.v[level - 1], s, symbols * m)
             rules.append(tuples.reshape(symbols, m, s))
         return cls.from_rules(parameters, tuple(rules))
 
@@ -224,9 +278,9 @@ class Grammar:
         return self.probabilities[level - 1]
 
     def transition(self, level: int, child: int) -> NDArray[np.float64]:
-        """``p(child symbol | symbol of level)`` of the `child`-th child: ``(symbols, v)``."""
+        """``p(child symbol | symbol of level)`` of the `child`-th child: ``(symbols, v_(l-1))``."""
         table, weights = self.rules_of(level)[..., child], self.probabilities_of(level)
-        matrix = np.zeros((len(table), self.parameters.v))
+        matrix = np.zeros((len(table), self.parameters.v[level - 1]))
         np.add.at(matrix, (np.arange(len(table))[:, None], table), weights)
         return matrix
 
@@ -239,7 +293,7 @@ class Grammar:
 
     def log_sentences(self) -> float:
         """Natural logarithm of the number of derivations, as `Parameters.log_sentences`."""
-        logs = np.zeros(self.parameters.v)
+        logs = np.zeros(self.parameters.v[0])
         for table, weights in zip(self.rules, self.probabilities):
             with np.errstate(divide="ignore"):
                 each = np.where(weights > 0, logs[table].sum(axis=-1), -np.inf)

@@ -39,7 +39,7 @@ def record_type(grammar: Grammar) -> np.dtype[np.void]:
     return np.dtype(
         [
             ("label", unsigned_type(parameters.n)),
-            ("tokens", unsigned_type(parameters.v), (parameters.d,)),
+            ("tokens", unsigned_type(parameters.v[0]), (parameters.d,)),
         ]
     )
 
@@ -230,7 +230,7 @@ def _leap(grammar: Grammar, top: int, bottom: int) -> _Leap:
         probability = product.reshape(count, -1)
     K, width = derived.shape[1:]
     rows = np.ascontiguousarray(
-        derived.reshape(-1, width), dtype=unsigned_type(grammar.parameters.v)
+        derived.reshape(-1, width), dtype=unsigned_type(grammar.parameters.v[bottom])
     )
     size = rows.dtype.itemsize * width
     packed = rows.view(f"u{size}")[:, 0] if size in (1, 2, 4, 8) else None

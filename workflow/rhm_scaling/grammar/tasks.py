@@ -21,8 +21,8 @@ MEASURE: dict[Task, str] = {
 
 
 def outputs(task: Task, parameters: Parameters) -> int:
-    """Number of classes that the network chooses from: ``n`` labels or ``v`` tokens."""
-    return parameters.n if task == "classification" else parameters.v
+    """Number of classes that the network chooses from: ``n`` labels or ``v_0`` tokens."""
+    return parameters.n if task == "classification" else parameters.v[0]
 
 
 def inputs_and_targets(

@@ -6,6 +6,7 @@ Letters of tensor shapes: ``R`` replicas, ``B`` batch, ``T`` positions, ``w`` wi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from ..grammar.tasks import Task, outputs
 
 OptimizerKind = Literal["sgd", "adam"]
 _CACHED = 2**18  # numbers that are at hand in a core's own cache
+_MOST_STRINGS = 600.0  # logarithm of a number of strings that is as good as without end
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Shape:
     Attributes
     ----------
     v, s, L
-        Of the grammar; inputs have ``s**L`` positions with values ``0..v`` (``v``: masked).
+        Tokens, branching and depth of the grammar; inputs have ``s**L`` positions with values
+        ``0..v`` (``v``: masked).
     outputs
         Number of classes ``C``.
     task
@@ -38,9 +41,9 @@ class Shape:
     base_width
         Width at which the maximal-update parametrization equals the standard one; None for the
         standard one.
-    m
-        Rules per symbol of the grammar's levels, if known: they tell how often subtrees repeat, and
-        decide what is computed once, not what is computed.
+    strings
+        How many strings of tokens the subtrees of the levels ``1..L`` have, if known: it tells how
+        often subtrees repeat, and decides what is computed once, not what is computed.
     """
 
     v: int
@@ -52,7 +55,7 @@ class Shape:
     depth: int
     heads: int = 1
     base_width: int | None = None
-    m: tuple[int, ...] = ()
+    strings: tuple[float, ...] = ()
 
     @classmethod
     def from_parameters(
@@ -60,7 +63,7 @@ class Shape:
     ) -> Shape:
         """The shape for a grammar and task; `architecture` holds what decides the network's."""
         return cls(
-            v=parameters.v,
+            v=parameters.v[0],
             s=parameters.s,
             L=parameters.L,
             outputs=outputs(task, parameters),
@@ -69,8 +72,19 @@ class Shape:
             depth=architecture["depth"],
             heads=architecture["heads"],
             base_width=architecture.get("base_width"),
-            m=parameters.m,
+            strings=_strings(parameters),
         )
+
+
+def _strings(parameters: Parameters) -> tuple[float, ...]:
+    """Strings of tokens that the symbols of each level derive, as if ``n`` were ``v_(L-1)``."""
+    found = [float(parameters.v[0])]
+    for below, m in enumerate(parameters.m):
+        of_a_child = found[-1] / parameters.v[below]
+        above = parameters.v[min(below + 1, parameters.L - 1)]
+        known = parameters.s * math.log(of_a_child) < _MOST_STRINGS
+        found.append(above * m * of_a_child**parameters.s if known else math.inf)
+    return tuple(found[1:])
 
 
 class Pack(nn.Module):

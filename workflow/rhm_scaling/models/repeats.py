@@ -33,9 +33,10 @@ def repeating_levels(shape: Shape, batch: int) -> int:
     """
     if shape.width % _ALIGNED or shape.s * shape.v % _ALIGNED:
         return 0
-    strings, below, saved, gains = float(shape.v), shape.v, 0.0, {0: 0.0}
-    for level, m in enumerate(shape.m, 1):
-        strings = shape.v * m * (strings / shape.v) ** shape.s
+    below, saved, gains = shape.v, 0.0, {0: 0.0}
+    for level, strings in enumerate(shape.strings, 1):
+        if strings == math.inf:
+            break  # nothing repeats from here on
         subtrees = batch * shape.s ** (shape.L - level)
         # the mask makes strings of their own of those at the end of a sentence
         known = sum(-strings * math.expm1(-n / strings) for n in (subtrees - batch, batch))

@@ -128,8 +128,9 @@ def _done(grammars: Mapping[str, Parameters], curves: pd.DataFrame) -> str:
         width = f" of width {key['width']}" if key["width"] else ""
         failed = ", ".join(f"{count} {status}" for status, count in failures(rows).items())
         online = ", online" if key["protocol"] == "online" else ""
+        v = p.specification()["v"]  # by level only where levels differ
         told.append(
-            f"- `{key['grammar']}` (`v={p.v} n={p.n} s={p.s} L={p.L}`, `m` by level "
+            f"- `{key['grammar']}` (`v={v} n={p.n} s={p.s} L={p.L}`, `m` by level "
             f"{', '.join(map(str, p.m))}; {rules or 'uniform rules'}), "
             f"{key['architecture']}{width}{online}: "
             f"{rows['sentences'].min():.0f} to {rows['sentences'].max():.0f} sentences, "

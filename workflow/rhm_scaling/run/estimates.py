@@ -55,7 +55,7 @@ def disk(product: Product) -> float:
         small += cost.replicas * (4.0 * cost.work.parameters + 90.0 * cost.evaluations + 400.0)
     elif product.kind == "exact":
         size = product.inputs["sentences"].specification["size"]
-        small += size * 8.0 * (_grammar(product).v + 2)
+        small += size * 8.0 * (_grammar(product).v[0] + 2)
     return small / _MIB
 
 

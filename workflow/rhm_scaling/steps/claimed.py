@@ -41,9 +41,9 @@ def _designed(plan: Plan, curve: Curve) -> dict[str, Any]:
         "train_sizes": sizes,
         "online": online if curve.protocol == "online" else {},
         "replicas": {
-            "rule_seed": replicas.rule_draws,
-            "sample_seed": replicas.samples,
-            "init_seed": replicas.initialisations,
+            "rule_seed": [*replicas.rules()],
+            "sample_seed": [*range(replicas.samples)],
+            "init_seed": [*range(replicas.initialisations)],
         },
         "represented": experiment.representations and curve.protocol == "finite",
     }

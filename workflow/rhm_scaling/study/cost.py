@@ -74,12 +74,12 @@ def work(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) ->
 def _hierarchical(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
     s, L, width = parameters.s, parameters.L, architecture["width"]
     shared = architecture["kind"] == "cnn"
-    first = 2.0 * parameters.d * parameters.v * width
-    numbers = parameters.d * parameters.v
+    first = 2.0 * parameters.d * parameters.v[0] * width
+    numbers = parameters.d * parameters.v[0]
     products, weights, body = 0.0, 0, 0
     for level in range(1, L + 1):
         patches = s ** (L - level)
-        below = parameters.v if level == 1 else width
+        below = parameters.v[0] if level == 1 else width
         own = (1 if shared else patches) * s * below * width
         weights += own
         numbers += patches * width
@@ -97,7 +97,7 @@ def _hierarchical(parameters: Parameters, task: Task, architecture: Mapping[str,
 
 def _fully_connected(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
     width, depth = architecture["width"], architecture["depth"]
-    tokens, classes = parameters.d * parameters.v, outputs(task, parameters)
+    tokens, classes = parameters.d * parameters.v[0], outputs(task, parameters)
     body = (depth - 1) * width * width
     products = 2.0 * body + 2.0 * width * classes
     weights = body + tokens * width + width * classes
@@ -107,7 +107,7 @@ def _fully_connected(parameters: Parameters, task: Task, architecture: Mapping[s
 
 def _attention_stack(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
     width, depth, heads = (architecture[key] for key in ("width", "depth", "heads"))
-    d, v, classes = parameters.d, parameters.v, outputs(task, parameters)
+    d, v, classes = parameters.d, parameters.v[0], outputs(task, parameters)
     # width of the perceptron's hidden layer
     hidden = 4 * width if architecture["kind"] == "transformer" else 0
     answers = d if task == "autoregressive" else 1

@@ -11,7 +11,17 @@ from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, mod
 from ..core import texts
 from ..grammar.json_file import user_grammar
 from ..grammar.model import Grammar, Parameters
-from .types import Line, Model, PerLevel, PositiveInt
+from .types import (
+    Level,
+    Line,
+    Model,
+    PerLevel,
+    PositiveInt,
+    Symbols,
+    Vocabulary,
+    scanned,
+    several,
+)
 
 # Limits far beyond any study: a slip must neither hang planning nor overflow it
 _MOST_TOKENS = 16  # log2, of a sentence
@@ -21,21 +31,36 @@ _MOST_LABEL = 200  # characters of the name of a grammar's folder in the store
 _MOST_FILE = 2**25  # bytes of a grammar's file
 
 
-class DrawnGrammarConfig(Model):
-    """A random hierarchy model: a probabilistic grammar on a regular tree, drawn at random."""
+_Classes = Annotated[int, Field(ge=1, le=2**16)]
+_Exponent = Annotated[float, Field(gt=0, le=20)]
 
-    v: Annotated[int, Field(ge=2, le=2**16)]
-    """Vocabulary size of each level below the root."""
-    n: Annotated[int, Field(ge=1, le=2**16)] | None = None
-    """Number of root symbols (class labels); `v` if not given."""
+
+class DrawnGrammarConfig(Model):
+    """A random hierarchy model: a probabilistic grammar on a regular tree, drawn at random.
+
+    A list of values for `v`, `n`, `L` or `m`, or inside a mapping by level, as in
+    `zipf: {1: [0.5, 1]}`, makes a grammar of each combination, named by what varies (`NAME-m2`,
+    `NAME-v0_128`, `NAME-zipf1_0.5`; `NAME-L3-m2` in the order of the keys here). An experiment that
+    names `NAME` has all of them; it may also name one.
+    """
+
+    v: Annotated[Vocabulary, scanned(several(Symbols) | dict[Level, several(Symbols)])]
+    """Vocabulary size: one number for all levels below the root, or by level, as in
+    `{0: 128, 1: 8}`. Level 0 is the tokens and has to be there; a level not named has as many
+    symbols as the nearest named one below it; the root has `n`."""
+    n: Annotated[_Classes | None, scanned(several(_Classes) | None)] = None
+    """Number of root symbols (class labels); that of level `L-1` if not given."""
     s: Annotated[int, Field(ge=2, le=2**16)] = 2
     """Branching: every symbol expands into `s` symbols of the level below."""
-    L: PositiveInt
+    L: Annotated[PositiveInt, scanned(several(PositiveInt))]
     """Depth; a sentence has `s**L` tokens."""
-    m: PerLevel
+    m: Annotated[PerLevel, scanned(several(PositiveInt) | dict[PositiveInt, several(PositiveInt)])]
     """Production rules per symbol: one number for all levels, or a number for each level `1..L`
-    (level `L` is the root). Needs `v*m <= v**s` below the root and `n*m <= v**s` at the root."""
-    zipf: dict[PositiveInt, Annotated[float, Field(gt=0, le=20)]] = {}
+    (level `L` is the root). Needs `v*m <= v**s` below the root and `n*m <= v**s` at the root, where
+    `v**s` counts the tuples of the level below."""
+    zipf: Annotated[
+        dict[PositiveInt, _Exponent], scanned(dict[PositiveInt, several(_Exponent)])
+    ] = {}
     """Zipf exponent `a` by level: rule `k` has probability proportional to `k**-(1+a)`. Levels not
     named have uniform rules."""
 
@@ -43,8 +68,9 @@ class DrawnGrammarConfig(Model):
     def _possible(self) -> DrawnGrammarConfig:
         if self.L * math.log2(self.s) > _MOST_TOKENS:  # never the power itself: it may have no end
             raise ValueError(f"L: sentences of s**L = {self.s}**{self.L} tokens; take L smaller")
-        if self.s * math.log2(self.v) > _MOST_TUPLES:
-            raise ValueError(f"s: v**s = {self.v}**{self.s} tuples; take v or s smaller")
+        most = max(self.v.values(), default=1) if isinstance(self.v, dict) else self.v
+        if self.s * math.log2(most) > _MOST_TUPLES:
+            raise ValueError(f"s: v**s = {most}**{self.s} tuples; take v or s smaller")
         parameters = self.parameters()
         for level, m in enumerate(parameters.m, 1):
             symbols = parameters.symbols(level)
@@ -53,9 +79,10 @@ class DrawnGrammarConfig(Model):
                     f"m: level {level} has {symbols}*{m} = {symbols * m} rules; take m smaller"
                 )
         if len(parameters.label()) > _MOST_LABEL:  # as the name of a folder
+            key = "zipf" if self.zipf else "m"
             raise ValueError(
-                "zipf: too many digits in all for the name of a folder; round them, or name fewer "
-                "levels"
+                f"{key}: too many digits in all for the name of a folder; round them, or name "
+                "fewer levels"
             )
         return self
 

@@ -21,6 +21,7 @@ _EXAMPLES = {
     "training": "{max_steps: 1000}",
     "train_sizes": "[256, 1024], or auto",
     "replicas": "{rule_draws: 4}",
+    "rule_seeds": "{first: 1000}",
     "block": "{rule_draws: 4}",
 }
 

@@ -79,7 +79,7 @@ class Plan:
                 self._check_coordinates(curve)
                 draws[curve.grammar] = max(draws[curve.grammar], self._train(curve, experiment))
             for grammar, rule_draws in draws.items():
-                self._solve(grammar, experiment.task, rule_draws)
+                self._solve(grammar, experiment.task, experiment.replicas.rules(stop=rule_draws))
 
     @property
     def products(self) -> dict[str, dict[str, Product]]:
@@ -97,7 +97,10 @@ class Plan:
         config = self.study.grammars[grammar]
         given = config.grammar if isinstance(config, FileGrammarConfig) else config.parameters()
         parameters = self.parameters(grammar)
-        if isinstance(config, FileGrammarConfig) and parameters.d * parameters.v**3 > _MOST_SUMMED:
+        if (
+            isinstance(config, FileGrammarConfig)
+            and parameters.d * max(parameters.v) ** 3 > _MOST_SUMMED
+        ):
             raise UserError(
                 f"experiments.{name}.train_sizes: the thresholds of so large a grammar as "
                 f"{grammar!r} take too long to compute; give a list of sizes"
@@ -123,7 +126,7 @@ class Plan:
         first, draws = 0, experiment.replicas.rule_draws
         blocks: list[Product] = []
         while True:
-            tiles = self._tiles(curve, experiment, range(first, draws))
+            tiles = self._tiles(curve, experiment, experiment.replicas.rules(first, draws))
             for tile, size, span in cartesian(tiles, sizes, rates):
                 blocks.append(self._products.block(curve, experiment, size, tile, span))
             if asked is None:
@@ -140,9 +143,9 @@ class Plan:
         self.blocks += [(curve, block) for block in blocks]
         return draws
 
-    def _solve(self, grammar: str, task: Task, rule_draws: int) -> None:
+    def _solve(self, grammar: str, task: Task, rules: range) -> None:
         """Add the theory of each rule draw, and a survey of many where rules are drawn."""
-        for rule in range(rule_draws):
+        for rule in rules:
             self.theory[grammar, task, rule] = self._products.theory(grammar, task, rule)
         drawn = self.parameters(grammar).file is None
         if drawn and task != "autoregressive":  # for which no threshold is predicted
@@ -161,13 +164,13 @@ class Plan:
         return [protocol for protocol, wanted in asked.items() if wanted]
 
     def _tiles(
-        self, curve: Curve, experiment: ExperimentConfig, draws: range
+        self, curve: Curve, experiment: ExperimentConfig, rules: range
     ) -> Iterator[list[tuple[int, int, int]]]:
         """Blocks of replicas ``(rule_seed, sample_seed, init_seed)``: fixed, aligned tiles."""
         replicas, block = experiment.replicas, self.study.block
         counted = isinstance(self.study.architectures[curve.architecture], COUNTING)
         whole = {
-            "rule_draws": draws,
+            "rule_draws": rules,
             "samples": range(replicas.samples),
             # where nothing is initialised, there is one
             "initialisations": range(1 if counted else replicas.initialisations),
@@ -194,9 +197,11 @@ class Plan:
         config: Any = self.study.architectures[curve.architecture]
         if self.tries(curve) < 2 or len(config.widths) < 2 or curve.width != min(config.widths):
             return
-        if curve.protocol == self._protocols(self.study.experiments[curve.experiment])[0]:
+        experiment = self.study.experiments[curve.experiment]
+        if curve.protocol == self._protocols(experiment)[0]:
             # it is the network's, whatever the protocol
-            self.coordinates.append((curve, self._products.coordinates(curve)))
+            rule = experiment.replicas.rule_seeds.first
+            self.coordinates.append((curve, self._products.coordinates(curve, rule)))
 
     def precision(self, curve: Curve) -> PrecisionConfig:
         """The precision that is asked of a curve of `designs`."""

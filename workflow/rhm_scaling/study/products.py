@@ -195,7 +195,7 @@ class Products:
             **config.training.model_dump(exclude=stops),
         }
 
-    def coordinates(self, curve: Curve) -> Product:
+    def coordinates(self, curve: Curve, rule: int) -> Product:
         """The coordinate check of a network that sweeps both width and learning rate."""
         config: Any = self._study.architectures[curve.architecture]
         settings = self._settings(curve)
@@ -210,7 +210,7 @@ class Products:
             "initialisations": _INITIALISATIONS,
         }
         enough = capacity(settings["batch_size"])
-        inputs = {"sentences": self._sentences(curve.grammar, 0, 0, "train", enough)}
+        inputs = {"sentences": self._sentences(curve.grammar, rule, 0, "train", enough)}
         label = f"{parameters.label()}/{curve.task}-{config.kind}-d{curve.depth}"
         by_name = (f"models.{config.kind}:Network",)
         return self._add(make_product("coordinates", label, what, inputs, by_name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from ..core import texts
 from ..core.errors import UserError
-from . import hints
+from . import hints, scans
 from .schema import Study
 
 _BOOL, _DATE = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"
@@ -190,13 +190,15 @@ def parse_study(text: str, source: str, folder: Path = Path(), scale: str = "") 
     """
     value = parse_keys(text, source, _KEYS)
     try:
-        value = _scaled(value, scale)
+        value, origins = scans.unroll(_scaled(value, scale))
     except UserError as error:
         raise UserError(f"{source}: {error}") from error
     try:
         return Study.model_validate(value, context={"folder": folder})
     except ValidationError as error:
-        problems = [f"{source}: {problem}" for problem in islice(_problems(error), _MOST_LINES)]
+        problems = [
+            f"{source}: {problem}" for problem in islice(_problems(error, origins), _MOST_LINES)
+        ]
         if error.error_count() > _MOST_LINES:
             problems.append(f"{source}: {error.error_count() - _MOST_LINES} more problems")
         raise UserError("\n".join(problems)) from error
@@ -225,10 +227,16 @@ _TAGS = {
 }
 
 
-def _problems(error: ValidationError) -> Iterator[str]:
-    """One line a problem: the dotted key, what is wrong, what to do."""
+def _problems(error: ValidationError, origins: Mapping[str, str]) -> Iterator[str]:
+    """One line a problem: the dotted key, what is wrong, what to do.
+
+    A grammar that stands for a list's value has the name of its origin, and comes at the end.
+    """
     for problem in error.errors(include_url=False):
         where = [part if isinstance(part, str) else texts.short(part) for part in problem["loc"]]
+        one = ""
+        if where[:1] == ["grammars"] and len(where) > 1 and where[1] in origins:
+            one, where[1] = f" (in {where[1]})", origins[where[1]]
         # pydantic adds the tag of a union's member after the key: it is no key of the study
         keys = [k for i, k in enumerate(where) if not (i and k in _TAGS and _is_tag(where, i))]
         # a key may hold anything; the message must stay one readable line
@@ -241,7 +249,8 @@ def _problems(error: ValidationError) -> Iterator[str]:
             message = str(problem["ctx"]["error"])
             first, separator, _ = message.partition(": ")
             inner = separator and re.fullmatch(r"[\w.-]+", first)
-            yield ".".join(keys) + ("." if keys and inner else ": " if keys else "") + message
+            place = ".".join(keys) + ("." if keys and inner else ": " if keys else "")
+            yield f"{place}{message}{one}"
             continue
         if kind == "extra_forbidden":
             message = f"unknown key; {hints.unknown(where)}"
@@ -256,11 +265,11 @@ def _problems(error: ValidationError) -> Iterator[str]:
             message = f"use letters, digits, - and _ only (lower case in name:), not {given}"
         else:
             message = f"{problem['msg'][0].lower()}{problem['msg'][1:]}, not {given}"
-        yield f"{'.'.join(keys) or given}: {message}"  # no place where a key is no text at all
+        yield f"{'.'.join(keys) or given}: {message}{one}"  # no place where a key is no text at all
 
 
 def _is_tag(where: list[str], index: int) -> bool:
     """Whether part `index` of a location is a union's tag, not a key or a user's name."""
     before = where[index - 1]
-    unions = ("m", "optimizer", "train_sizes", "width", "depth")
+    unions = ("v", "m", "optimizer", "train_sizes", "width", "depth")
     return before in unions or where[index] == "[key]" or index == 2

@@ -24,6 +24,7 @@ from .schema import (
     ExperimentConfig,
     PrecisionConfig,
     ReplicasConfig,
+    RuleSeedsConfig,
     Study,
 )
 from .types import DepthRangeConfig, Model, WidthRangeConfig
@@ -49,6 +50,7 @@ SECTIONS: dict[type[Model], str] = {
     ExperimentConfig: "`experiments.NAME`",
     AutoSizesConfig: "`experiments.NAME.train_sizes`, if it is no list",
     ReplicasConfig: "`experiments.NAME.replicas`",
+    RuleSeedsConfig: "`experiments.NAME.replicas.rule_seeds`",
     PrecisionConfig: "`experiments.NAME.precision`, if it is no number",
     BlockConfig: "`block`",
 }

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from ..claims.names import CLAIM_TASKS, ClaimName
+from ..core import texts
 from ..grammar.tasks import Task
 from .architectures import ArchitectureConfig
 from .grammars import FileGrammarConfig, GrammarConfig
@@ -41,15 +42,31 @@ FOLDERS = (
 )  # below results/, of no study
 
 
+class RuleSeedsConfig(Model):
+    """Seeds of the rule draws: draw `i` of an experiment, from 0, has the seed `first + i`."""
+
+    first: Annotated[int, Field(ge=0, le=10**9)] = 0
+    """The first one. A study that only differs in it, by more than it has rule draws, is an
+    independent replication: no grammar and no sentence is shared. `rule_seed` in tables is the
+    seed itself."""
+
+
 class ReplicasConfig(Model):
     """Replicas of every point: rule draws x samples x initialisations."""
 
     rule_draws: PositiveInt = 4
     """Grammars drawn from the same parameters; intervals resample them first."""
+    rule_seeds: RuleSeedsConfig = RuleSeedsConfig()
+    """From which seeds they are drawn."""
     samples: PositiveInt = 1
     """Training, validation and test sets drawn from each grammar."""
     initialisations: PositiveInt = 1
     """Initial weights and batch orders tried on each sample."""
+
+    def rules(self, start: int = 0, stop: int | None = None) -> range:
+        """Seeds of the rule draws, of all or of those numbered `start` to ``stop - 1``."""
+        first = self.rule_seeds.first
+        return range(first + start, first + (self.rule_draws if stop is None else stop))
 
 
 class BlockConfig(Model):
@@ -212,6 +229,28 @@ class Study(Model):
                 "by which precision adds them; take one that is"
             )
 
+    def _check_rule_seeds(self) -> None:
+        """Refuse curves that are compared draw by draw and have no draw in common."""
+        known: dict[object, tuple[str, int]] = {}
+        for name, experiment in self.experiments.items():
+            first = experiment.replicas.rule_seeds.first
+            here = f"experiments.{name}.replicas.rule_seeds.first"
+            for grammar in experiment.grammars:
+                if first and isinstance(self.grammars[grammar], FileGrammarConfig):
+                    raise ValueError(
+                        f"{here}: grammar {grammar!r} comes from a file and is not drawn; leave "
+                        "rule_seeds out"
+                    )
+                together: object = "a claim" if self.claim else (grammar, experiment.task)
+                other, begins = known.setdefault(together, (name, first))
+                if begins != first:
+                    what = "all curves of a study with a claim"
+                    what = what if self.claim else f"curves of {grammar!r} and one task"
+                    raise ValueError(
+                        f"{here}: is {first}, and {begins} in experiments.{other}; {what} are "
+                        "compared draw by draw: give both the same, or make two studies"
+                    )
+
     @model_validator(mode="after")
     def _consistent(self) -> Study:
         if self.name in FOLDERS:
@@ -230,7 +269,7 @@ class Study(Model):
             for kind in ("grammars", "architectures"):
                 for used in getattr(experiment, kind):
                     if used not in getattr(self, kind):
-                        known = ", ".join(getattr(self, kind))
+                        known = texts.cut(", ".join(getattr(self, kind)), 200)
                         raise ValueError(f"{here}.{kind}: no {used!r} defined; known: {known}")
             if not (experiment.train_sizes or experiment.online):
                 raise ValueError(f"{here}.train_sizes: is missing; give sizes, or set online: true")
@@ -289,4 +328,5 @@ class Study(Model):
                         f"{here}.replicas.rule_draws: grammar {grammar!r} comes from a file and is "
                         "one rule draw; set rule_draws: 1 and raise samples"
                     )
+        self._check_rule_seeds()
         return self

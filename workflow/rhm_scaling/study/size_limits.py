@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..core.errors import UserError
-from .schema import AutoSizesConfig, ExperimentConfig, ReplicasConfig, Study
+from .schema import AutoSizesConfig, ExperimentConfig, Study
 
 # Planning takes 0.2 ms and 8 KiB a product, Snakemake some ms
 MOST = {"products": 100_000, "trainings": 1_000_000}
@@ -29,18 +29,21 @@ def check(study: Study) -> None:
 
 def _factors(experiment: ExperimentConfig) -> dict[str, int]:
     """Lengths of the axes that an experiment spans, by key."""
-    replicas = {f"replicas.{axis}": count for axis, count in _replicas(experiment)}
+    replicas = {f"replicas.{axis}": count for axis, count in _axes(experiment).items()}
     if experiment.precision:
         replicas["precision.most_rule_draws"] = replicas.pop("replicas.rule_draws")
     names = {key: len(getattr(experiment, key)) for key in ("grammars", "architectures")}
     return {"train_sizes": _sizes(experiment), **names, **replicas}
 
 
-def _replicas(experiment: ExperimentConfig) -> ReplicasConfig:
-    """The replicas of every point, at most where precision adds rule draws."""
-    asked = experiment.precision
-    most = {"rule_draws": asked.most_rule_draws} if asked else {}
-    return experiment.replicas.model_copy(update=most)
+def _axes(experiment: ExperimentConfig) -> dict[str, int]:
+    """The replicas of every point by axis, at most where precision adds rule draws."""
+    replicas, asked = experiment.replicas, experiment.precision
+    return {
+        "rule_draws": asked.most_rule_draws if asked else replicas.rule_draws,
+        "samples": replicas.samples,
+        "initialisations": replicas.initialisations,
+    }
 
 
 def _sizes(experiment: ExperimentConfig) -> int:
@@ -53,16 +56,16 @@ def _sizes(experiment: ExperimentConfig) -> int:
 
 def counts(study: Study, experiment: ExperimentConfig) -> dict[str, int]:
     """Products that an experiment asks for, and the trainings in them; at most."""
-    block, replicas, sizes = study.block, _replicas(experiment), _sizes(experiment)
+    block, axes, sizes = study.block, _axes(experiment), _sizes(experiment)
     # a grammar, its theory and its survey; training sets of each size, two other sets, posteriors
-    products = replicas.rule_draws * (3 + replicas.samples * (sizes + 4))
+    products = axes["rule_draws"] * (3 + axes["samples"] * (sizes + 4))
     trainings = 0
     for name in experiment.architectures:
         config: Any = study.architectures[name]
         shapes = len(getattr(config, "widths", [0])) * len(getattr(config, "depths", []) or [0])
         rates = len(config.optimizer.lr) if hasattr(config, "optimizer") else 1
-        trainings += shapes * sizes * rates * math.prod(count for _, count in replicas)
-        tiles = (-(-count // getattr(block, axis)) for axis, count in replicas)
+        trainings += shapes * sizes * rates * math.prod(axes.values())
+        tiles = (-(-count // getattr(block, axis)) for axis, count in axes.items())
         packs = -(-rates // block.learning_rates)
         products += shapes * (1 + sizes * packs * math.prod(tiles))
     grammars = len(experiment.grammars)

@@ -19,7 +19,8 @@ from pydantic import (
 from ..core import texts
 
 # Limits far beyond any study: a slip or a hostile file must neither hang planning nor overflow it.
-_MOST_LISTED = 1000  # names, sizes or rates in one list
+MOST_LISTED = 1000  # names, sizes or rates in one list, grammars of a study
+MOST_NAME = 64  # characters of a user's name
 
 PositiveInt = Annotated[int, Field(ge=1, le=10**9)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -42,7 +43,9 @@ def _line(text: str) -> str:
 
 
 Name = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"), AfterValidator(_stays_text)
+    str,
+    Field(pattern=rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,{MOST_NAME - 1}}}$"),
+    AfterValidator(_stays_text),
 ]
 Line = Annotated[str, AfterValidator(_line)]
 
@@ -57,7 +60,7 @@ def _distinct(values: list[Any]) -> list[Any]:
     return values
 
 
-Some = Field(min_length=1, max_length=_MOST_LISTED)
+Some = Field(min_length=1, max_length=MOST_LISTED)
 Sizes = Annotated[list[PositiveInt], Some, AfterValidator(_distinct)]
 Names = Annotated[list[Name], Some, AfterValidator(_distinct)]
 Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
@@ -67,11 +70,31 @@ LearningRates = Annotated[
 ]
 Width = Annotated[int, Field(ge=1, le=2**16)]
 Depth = Annotated[int, Field(ge=1, le=1000)]
+_by_level = Discriminator(lambda value: "by level" if isinstance(value, dict) else "one for all")
 PerLevel = Annotated[
     Annotated[PositiveInt, Tag("one for all")]
     | Annotated[dict[PositiveInt, PositiveInt], Tag("by level")],
-    Discriminator(lambda value: "by level" if isinstance(value, dict) else "one for all"),
+    _by_level,
 ]
+Level = Annotated[int, Field(ge=0, le=10**9)]
+Symbols = Annotated[int, Field(ge=2, le=2**16)]
+Vocabulary = Annotated[
+    Annotated[Symbols, Tag("one for all")] | Annotated[dict[Level, Symbols], Tag("by level")],
+    _by_level,
+]
+
+
+def scanned(written: Any) -> BeforeValidator:
+    """A key in which a study's file may have lists: what may be `written`, for the JSON schema.
+
+    The lists themselves are taken apart before validation (`scans`).
+    """
+    return BeforeValidator(lambda value: value, json_schema_input_type=written)
+
+
+def several(values: Any) -> Any:
+    """A value, or a list of them."""
+    return values | Annotated[list[values], Some]
 
 
 class Model(BaseModel):

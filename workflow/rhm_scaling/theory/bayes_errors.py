@@ -70,8 +70,7 @@ class _PartialKnowledge:
 
         `nodes` is the number of patches that will be asked for, those of all sentences.
         """
-        v, s = grammar.parameters.v, grammar.parameters.s
-        self.s = s
+        self.s = s = grammar.parameters.s
         self.tuples = Tuples(grammar, 1)
         symbol, rank, place = self.tuples.of_rules
         count = len(self.tuples.rows)
@@ -88,7 +87,7 @@ class _PartialKnowledge:
         levels = [Level(grammar, level) for level in range(2, grammar.parameters.L + 1)]
         for number, level in enumerate(levels, 1):
             kinds = self.messages.shape[1]
-            if kinds**s > min(nodes // s**number, BLOCK_SET // v):
+            if kinds**s > min(nodes // s**number, BLOCK_SET // level.v):
                 break
             children = np.indices((kinds,) * s).reshape(s, -1)
             self.messages, table = _kinds(level.up_all(self.messages[:, children].swapaxes(0, 1)))
@@ -142,7 +141,7 @@ def root_errors(
     parameters = grammar.parameters
     s, L = parameters.s, parameters.L
     wrong = np.empty((len(numbers), len(tokens)))
-    size = max(1, BLOCK_SET // (order.shape[1] * max(parameters.v, parameters.n)))
+    size = max(1, BLOCK_SET // (order.shape[1] * max(*parameters.v, parameters.n)))
     for start in range(0, len(tokens), size):
         block = slice(start, min(start + size, len(tokens)))
         # the axes of the tree, reversed

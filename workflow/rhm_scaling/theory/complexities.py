@@ -19,20 +19,21 @@ Array = NDArray[np.float64]
 
 
 def grammatical_fraction(parameters: Parameters, level: int) -> float:
-    """``N_l/(v^s q_l)``, the factor whose complement carries the correlations of `level`.
+    """``f_l = v_l/(v_(l-1)^s q_l)``, whose complement carries the correlations of `level`.
 
-    For uniform rules and ``n = v`` it is ``f = m / v**(s-1)``.
+    ``v_L`` is ``n``. For uniform rules and one ``v`` at all levels it is ``f = m / v**(s-1)``.
     """
-    tuples = parameters.v**parameters.s
-    return float(parameters.symbols(level) / (tuples * parameters.q(level)))
+    return float(parameters.symbols(level) / (parameters.tuples(level) * parameters.q(level)))
 
 
 def sample_complexities(parameters: Parameters, level: int, learner: Learner) -> Array:
     """``P_(l,k)``: sentences at which tuples of rank ``k`` give away the symbols of `level`.
 
     The papers' form, for large ``v``; `ensemble_complexities` has the factors that it leaves out.
-    ``l = 1``: ``v/((1-f) f_k)``; ``l >= 2``: arXiv:2505.07070, with the rule probabilities of
-    arXiv:2505.07067 (``f_k`` of level 1 for the transformer, of level ``l-1`` for the CNN).
+    ``l = 1``: ``v_1/((1-f_1) f_k)``; ``l >= 2``: arXiv:2505.07070, with the rule probabilities of
+    arXiv:2505.07067 (``f_k`` of level 1 for the transformer, of level ``l-1`` for the CNN), and
+    the symbols of each level, ``v_l/(f_k (1-f_l) q_l prod_(j=1..l-1) q_j)`` for the CNN, times
+    ``prod_(j=2..l-1) 1/q_j`` for the transformer.
 
     Returns
     -------
@@ -62,32 +63,37 @@ def ensemble_complexities(parameters: Parameters, level: int, learner: Learner) 
 
     What `sample_complexities` leaves out matters at small ``v``. Drawing tuples without
     replacement, each step down the tree multiplies summed squares of correlations by
-    ``q_j (1 - 1/v)/(1 - v**-s)``, and the marginal of the ancestor is not uniform: its mean squared
-    weight ``S_l``, which is ``1/n`` at the root, takes the place of ``1/N_l``. Exact but for the
-    dependence between two steps through one rule table; correlations of drawn grammars agree
-    within a few per cent (tested).
+    ``q_j (1 - 1/v)/(1 - v**-s)`` with the ``v`` of level ``j-1``, and the marginal of the ancestor
+    is not uniform: its mean squared weight ``S_l``, which is ``1/n`` at the root, takes the place
+    of ``1/v_l``. Exact but for the dependence between two steps through one rule table;
+    correlations of drawn grammars agree within a few per cent (tested).
     """
     check_level(parameters, level)
-    v, s = parameters.v, parameters.s
-    tuples = v**s
-    alike = (v ** (s - 1) - 1) / (tuples - 1)  # chance that two distinct tuples share a child
+    s, tuples = parameters.s, parameters.tuples(level)
     weight = 1.0 / parameters.n
     for above in range(parameters.L, level, -1):
         same = weight * parameters.q(above)
+        # chance that two distinct tuples share a child
+        alike = (parameters.v[above - 1] ** (s - 1) - 1) / (parameters.tuples(above) - 1)
         weight = same + (1 - same) * alike
     same = weight * parameters.q(level)
     # what rounding leaves of a difference that vanishes is no signal; small signals are
     excess = same - 1 / tuples if same * tuples - 1 > 1e-12 else 0.0
-    signal = excess / (1 - 1 / tuples)
+    signal, v = excess / (1 - 1 / tuples), parameters.v[level - 1]
     if level == 1:
         signal *= (1 - 1 / v) * (1 - 1 / v ** (s - 1)) / parameters.q(1)
     else:
-        step = (1 - 1 / v) / (1 - 1 / tuples)
         signal *= (1 - 1 / v) ** 2
-        signal *= float(np.prod([parameters.q(j) * step for j in range(1, level)]))
+        signal *= float(np.prod([_step(parameters, j) for j in range(1, level)]))
         if learner == "transformer":
-            signal *= float(np.prod([parameters.q(j) * step for j in range(2, level)]))
+            signal *= float(np.prod([_step(parameters, j) for j in range(2, level)]))
     return _inverse(signal * parameters.probabilities(ranked_level(level, learner)))
+
+
+def _step(parameters: Parameters, level: int) -> float:
+    """What is left of summed squares of correlations one step down, by a rule of `level`."""
+    v = parameters.v[level - 1]
+    return parameters.q(level) * ((1 - 1 / v) / (1 - 1 / parameters.tuples(level)))
 
 
 def _inverse(signal: Array) -> Array:
@@ -120,10 +126,11 @@ def parameters_needed(parameters: Parameters, level: int, learner: Learner) -> f
     """Trainable numbers that hold the rules up to a level, one a rule: a counting argument.
 
     The last token's loss is ``H_l`` for who knows the rules inside its ancestor of level ``l``.
-    Level ``j`` has ``N_j m_j`` rules, drawn at random, so what is known of some tells nothing of
-    others, and a network holds about as many such associations as it has weights (Cover 1965 for
-    one threshold unit: two a weight; Baum 1988 for networks of them). With weights shared over
-    positions (`cnn`) each rule is held once, ``sum_(j<=l) N_j m_j``; without (`transformer`) once
+    Level ``j`` has ``v_j m_j`` rules (``v_L`` is ``n``), drawn at random, so what is known of some
+    tells nothing of others, and a network holds about as many such associations as it has weights
+    (Cover 1965 for one threshold unit: two a weight; Baum 1988 for networks of them). With weights
+    shared over
+    positions (`cnn`) each rule is held once, ``sum_(j<=l) v_j m_j``; without (`transformer`) once
     for each of the ``s**(l-j)`` nodes of its level. The argument is silent on whether gradient
     descent finds such weights.
     """
@@ -140,14 +147,16 @@ def parameters_needed(parameters: Parameters, level: int, learner: Learner) -> f
 def asymptotic_exponent(parameters: Parameters, learner: Learner) -> float:
     """``log(1/f)/(2 log m)`` (transformer) or ``log(1/f)/log m`` (CNN), for next-token prediction.
 
-    Zipf rules at a level keep it (arXiv:2505.07067). NaN where there is no asymptotic law: ``m``
-    differs between levels or equals one, the correlations vanish, or the grammar is not drawn.
+    Zipf rules at a level keep it (arXiv:2505.07067). NaN where there is no asymptotic law: ``v`` or
+    ``m`` differs between levels, ``m`` equals one, the correlations vanish, or the grammar is not
+    drawn.
     """
-    if parameters.file is not None:
+    differ = len(set(parameters.v)) > 1 or len(set(parameters.m)) > 1
+    if parameters.file is not None or differ:
         return float("nan")
     m = parameters.m[0]
-    f = m / parameters.v ** (parameters.s - 1)
-    if len(set(parameters.m)) > 1 or m == 1 or f >= 1:
+    f = m / parameters.v[0] ** (parameters.s - 1)
+    if m == 1 or f >= 1:
         return float("nan")
     return float(np.log(1 / f) / np.log(m) / (2 if learner == "transformer" else 1))
 
@@ -163,9 +172,7 @@ def ensemble_label_complexities(parameters: Parameters) -> Array:
 
     As in `ensemble_complexities`; infinite for a single class.
     """
-    v, tuples = parameters.v, parameters.v**parameters.s
-    step = (1 - 1 / v) / (1 - 1 / tuples)
-    above = [parameters.q(level) * step for level in range(2, parameters.L + 1)]
+    above = [_step(parameters, level) for level in range(2, parameters.L + 1)]
     signal = (1 - 1 / parameters.n) / parameters.n * float(np.prod(above))
     return _inverse(signal * parameters.probabilities(1))
 

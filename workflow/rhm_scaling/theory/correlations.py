@@ -34,7 +34,7 @@ def _below(grammar: Grammar, level: int, bottom: int) -> Iterator[Array]:
 
 
 def _last(grammar: Grammar, level: int) -> Array:
-    """``p(last token below | symbol of level)``, ``(symbols, v)``."""
+    """``p(last token below | symbol of level)``, ``(symbols, v_0)``."""
     path = np.eye(grammar.parameters.symbols(level))
     for below in range(level, 0, -1):
         path = path @ grammar.transition(below, grammar.parameters.s - 1)
@@ -42,7 +42,7 @@ def _last(grammar: Grammar, level: int) -> Array:
 
 
 def _with_last_token(grammar: Grammar, ancestor: int, level: int) -> Iterator[Array]:
-    """Joint ``P(symbol of level, last token)``, ``(v, v)``, for each position of the symbol.
+    """Joint ``P(symbol of level, last token)``, ``(v_l, v_0)``, for each position of the symbol.
 
     The positions are those whose lowest common ancestor with the last token is at level
     `ancestor`, from left to right.
@@ -51,7 +51,7 @@ def _with_last_token(grammar: Grammar, ancestor: int, level: int) -> Iterator[Ar
     rules = grammar.rules_of(ancestor)
     weights = grammar.last_marginal(ancestor)[:, None] * grammar.probabilities_of(ancestor)
     last = _last(grammar, ancestor - 1)
-    v = grammar.parameters.v
+    v = grammar.parameters.v[ancestor - 1]
     for child in range(s - 1):
         siblings = np.zeros((v, v))
         np.add.at(siblings, (rules[..., child], rules[..., s - 1]), weights)
@@ -130,7 +130,7 @@ def _within_the_last_patch(grammar: Grammar) -> Array:
     probability = grammar.last_marginal(1)[:, None] * weights
     _, before = np.unique(rules[..., :-1].reshape(-1, rules.shape[2] - 1), axis=0,
                           return_inverse=True)  # fmt: skip
-    joint = np.zeros((before.max() + 1, grammar.parameters.v))
+    joint = np.zeros((before.max() + 1, grammar.parameters.v[0]))
     np.add.at(joint, (before.ravel(), rules[..., -1].ravel()), probability.ravel())
     independent = np.outer(joint.sum(axis=1), joint.sum(axis=0))
     # no term vanishes by itself: the tuples never seen make up the rest of the sums

@@ -132,7 +132,7 @@ class _Enumeration:
         if below is None and not len(self.grammar.shared_tuples(level)):
             return None
         parameters = self.grammar.parameters
-        below = np.eye(parameters.v) if below is None else below
+        below = np.eye(parameters.v[level - 1]) if below is None else below
         rules, weights = self.grammar.rules_of(level), self.grammar.probabilities_of(level)
         if rules[..., 0].size * len(below) ** parameters.s > ENUMERABLE:
             raise _TooManyError
@@ -263,7 +263,7 @@ def _completed(
     chunks: Iterable[NDArray[np.integer]] | None,
     posteriors: Callable[[NDArray[np.integer]], Array],
 ) -> list[Estimate]:
-    """Estimates, those not `found` from the entropies of `posteriors`, ``(rest, N, v)``."""
+    """Estimates, those not `found` from the entropies of `posteriors`, ``(rest, N, v_0)``."""
     averages: Iterator[tuple[Any, Any]] = iter(())
     if None in found:
         if chunks is None:

@@ -57,12 +57,12 @@ def checked(grammar: Grammar, tokens: NDArray[np.integer]) -> NDArray[np.integer
     tokens = np.asarray(tokens)
     if tokens.ndim != 2 or tokens.shape[1] != parameters.d:
         raise ValueError(f"sentences need shape (N, {parameters.d}), not {tokens.shape}")
-    outside = (tokens < 0) | (tokens >= parameters.v)
+    outside = (tokens < 0) | (tokens >= parameters.v[0])
     if outside.any():
         row, position = np.argwhere(outside)[0]
         raise ValueError(
             f"sentence {row}, position {position}: token {tokens[row, position]} lies outside "
-            f"0..{parameters.v - 1}"
+            f"0..{parameters.v[0] - 1}"
         )
     return tokens
 
@@ -131,7 +131,7 @@ def likeliest_symbols(grammar: Grammar, tokens: NDArray[np.integer]) -> list[NDA
 
 
 def token_posteriors(grammar: Grammar, tokens: NDArray[np.integer]) -> Array:
-    """Exact ``p(token | all tokens to its left)``: the autoregressive predictor, ``(N, d, v)``.
+    """Exact ``p(token | all tokens to its left)``: the autoregressive predictor, ``(N, d, v_0)``.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def token_posteriors(grammar: Grammar, tokens: NDArray[np.integer]) -> Array:
         If a token is out of range or a sentence cannot be produced.
     """
     parameters = grammar.parameters
-    posterior = np.empty((len(tokens), parameters.d, parameters.v))
+    posterior = np.empty((len(tokens), parameters.d, parameters.v[0]))
     if lookup := Lookup.build(grammar):
         for block, levels, _ in _parsed(lookup, tokens):
             posterior[block] = lookup.every_token(levels)
@@ -187,7 +187,7 @@ def last_token_posteriors(
     Returns
     -------
     array
-        Shape ``(len(contexts), N, v)``.
+        Shape ``(len(contexts), N, v_0)``.
 
     Raises
     ------
@@ -198,7 +198,7 @@ def last_token_posteriors(
     wanted = list(range(parameters.L + 1)) if contexts is None else list(contexts)
     known = np.ones(np.shape(tokens), dtype=bool)
     known[:, -1] = False
-    posteriors = np.empty((len(wanted), len(tokens), parameters.v))
+    posteriors = np.empty((len(wanted), len(tokens), parameters.v[0]))
     if lookup := Lookup.build(grammar):
         tokens = checked(grammar, tokens)
         for block in lookup.blocks(len(tokens)):

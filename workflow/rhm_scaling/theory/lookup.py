@@ -33,7 +33,7 @@ class Lookup:
         The grammar.
     parents
         By level from 1, the symbol that has a tuple as a production rule, by the tuple's number in
-        base ``v``, shape ``(v**s,)``; -1 if none has it.
+        base ``v_(l-1)``, shape ``(v_(l-1)**s,)``; -1 if none has it.
     probabilities
         Of those rules, in the same shape; 0 for tuples that are none.
     tuples
@@ -48,19 +48,20 @@ class Lookup:
     @classmethod
     def build(cls, grammar: Grammar) -> Lookup | None:
         """The tables; none if a tuple has two parents, or there are too many tuples."""
-        v, s = grammar.parameters.v, grammar.parameters.s
-        if v**s > _MOST_TUPLES:
+        levels = range(1, grammar.parameters.L + 1)
+        if max(map(grammar.parameters.tuples, levels)) > _MOST_TUPLES:
             return None
         parents, probabilities, tuples = [], [], []
-        for level in range(1, grammar.parameters.L + 1):
+        for level in levels:
             weights = grammar.probabilities_of(level)
             symbols, ranks = np.nonzero(weights)  # padded rules have probability zero
-            codes = _codes(grammar.rules_of(level)[symbols, ranks], v)
+            codes = _codes(grammar.rules_of(level)[symbols, ranks], grammar.parameters.v[level - 1])
             tuples.append(np.unique(codes))
             if len(tuples[-1]) < len(codes):
                 return None
-            parents.append(np.full(v**s, -1, dtype=np.int64))
-            probabilities.append(np.zeros(v**s))
+            count = grammar.parameters.tuples(level)
+            parents.append(np.full(count, -1, dtype=np.int64))
+            probabilities.append(np.zeros(count))
             parents[-1][codes] = symbols
             probabilities[-1][codes] = weights[symbols, ranks]
         return cls(grammar, parents, probabilities, tuples)
@@ -68,7 +69,7 @@ class Lookup:
     def blocks(self, sentences: int) -> Iterator[slice]:
         """Slices of sentences, so that memory is flat in their number."""
         parameters = self.grammar.parameters
-        size = max(1, _BLOCK // max(parameters.d, parameters.v, parameters.n))
+        size = max(1, _BLOCK // max(parameters.d, *parameters.v, parameters.n))
         for start in range(0, sentences, size):
             yield slice(start, min(start + size, sentences))
 
@@ -77,10 +78,10 @@ class Lookup:
 
         A sentence that cannot be has -1 at the root, and a log-probability of -inf.
         """
-        v, s = self.grammar.parameters.v, self.grammar.parameters.s
+        v_by_level, s = self.grammar.parameters.v, self.grammar.parameters.s
         levels = [tokens.astype(np.int64)]
         whole = np.zeros(len(tokens))
-        for parents, probabilities in zip(self.parents, self.probabilities):
+        for v, parents, probabilities in zip(v_by_level, self.parents, self.probabilities):
             codes = _codes(levels[-1].reshape(len(tokens), -1, s), v)
             # above a tuple that is none, whose probability is zero, any symbol will do
             levels.append(np.maximum(parents.take(codes), 0))
@@ -90,7 +91,7 @@ class Lookup:
         return levels, whole
 
     def every_token(self, levels: list[Integers]) -> Array:
-        """Posteriors of all tokens given those to their left, ``(B, d, v)``.
+        """Posteriors of all tokens given those to their left, ``(B, d, v_0)``.
 
         Of sentences that can be, from their symbols by level, as `parse` gives them.
         """
@@ -101,17 +102,19 @@ class Lookup:
             found = [
                 self._down(level, belief, children[:, :child]) for child in range(parameters.s)
             ]
-            belief = np.stack(found, axis=1).reshape(-1, parameters.v)
+            belief = np.stack(found, axis=1).reshape(-1, parameters.v[level - 1])
             belief /= belief.sum(axis=1, keepdims=True)
-        return belief.reshape(len(levels[0]), parameters.d, parameters.v)
+        return belief.reshape(len(levels[0]), parameters.d, parameters.v[0])
 
     def _down(self, level: int, belief: Array, left: Integers) -> Array:
-        """Belief about the children beside those to the `left`, ``(nodes, v)``, not normalised.
+        """Belief about the children beside those to the `left`, not normalised.
 
-        From the belief about their parents, ``(nodes, symbols)``: what follows the children to the
-        left, ``(nodes, child)``, stands together in the order of the tuples.
+        ``(nodes, v_(l-1))``, from the belief about their parents, ``(nodes, symbols)``: what
+        follows the children to the left, ``(nodes, child)``, stands together in the order of the
+        tuples.
         """
-        v, s, child = self.grammar.parameters.v, self.grammar.parameters.s, left.shape[1]
+        parameters, child = self.grammar.parameters, left.shape[1]
+        v, s = parameters.v[level - 1], parameters.s
         if child == 0:  # all rules may follow
             return belief @ self.grammar.transition(level, 0)
         tuples, width = self.tuples[level - 1], v ** (s - child)
@@ -135,15 +138,15 @@ class Lookup:
     ) -> tuple[Array, NDArray[np.bool_]]:
         """Posteriors of last tokens, and which sentences can be.
 
-        ``(len(contexts), B, v)`` and ``(B,)``, as `inference.last_token_posteriors`; the last
+        ``(len(contexts), B, v_0)`` and ``(B,)``, as `inference.last_token_posteriors`; the last
         column of `tokens` is not used.
         """
         parameters = self.grammar.parameters
-        v, s, L = parameters.v, parameters.s, parameters.L
+        s, L = parameters.s, parameters.L
         # by level from 1, the number of what stands before the last child of the last node
         before, symbols = [], tokens[:, : parameters.d - 1].astype(np.int64)
         possible = np.ones(len(tokens), dtype=bool)
-        for parents in self.parents:
+        for v, parents in zip(parameters.v, self.parents):
             whole, rest = np.split(symbols, [symbols.shape[1] // s * s], axis=1)
             possible &= (rest >= 0).all(axis=1)
             before.append(_codes(np.maximum(rest, 0), v))
@@ -152,14 +155,15 @@ class Lookup:
             symbols = np.where(missing, -1, parents[np.where(missing, 0, _codes(children, v))])
         # the whole context tells which sentences can be
         order = [*contexts] if L in contexts else [*contexts, L]
-        posteriors = np.empty((len(order), len(tokens), v))
+        posteriors = np.empty((len(order), len(tokens), parameters.v[0]))
         for row, context in enumerate(order):
             marginal = self.grammar.last_marginal(context)
             belief: Array = np.broadcast_to(marginal, (len(tokens), len(marginal)))
             for level in range(context, 0, -1):
-                parent = self.parents[level - 1].reshape(-1, v)[before[level - 1]]
+                ways = (-1, parameters.v[level - 1])
+                parent = self.parents[level - 1].reshape(ways)[before[level - 1]]
                 belief = np.take_along_axis(belief, np.maximum(parent, 0), axis=1)
-                belief = belief * self.probabilities[level - 1].reshape(-1, v)[before[level - 1]]
+                belief = belief * self.probabilities[level - 1].reshape(ways)[before[level - 1]]
             posteriors[row] = belief
         totals = posteriors.sum(axis=2, keepdims=True)
         possible &= (totals[:, :, 0] > 0).all(axis=0)
@@ -180,7 +184,7 @@ class Tuples:
     """
 
     def __init__(self, grammar: Grammar, level: int) -> None:
-        self.v = grammar.parameters.v
+        self.v = grammar.parameters.v[level - 1]
         rank, symbol = np.nonzero(grammar.probabilities_of(level).T)
         self.rows, place = np.unique(
             grammar.rules_of(level)[symbol, rank], axis=0, return_inverse=True

@@ -26,7 +26,7 @@ BLOCK_SET = 2**22
 
 def blocks(grammar: Grammar, sentences: int) -> Iterator[slice]:
     """Slices of the sentences that inference works on at a time: memory is flat in `sentences`."""
-    width = max(grammar.parameters.v, grammar.parameters.n)
+    width = max(*grammar.parameters.v, grammar.parameters.n)
     size = max(1, min(_NODE_SET // width, BLOCK_SET // (width * grammar.parameters.d)))
     for start in range(0, sentences, size):
         yield slice(start, min(start + size, sentences))
@@ -39,10 +39,10 @@ class Level:
         self.level = level
         self.rules = grammar.rules_of(level)
         self.probabilities = grammar.probabilities_of(level)
-        self.v = grammar.parameters.v
+        self.v = grammar.parameters.v[level - 1]
 
     def up(self, children: Array) -> tuple[Array, Array]:
-        """Message of a node, ``(symbols, B)``, from its children's, ``(s, v, B)``.
+        """Message of a node, ``(symbols, B)``, from its children's, ``(s, v_(l-1), B)``.
 
         Scaled to a maximum of one; the scale comes second, ``(B,)``, and is zero where no symbol
         can have such children.
@@ -67,9 +67,9 @@ class Level:
         return found
 
     def down(self, beliefs: Array, child: int, siblings: Mapping[int, Array]) -> Array:
-        """Belief about a child, ``(C, v, B)``, from beliefs about its parent, ``(C, symbols, B)``.
+        """Belief about a child, ``(C, v_(l-1), B)``, from the parent's, ``(C, symbols, B)``.
 
-        `siblings` holds the messages, ``(v, B)``, of those whose evidence counts.
+        `siblings` holds the messages, ``(v_(l-1), B)``, of those whose evidence counts.
         """
         table = self.rules.reshape(-1, self.rules.shape[2])
         order = np.argsort(table[:, child], kind="stable")
@@ -114,9 +114,7 @@ class Tree:
         self.messages = [messages]
         self.log_scale = np.zeros(messages.shape[2])
         for level in self.levels:
-            children = self.messages[-1].reshape(
-                -1, parameters.s, parameters.v, len(self.log_scale)
-            )
+            children = self.messages[-1].reshape(-1, parameters.s, level.v, len(self.log_scale))
             found = [level.up(nodes) for nodes in children]
             for node, (_, scale) in enumerate(found):
                 if not scale.all():
@@ -160,8 +158,8 @@ class Tree:
 def leaves(
     grammar: Grammar, tokens: NDArray[np.integer], known: NDArray[np.bool_] | None = None
 ) -> Array:
-    """Messages of tokens, ``(d, v, B)``: one-hot where known, one where marginalised."""
-    symbols = np.arange(grammar.parameters.v)[:, None]
+    """Messages of tokens, ``(d, v_0, B)``: one-hot where known, one where marginalised."""
+    symbols = np.arange(grammar.parameters.v[0])[:, None]
     found = tokens.T[:, None, :] == symbols
     if known is not None:
         found |= ~known.T[:, None, :]

@@ -143,7 +143,7 @@ class OnlineBatches:
     def _draw(self, start: int, count: int) -> None:
         """Put sentences ``start..start+count-1`` of the streams that are still read in place."""
         used = sorted(set(self._source))
-        v = self._streams[0].grammar.parameters.v
+        v = self._streams[0].grammar.parameters.v[0]
         pairs = [
             inputs_and_targets(self._task, self._sentences(stream, start, count), v)
             for stream in used

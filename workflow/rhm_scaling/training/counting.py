@@ -10,7 +10,9 @@ each position needs its own correlations, as in a transformer (arXiv:2505.07070)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +33,17 @@ class Codebook:
 
     Attributes
     ----------
-    v, s, sharing
+    v, symbols
+        Of the level below, which makes up the tuples, and of their own.
+    s, sharing
         See `CountingLearner.fit`.
     tuples, groups
-        The tuples of training as sorted numbers, ``(T,)``, and their groups below `v`, ``(T,)``.
+        The tuples of training as sorted numbers, ``(T,)``, and their groups below `symbols`,
+        ``(T,)``.
     """
 
     v: int
+    symbols: int
     s: int
     sharing: bool
     tuples: Integers
@@ -45,7 +51,15 @@ class Codebook:
 
     @classmethod
     def learn(
-        cls, codes: Integers, targets: Integers, classes: int, *, v: int, s: int, sharing: bool
+        cls,
+        codes: Integers,
+        targets: Integers,
+        classes: int,
+        *,
+        v: int,
+        symbols: int,
+        s: int,
+        sharing: bool,
     ) -> Codebook:
         """Group the `s`-tuples of `codes`, ``(P, nodes*s)``, that have no unknown part."""
         numbers = _numbers(codes, v, s, sharing)
@@ -55,13 +69,13 @@ class Codebook:
         for together in [positions] if sharing else positions[:, None]:
             seen, counts = _count(numbers[:, together], targets, classes)
             tuples.append(seen)
-            groups.append(_cluster(counts, v))
-        return cls(v, s, sharing, np.concatenate(tuples), np.concatenate(groups))
+            groups.append(_cluster(counts, symbols))
+        return cls(v, symbols, s, sharing, np.concatenate(tuples), np.concatenate(groups))
 
     def read(self, codes: Integers) -> Integers:
-        """Groups of the tuples of `codes`, ``(N, nodes*s)`` to ``(N, nodes)``; `v`: unknown."""
+        """Groups of tuples, ``(N, nodes*s)`` to ``(N, nodes)``; `symbols` where unknown."""
         numbers = _numbers(codes, self.v, self.s, self.sharing)
-        return np.append(self.groups, self.v)[_find(self.tuples, numbers)]
+        return np.append(self.groups, self.symbols)[_find(self.tuples, numbers)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +93,7 @@ class CountingLearner:
     """
 
     task: Task
-    v: int
+    v: tuple[int, ...]
     s: int
     classes: int
     codebooks: tuple[Codebook, ...]
@@ -93,7 +107,7 @@ class CountingLearner:
         tokens: NDArray[np.integer],
         targets: NDArray[np.integer],
         *,
-        v: int,
+        v: Sequence[int],
         s: int,
         classes: int,
         sharing: bool,
@@ -108,36 +122,39 @@ class CountingLearner:
             Sentences, ``(P, d)``, and their labels or last tokens, ``(P,)``. In last-token
             prediction the last column of `tokens` is ignored.
         v, s, classes
-            Symbols of every level below the root, branching, classes of the target.
+            Symbols of the levels ``0..L-1``, branching, classes of the target.
         sharing
             Whether the positions of a level are pooled.
 
         Raises
         ------
         ValueError
-            If the task is autoregressive, there is no sentence, ``d`` is not a power of `s`, or
-            ``(v+1)**s d`` exceeds an integer of 64 bits.
+            If the task is autoregressive, there is no sentence, ``d`` is not `s` to the power of
+            the number of levels, or ``(v+1)**s d`` exceeds an integer of 64 bits.
         """
         _check(task, tokens)
         d = tokens.shape[1]
-        if d != s ** round(np.log(d) / np.log(s)):
-            raise ValueError(f"sentences of {d} tokens: not a power of s = {s}")
-        if d * (v + 1) ** s > np.iinfo(np.int64).max:
-            raise ValueError(f"v = {v}, s = {s}: more tuples than can be numbered")
-        codes, answers = [_leaves(task, tokens, v)], targets.astype(np.int64)
+        if d != s ** len(v):
+            raise ValueError(f"sentences of {d} tokens, not of s**L = {s}**{len(v)}")
+        if d * (max(v) + 1) ** s > np.iinfo(np.int64).max:
+            raise ValueError(f"v = {max(v)}, s = {s}: more tuples than can be numbered")
+        codes, answers = [_leaves(task, tokens, v[0])], targets.astype(np.int64)
         codebooks: list[Codebook] = []
-        while codes[-1].shape[1] > s:
-            book = Codebook.learn(codes[-1], answers, classes, v=v, s=s, sharing=sharing)
+        for below, symbols in pairwise(v):
+            book = Codebook.learn(
+                codes[-1], answers, classes, v=below, symbols=symbols, s=s, sharing=sharing
+            )
             codebooks.append(book)
             codes.append(book.read(codes[-1]))
-        return cls(task, v, s, classes, tuple(codebooks), _contexts(task, codes, s), answers)
+        contexts = _contexts(task, codes, s)
+        return cls(task, tuple(v), s, classes, tuple(codebooks), contexts, answers)
 
     def codes(self, tokens: NDArray[np.integer]) -> list[Integers]:
         """Recovered symbols of the levels ``1..L-1``, each ``(N, nodes)``.
 
-        They are named by group, ``0..v-1``; `v` stands for a tuple that training did not have,
-        and for the last node in last-token prediction. Without sharing each node has names of
-        its own.
+        They are named by group, from 0; the level's number of symbols stands for a tuple that
+        training did not have, and for the last node in last-token prediction. Without sharing
+        each node has names of its own.
         """
         return self._levels(tokens)[1:]
 
@@ -151,7 +168,7 @@ class CountingLearner:
         return backoff(self.contexts, self.targets, contexts, self.classes)
 
     def _levels(self, tokens: NDArray[np.integer]) -> list[Integers]:
-        levels = [_leaves(self.task, tokens, self.v)]
+        levels = [_leaves(self.task, tokens, self.v[0])]
         for book in self.codebooks:
             levels.append(book.read(levels[-1]))
         return levels

@@ -32,7 +32,7 @@ def make(specification: dict[str, Any], inputs: dict[str, Path], outputs: dict[s
     parameters = Parameters.from_specification(specification["grammar"])
     sentences = read_sentences(inputs["sentences"])
     replicas = range(specification["initialisations"])
-    known = Examples.from_sentences(task, [sentences], [0] * len(replicas), parameters.v)
+    known = Examples.from_sentences(task, [sentences], [0] * len(replicas), parameters.v[0])
     held = torch.arange(settings["batch_size"]).expand(len(replicas), -1)
     rows = []
     for width in specification["widths"]:

@@ -58,7 +58,7 @@ def _learn(
 ) -> tuple[NDArray[np.float64], dict[int, float]]:
     """Probabilities of the test targets, ``(N, classes)``, and recovered fractions by level."""
     task, parameters = specification["task"], grammar.parameters
-    _, targets = inputs_and_targets(task, train, parameters.v)
+    _, targets = inputs_and_targets(task, train, parameters.v[0])
     classes = outputs(task, parameters)
     tokens = np.asarray(train["tokens"])
     if specification["learner"]["kind"] == "ngram":

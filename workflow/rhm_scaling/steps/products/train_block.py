@@ -102,7 +102,7 @@ class _Block:
             self.task,
             [self.sentences[d][stream] for d in data],
             [data.index(member.data) for member in members],
-            self.parameters.v,
+            self.parameters.v[0],
             [self.exact[d][stream] for d in data if stream in self.exact[d]],
         ).to(self.device)
 

@@ -88,7 +88,7 @@ def _chance(parameters: Parameters, task: str, theory: pd.DataFrame) -> float:
     values = theory[theory["rule_seed"].notna()]
     if task == "autoregressive":
         rate = values.loc[values["quantity"] == "entropy_rate", "value"].mean()
-        return float(np.log(parameters.v) - rate)
+        return float(np.log(parameters.v[0]) - rate)
     by_level = values[values["quantity"] == "entropy"].groupby("level")["value"].mean()
     return float(by_level.iloc[0] - by_level.iloc[-1])
 

@@ -31,7 +31,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     theory = pd.read_csv(folder / "theory.csv")
     points, layers = [], []
     for curve in specification["curves"]:
-        seeds = product(*(range(curve["replicas"][column]) for column in REPLICA_KEY))
+        seeds = product(*(curve["replicas"][column] for column in REPLICA_KEY))
         rows = pd.DataFrame(seeds, columns=REPLICA_KEY).assign(
             **{column: curve[column] for column in CURVE_KEY}
         )

@@ -28,6 +28,7 @@ def planned(plan: Plan) -> Part:
                 **curve.key(),
                 "learner": plan.learners()[curve.architecture],
                 "test_size": plan.study.experiments[curve.experiment].test_size,
+                "first": plan.study.experiments[curve.experiment].replicas.rule_seeds.first,
                 "designs": {str(design.rule_draws): design.blocks for design in designs},
             }
             for curve, designs in plan.designs.items()
@@ -49,9 +50,10 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         parameters = Parameters.from_specification(specification["grammars"][key["grammar"]])
         rows = []
         for draws, blocks in curve["designs"].items():
-            first = mine[mine["rule_seed"] < int(draws)].drop(columns=["rates_tried", "chosen"])
-            known = Known.from_theory(theory, key, range(int(draws)))
-            seen = points(at_chosen_rate(first.join(choices(first))), histories)
+            rules = range(curve["first"], curve["first"] + int(draws))
+            some = mine[mine["rule_seed"].isin(rules)].drop(columns=["rates_tried", "chosen"])
+            known = Known.from_theory(theory, key, rules)
+            seen = points(at_chosen_rate(some.join(choices(some))), histories)
             table = learning_curve(seen, measure)
             sizes = table["sentences"].to_numpy(dtype=float)
             told = (key["task"], curve["learner"], known, sizes, curve["test_size"])

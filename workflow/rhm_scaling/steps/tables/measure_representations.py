@@ -99,7 +99,7 @@ def _block(block: dict[str, Any], root: Path) -> Iterator[dict[str, Any]]:
     rows = measure(
         seen(kind, network.hidden),
         [drawn[rule] for rule, *_ in members],
-        parameters.v,
+        parameters.v[0],
         _source(what, 0, "exchanges"),
     )
     for row in rows:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from helpers.grammars import AMBIGUOUS, GRAMMARS
+from rhm_scaling.claims.frozen import frozen
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.study import reference
 from rhm_scaling.study.reading import load_study, parse_keys, parse_study
@@ -344,3 +345,9 @@ def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     study += "train_sizes: [2], replicas: {rule_draws: 1}}}\n"
     (tmp_path / "study.yaml").write_text(study, encoding="utf-8-sig")
     assert load_study(tmp_path / "study.yaml").name == "own"
+
+
+def test_the_rule_draws_of_a_claim_begin_where_its_criteria_say() -> None:
+    judged = parse_study("claim: B1\n" + GOOD.lstrip(), "s.yaml").experiments["last"].replicas
+    assert judged.rule_seeds.first == frozen().first_rule_seed
+    assert parse_study(GOOD, "s.yaml").experiments["last"].replicas.rule_seeds.first == 0

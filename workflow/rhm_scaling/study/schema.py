@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from ..claims.frozen import frozen
 from ..claims.names import CLAIM_TASKS, ClaimName
 from ..core import texts
 from ..grammar.tasks import Task
@@ -48,7 +49,8 @@ class RuleSeedsConfig(Model):
     first: Annotated[int, Field(ge=0, le=10**9)] = 0
     """The first one. A study that only differs in it, by more than it has rule draws, is an
     independent replication: no grammar and no sentence is shared. `rule_seed` in tables is the
-    seed itself."""
+    seed itself. In a study with a `claim`, if not given, it is the one that is derived from the
+    criteria, so that a changed criterion judges rule draws that nobody has seen."""
 
 
 class ReplicasConfig(Model):
@@ -205,6 +207,22 @@ class Study(Model):
     """Experiments by name."""
     block: BlockConfig = BlockConfig()
     """How replicas are packed into jobs."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _judged_seeds(cls, given: Any) -> Any:
+        """Rule draws that decide a claim begin where its criteria say, if not told otherwise."""
+        experiments = given.get("experiments") if isinstance(given, dict) else None
+        if not isinstance(experiments, dict) or not given.get("claim"):
+            return given
+        judged = {"rule_seeds": {"first": frozen().first_rule_seed}}
+        told = {
+            name: {**experiment, "replicas": {**judged, **experiment.get("replicas", {})}}
+            if isinstance(experiment, dict) and isinstance(experiment.get("replicas", {}), dict)
+            else experiment
+            for name, experiment in experiments.items()
+        }
+        return {**given, "experiments": told}
 
     def _check_precision(self, here: str, experiment: ExperimentConfig) -> None:
         first, side = experiment.replicas.rule_draws, self.block.rule_draws

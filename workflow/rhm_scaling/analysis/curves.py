@@ -168,12 +168,3 @@ def falls_to(sizes: NDArray[np.float64], losses: NDArray[np.float64], height: fl
     if height <= 0:
         return np.inf
     return crossing(sizes, -np.log(np.maximum(losses, height / 1000)), -np.log(height))
-
-
-def middles(entropies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The excess half-way between neighbouring levels, ``(L,)``, from ``H_0 .. H_L``.
-
-    A level counts as learnt where a curve falls below its own.
-    """
-    excess = entropies - entropies[-1]
-    return np.asarray((excess[:-1] + excess[1:]) / 2)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..theory.predicted_curves import middles
 from . import loss_surface
 from .curves import (
     REPLICA_KEY,
@@ -21,7 +22,6 @@ from .curves import (
     geometric_mean,
     learning_curve,
     mean_and_interval,
-    middles,
     usable,
 )
 

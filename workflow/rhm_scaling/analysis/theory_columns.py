@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from ..grammar.model import Parameters
 from ..grammar.tasks import Task
 from ..theory.complexities import Learner
-from ..theory.predicted_curves import predicted_error, predicted_excess
-from .curves import middles
+from ..theory.predicted_curves import middles, predicted_error, predicted_excess
 
 Array = NDArray[np.float64]
 

@@ -62,6 +62,43 @@ def test_defaults_of_schedule_and_decay_enter_no_identity() -> None:
         assert len(other - names(BASE)) == len(names(BASE)) / 2
 
 
+def test_sampling_with_replacement_is_the_default_and_enters_no_identity() -> None:
+    assert names(plan({"experiments.e.replacement": True})) == names(BASE)
+    held_out = {"experiments.e.test_size": 500, "experiments.e.validation_size": 200}
+    change = {"grammars.g": {"v": 16, "s": 2, "L": 3, "m": 4}, **held_out}
+    repeating = plan(change)
+    change["experiments.e.replacement"] = False
+    distinct = plan(change)
+    assert not names(distinct) & names(repeating)
+    assert names(distinct, "theory") == names(repeating, "theory")
+    sets = [known.specification for known in distinct.products["sentences"].values()]
+    assert {known["stream"]: (known["size"], known["apart_from"]) for known in sets} == {
+        "test": (500, []),
+        "validation": (200, [["test", 500]]),
+        "train": (1024, [["test", 500], ["validation", 200]]),
+    }
+    # training sizes decide neither the other sets nor the sentences of a training set
+    more = plan(change | {"experiments.e.train_sizes": [8, 16, 2000]})
+    assert names(distinct, "sentences") < names(more, "sentences")
+    assert names(distinct) < names(more)
+
+
+def test_no_more_distinct_sentences_than_there_are() -> None:
+    g = {"v": 16, "s": 2, "L": 3, "m": 2}
+    few = {"experiments.e.test_size": 500, "experiments.e.validation_size": 200}
+    change = {"grammars.g": g, "experiments.e.replacement": False, **few}
+    whole = plan({**change, "experiments.e.train_sizes": [1100, 1245]})
+    sizes = {p.specification["size"] for p in whole.products["sentences"].values()}
+    assert sizes == {500, 200, 1245}  # no file holds more than the language
+    with pytest.raises(UserError) as caught:
+        plan({**change, "experiments.e.train_sizes": [8, 1246]})
+    assert str(caught.value) == (
+        "experiments.e.replacement: false needs 1946 distinct sentences of 'g' to train, validate "
+        "and test, and sampling finds at most 1945; take smaller train_sizes, validation_size or "
+        "test_size, or set it to true"
+    )
+
+
 def test_order_names_and_headings_do_not_enter() -> None:
     backwards = {
         key: dict(reversed(value.items())) if isinstance(value, dict) else value

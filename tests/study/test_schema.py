@@ -125,6 +125,12 @@ def test_a_good_study() -> None:
         ),
         ("train_sizes: [8, 16]", "train_sizes: [8, 8]", "experiments.last.train_sizes: holds"),
         (
+            ", train_sizes: [8, 16]",
+            ", online: true, replacement: false",
+            "experiments.last.replacement: false needs an end of the sentences, and an online "
+            "training has none; set it to true, or online: false",
+        ),
+        (
             "grammars: [g]",
             "grammars: [q]",
             "experiments.last.grammars: no 'q' defined; known: g, z",

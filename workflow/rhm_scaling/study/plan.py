@@ -73,6 +73,7 @@ class Plan:
         for name, experiment in study.experiments.items():
             for grammar in experiment.grammars:
                 self.grids[name, grammar] = self._grid(name, experiment, grammar)
+                self._check_replacement(name, experiment, grammar)
             draws = dict.fromkeys(experiment.grammars, 0)
             for curve in self._curves(name, experiment):
                 self.curves.append(curve)
@@ -113,6 +114,17 @@ class Plan:
                 f"experiments.{name}.train_sizes: grammar {grammar!r}: {error}; give a list of "
                 "sizes, or other caps"
             ) from error
+
+    def _check_replacement(self, name: str, experiment: ExperimentConfig, grammar: str) -> None:
+        """Refuse more distinct sentences than a language has, or sampling finds in time."""
+        held_out = experiment.validation_size + experiment.test_size
+        needed = max(self.grids[name, grammar].sizes, default=0) + held_out
+        if not experiment.replacement and needed > (most := self._products.most_distinct(grammar)):
+            raise UserError(
+                f"experiments.{name}.replacement: false needs {needed} distinct sentences of "
+                f"{grammar!r} to train, validate and test, and sampling finds at most {most}; take "
+                "smaller train_sizes, validation_size or test_size, or set it to true"
+            )
 
     def _train(self, curve: Curve, experiment: ExperimentConfig) -> int:
         """Add the blocks of a curve, with as many rule draws as its precision takes; how many."""

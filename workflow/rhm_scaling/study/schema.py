@@ -142,6 +142,10 @@ class ExperimentConfig(Model):
     """Whether networks also have a curve of the online protocol: one training that sees every
     sentence once and is measured on the test set as it goes, up to `max_steps`. Sentence `i` is
     that of the training sets; nothing is stored, and only `max_steps` ends it, or a failure."""
+    replacement: bool = True
+    """Whether a sentence may come again. With `false`, as in the published code, training sentences
+    are distinct, and the validation and test sets have others, distinct too: memorising cannot
+    help. With Zipf rules, probable sentences then count no more than rare ones."""
     representations: bool = False
     """Whether hidden layers of its networks are measured (`last_token` only): how far they change
     if a subtree is exchanged for a synonym's or another symbol's, and what a linear probe reads."""
@@ -234,6 +238,11 @@ class Study(Model):
                         raise ValueError(f"{here}.{kind}: no {used!r} defined; known: {known}")
             if not (experiment.train_sizes or experiment.online):
                 raise ValueError(f"{here}.train_sizes: is missing; give sizes, or set online: true")
+            if experiment.online and not experiment.replacement:
+                raise ValueError(
+                    f"{here}.replacement: false needs an end of the sentences, and an online "
+                    "training has none; set it to true, or online: false"
+                )
             if experiment.representations and not experiment.train_sizes:
                 raise ValueError(
                     f"{here}.representations: are measured at training sizes; give train_sizes"
@@ -274,7 +283,8 @@ class Study(Model):
                     if curve in seen:
                         raise ValueError(
                             f"{here}: grammar {grammar!r} with architecture {architecture!r} and "
-                            f"this task is already in experiments.{seen[curve]}; merge the two"
+                            f"this task is already in experiments.{seen[curve]}; merge the two, or "
+                            "make two studies"
                         )
                     seen[curve] = name
             for grammar in experiment.grammars:

@@ -54,7 +54,7 @@ def curve(
     layers = runs.assign(layer=0).merge(pd.DataFrame({"level": [1, 2, 3]}), how="cross")
     key = {"grammar": parameters.label(), "task": task, "architecture": kind}
     return Evidence(
-        {**key, "width": 64, "depth": parameters.L, "protocol": "finite"},
+        {**key, "width": 64, "depth": parameters.L, "protocol": "finite", "context": 0},
         kind,
         LEARNERS[kind],  # type: ignore[arg-type]
         parameters,

@@ -99,6 +99,43 @@ def test_no_more_distinct_sentences_than_there_are() -> None:
     )
 
 
+def test_the_whole_sentence_is_the_default_and_enters_no_identity() -> None:
+    g = {"v": 4, "s": 2, "L": 3, "m": 2}
+    whole = plan({"grammars.g": g})
+    for kind in ("models", "exact", "sentences", "theory"):
+        given = plan({"grammars.g": g, "experiments.e.context": 8})
+        assert names(given, kind) == names(whole, kind)
+    seen = plan({"grammars.g": g, "experiments.e.context": 4})
+    for kind in ("models", "exact"):
+        assert not names(seen, kind) & names(whole, kind)
+    for kind in ("sentences", "theory"):  # the same grammar and sentences, cut when they are read
+        assert names(seen, kind) == names(whole, kind)
+    assert {curve.depth for curve in seen.curves} == {2}
+    assert {str(curve) for curve in seen.curves} == {
+        "g last_token cnn w16 d2 context 4",
+        "g last_token tf w8 d2 context 4",
+    }
+
+
+def test_experiments_that_differ_in_their_context_have_curves_of_their_own() -> None:
+    g = {"v": 4, "s": 2, "L": 3, "m": 2}
+    seen = {**STUDY["experiments"]["e"], "context": 4}
+    both = plan({"grammars.g": g, "experiments.w": seen})
+    assert len(both.curves) == len({str(curve) for curve in both.curves}) == 4
+    with pytest.raises(UserError, match="this task is already in experiments"):
+        plan({"grammars.g": g, "experiments.e.context": 4, "experiments.w": seen})
+    with pytest.raises(UserError, match="the claims are about whole sentences"):
+        plan({"grammars.g": g, "claim": "B1", "experiments.w": seen})
+
+
+def test_sizes_chosen_for_a_window_go_to_its_own_last_threshold() -> None:
+    g = {"v": 16, "s": 2, "L": 3, "m": 4}
+    change = {"grammars.g": g, "experiments.e.train_sizes": "auto"}
+    whole, seen = plan(change), plan({**change, "experiments.e.context": 4})
+    lasts = [made.grids["e", "g"].last_threshold for made in (whole, seen)]
+    assert lasts[1] < lasts[0]
+
+
 def test_order_names_and_headings_do_not_enter() -> None:
     backwards = {
         key: dict(reversed(value.items())) if isinstance(value, dict) else value

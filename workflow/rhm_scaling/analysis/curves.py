@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-CURVE_KEY = ["grammar", "task", "architecture", "width", "depth", "protocol"]
+from ..core.hashing import seed_from
+
+CURVE_KEY = ["grammar", "task", "architecture", "width", "depth", "protocol", "context"]
 REPLICA_KEY = ["rule_seed", "sample_seed", "init_seed"]
 FAILED = ("diverged", "collapsed")  # what a replica's status can be beside ok
 CONFIDENCE = 0.95
@@ -25,6 +27,12 @@ def identified(table: pd.DataFrame, study: str, key: Mapping[str, Any]) -> pd.Da
     """The table of one curve with the columns in front that identify it."""
     columns = {"study": study, **{column: key[column] for column in CURVE_KEY}}
     return table.assign(**columns)[[*columns, *table.columns]]
+
+
+def seed_of(purpose: str, key: Mapping[str, Any]) -> int:
+    """A seed of what is drawn for a curve: of its key, but for a context that it has not."""
+    named = {column: key[column] for column in CURVE_KEY if column != "context" or key[column]}
+    return seed_from(purpose, named)
 
 
 def usable(runs: pd.DataFrame) -> pd.DataFrame:

@@ -27,7 +27,7 @@ from .curves import (
 
 Array = NDArray[np.float64]
 
-FAMILY = ["grammar", "task", "architecture"]
+FAMILY = ["grammar", "task", "architecture", "context"]
 MEASURE = "test_excess"
 FIT_COLUMNS = [
     *("fit", "train_size", "floor", "quantity", "estimate", "low", "high"),

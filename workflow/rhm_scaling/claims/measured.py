@@ -199,13 +199,14 @@ def of_study(
     curves = []
     for curve in stage["curves"]:
         rows = rows_of(runs, curve)
+        parameters = Parameters.from_specification(stage["grammars"][curve["grammar"]])
         evidence = Evidence(
             {column: curve[column] for column in CURVE_KEY},
             curve["kind"],
             curve["learner"],
-            Parameters.from_specification(stage["grammars"][curve["grammar"]]),
+            parameters,
             rows,
-            Known.from_theory(theory, curve, rows["rule_seed"]),
+            Known.from_theory(theory, curve, rows["rule_seed"], parameters),
             curve["test_size"],
             pd.DataFrame() if layers is None else rows_of(layers, curve),
         )

@@ -30,7 +30,8 @@ class Curve:
     """One learning curve: everything but the number of sentences and the replica.
 
     Its protocol is ``finite``, a training for each size of the training set, or ``online``, one
-    training that sees every sentence once and is read off as it goes.
+    training that sees every sentence once and is read off as it goes. Its context is the number of
+    last tokens that are seen, 0 for the whole sentence.
     """
 
     experiment: str
@@ -40,11 +41,18 @@ class Curve:
     width: int
     depth: int
     protocol: Protocol
+    context: int = 0
 
     def __str__(self) -> str:
         shape = f" w{self.width} d{self.depth}" if self.width else ""
         online = " online" if self.protocol == "online" else ""
-        return f"{self.grammar} {self.task} {self.architecture}{shape}{online}"
+        context = f" context {self.context}" if self.context else ""
+        return f"{self.grammar} {self.task} {self.architecture}{shape}{online}{context}"
+
+    @property
+    def family(self) -> tuple[Any, ...]:
+        """What curves of networks of several sizes share."""
+        return self.grammar, self.task, self.architecture, self.context
 
     def key(self) -> dict[str, Any]:
         """The columns that identify it in every table."""
@@ -55,6 +63,7 @@ class Curve:
             "width": self.width,
             "depth": self.depth,
             "protocol": self.protocol,
+            "context": self.context,
         }
 
 
@@ -131,11 +140,14 @@ class Products:
         sample: int,
         size: int,
         apart_from: Others | None,
+        context: int,
     ) -> Product:
         sentences = self._sentences(grammar, rule, sample, "test", size, apart_from)
         label = f"{sentences.name.rsplit('-', 1)[0]}-{task}"
         inputs = {"grammar": self.grammar(grammar, rule), "sentences": sentences}
-        return self._add(make_product("exact", label, {"task": task}, inputs))
+        seen = {"context": context} if context else {}
+        label += f"-c{context}" if context else ""
+        return self._add(make_product("exact", label, {"task": task, **seen}, inputs))
 
     def theory(self, grammar: str, task: Task, rule: int) -> Product:
         """All that theory says of a rule draw."""
@@ -175,6 +187,7 @@ class Products:
                 sample,
                 experiment.test_size,
                 None if experiment.replacement else (),
+                curve.context,
             )
             if size == ONLINE:
                 inputs[f"r{rule:03d}-grammar"] = self.grammar(curve.grammar, rule)
@@ -184,12 +197,15 @@ class Products:
             "train_size": size,
             "replicas": [list(replica) for replica in tile],
         }
+        of = f"{curve.task}-c{curve.context}" if curve.context else curve.task
+        if curve.context:
+            what["context"] = curve.context
         spans = [
             f"{letter}{min(values):03d}-{max(values):03d}"
             for letter, values in zip("rsi", zip(*tile))
         ]
         amount = f"P{size:08d}" if isinstance(size, int) else size
-        here, block = f"{parameters.label()}/{curve.task}", f"{amount}/{'.'.join(spans)}"
+        here, block = f"{parameters.label()}/{of}", f"{amount}/{'.'.join(spans)}"
         if isinstance(config, COUNTING):
             for rule in {rule for rule, _, _ in tile}:
                 inputs[f"r{rule:03d}-grammar"] = self.grammar(curve.grammar, rule)
@@ -257,6 +273,8 @@ class Products:
             "learning_rate": rates[len(rates) // 2],
             "initialisations": _INITIALISATIONS,
         }
+        if curve.context:
+            what["context"] = curve.context
         enough = capacity(settings["batch_size"])
         inputs = {"sentences": self._sentences(curve.grammar, 0, 0, "train", enough)}
         label = f"{parameters.label()}/{curve.task}-{config.kind}-d{curve.depth}"

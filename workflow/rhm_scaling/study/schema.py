@@ -16,7 +16,8 @@ from pydantic import (
 )
 
 from ..claims.names import CLAIM_TASKS, ClaimName
-from ..grammar.tasks import Task
+from ..grammar.model import Parameters
+from ..grammar.tasks import Task, levels_seen
 from .architectures import ArchitectureConfig
 from .grammars import FileGrammarConfig, GrammarConfig
 from .types import (
@@ -146,6 +147,10 @@ class ExperimentConfig(Model):
     """Whether a sentence may come again. With `false`, as in the published code, training sentences
     are distinct, and the validation and test sets have others, distinct too: memorising cannot
     help. With Zipf rules, probable sentences then count no more than rare ones."""
+    context: PositiveInt | None = None
+    """Last tokens of a sentence that a learner sees (`last_token` only), the one that it predicts
+    among them: a power of `s`; the whole sentence if not given. Networks then have the depth of
+    that part of the tree, and losses are measured against the exact predictor of it."""
     representations: bool = False
     """Whether hidden layers of its networks are measured (`last_token` only): how far they change
     if a subtree is exchanged for a synonym's or another symbol's, and what a linear probe reads."""
@@ -158,6 +163,10 @@ class ExperimentConfig(Model):
     precision: Precision | None = None
     """How narrow intervals have to be: rule draws are added until they are. None are if not
     given, and in a study with a `claim`, whose design is fixed beforehand."""
+
+    def window(self, parameters: Parameters) -> int:
+        """Last tokens of a grammar's sentences that learners see; 0 for all of them."""
+        return 0 if self.context in (None, parameters.d) else int(self.context or 0)
 
     @model_validator(mode="after")
     def _whole_blocks(self) -> ExperimentConfig:
@@ -216,6 +225,24 @@ class Study(Model):
                 "by which precision adds them; take one that is"
             )
 
+    def _check_context(self, here: str, experiment: ExperimentConfig) -> None:
+        if experiment.task != "last_token":
+            raise ValueError(f"{here}.context: is one of the task last_token; leave it out")
+        if self.claim:
+            raise ValueError(
+                f"{here}.context: the claims are about whole sentences; leave it out, or the claim"
+            )
+        if experiment.representations:
+            raise ValueError(
+                f"{here}.context: representations are measured in whole sentences; leave it out, "
+                "or set representations: false"
+            )
+        for grammar in experiment.grammars:
+            try:
+                levels_seen(self.grammars[grammar].parameters(), experiment.context or 0)
+            except ValueError as error:
+                raise ValueError(f"{here}.context: {grammar!r}: {error}") from error
+
     @model_validator(mode="after")
     def _consistent(self) -> Study:
         if self.name in FOLDERS:
@@ -226,7 +253,7 @@ class Study(Model):
                 f"claim: {self.claim} is about {CLAIM_TASKS[self.claim]}; add such an experiment "
                 "with train_sizes, or leave the claim out"
             )
-        seen: dict[tuple[str, str, str], str] = {}
+        seen: dict[tuple[str, str, str, int], str] = {}
         for name, experiment in self.experiments.items():
             here = f"experiments.{name}"
             if experiment.precision:
@@ -251,6 +278,8 @@ class Study(Model):
                 raise ValueError(
                     f"{here}.representations: are measured for the task last_token; set it to false"
                 )
+            if experiment.context:
+                self._check_context(here, experiment)
             for architecture in experiment.architectures:
                 config = self.architectures[architecture]
                 if experiment.online and not hasattr(config, "training"):
@@ -272,14 +301,16 @@ class Study(Model):
                         f"{experiment.task}; it can do {' and '.join(able)}"
                     )
                 for grammar in experiment.grammars:
+                    parameters = self.grammars[grammar].parameters()
+                    context = experiment.window(parameters)
                     try:
-                        config.shapes(self.grammars[grammar].parameters().L)
+                        config.shapes(levels_seen(parameters, context))
                     except ValueError as error:
                         raise ValueError(
                             f"architectures.{architecture}.depth: {error} ({grammar!r}, in "
                             f"experiments.{name}); leave depth out"
                         ) from error
-                    curve = (grammar, experiment.task, architecture)
+                    curve = (grammar, experiment.task, architecture, context)
                     if curve in seen:
                         raise ValueError(
                             f"{here}: grammar {grammar!r} with architecture {architecture!r} and "

@@ -25,6 +25,7 @@ def sweep(best: dict[int, float], draws: int = 4, noise: float = 0.0) -> pd.Data
         {
             **{"grammar": "g", "task": "last_token", "architecture": "cnn", "depth": 3},
             "protocol": "finite",
+            "context": 0,
             **{"width": width, "train_size": 64, "lr": rate, "rule_seed": draw},
             **{"sample_seed": 0, "init_seed": 0, "status": "ok", "test_loss": 0.0},
             "val_loss": (1 + draw) * np.exp(0.1 * np.log(rate / at) ** 2 + noise * error),

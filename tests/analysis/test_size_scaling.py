@@ -22,7 +22,7 @@ SIZES = {4: 100, 8: 300, 16: 1000, 32: 3000, 64: 10000}  # parameters by width
 BATCH, CHANCE = 100, 8.0
 TRUTH = Surface(0.0, 20.0, 0.5, 200.0, 0.7, True)
 EFFORT = Effort(6.0, 1.2)
-KEY = {"grammar": "g", "task": "last_token", "architecture": "cnn"}
+KEY = {"grammar": "g", "task": "last_token", "architecture": "cnn", "context": 0}
 
 
 def operations(size: float) -> float:

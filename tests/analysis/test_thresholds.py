@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rhm_scaling.analysis.curves import falls_to, geometric_mean, middles
+from rhm_scaling.analysis.curves import falls_to, geometric_mean
 from rhm_scaling.analysis.thresholds import crossings, thresholds_table
 
 SIZES = 2.0 ** np.arange(4, 12)
@@ -22,10 +22,6 @@ def runs(factors: list[float]) -> pd.DataFrame:
                 rows.append((rule, 0, init, int(size), "ok", excess))
     columns = ["rule_seed", "sample_seed", "init_seed", "sentences", "status", "test_excess"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def test_middles_of_levels() -> None:
-    assert middles(np.array([2.0, 1.0, 0.4, 0.2])) == pytest.approx([1.3, 0.5, 0.1])
 
 
 def test_a_power_law_is_crossed_exactly() -> None:

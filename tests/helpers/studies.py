@@ -45,7 +45,7 @@ def design(
     rows = pd.DataFrame({"rule_seed": range(draws), "sample_seed": 0, "init_seed": 0})
     rows = rows.merge(pd.DataFrame({"sentences": sizes}), how="cross")
     key = {"grammar": parameters.label(), "task": task, "architecture": kind}
-    key |= {"width": 64, "depth": parameters.L, "protocol": protocol}
+    key |= {"width": 64, "depth": parameters.L, "protocol": protocol, "context": 0}
     known = theory(parameters, task, draws)
     return Evidence(key, kind, LEARNERS[kind], parameters, rows, known, pd.DataFrame())
 

@@ -20,7 +20,7 @@ NOTHING = pd.DataFrame()
 
 
 def key(grammar: str, task: str) -> dict[str, object]:
-    shape = {"architecture": "cnn", "width": 64, "depth": 3, "protocol": "finite"}
+    shape = {"architecture": "cnn", "width": 64, "depth": 3, "protocol": "finite", "context": 0}
     return {"grammar": grammar, "task": task, **shape, "low": np.nan, "high": np.nan}
 
 

@@ -24,7 +24,7 @@ GRAMMARS = {
     "plain": Parameters.from_keys(v=8, s=2, L=3, m=4),
     "zipf": Parameters.from_keys(v=8, s=2, L=3, m=4, zipf={1: 1.0}),
 }
-KEY = {"architecture": "cnn", "width": 64, "depth": 3, "protocol": "finite"}
+KEY = {"architecture": "cnn", "width": 64, "depth": 3, "protocol": "finite", "context": 0}
 
 
 def criterion(name: ClaimName, **changes: Any) -> dict[str, Any]:

@@ -7,10 +7,12 @@ import pytest
 
 from helpers.grammars import GRAMMARS
 from rhm_scaling.grammar.model import Grammar, Parameters
+from rhm_scaling.plots.correlations import correlations_figure
 from rhm_scaling.plots.curves import save
 from rhm_scaling.plots.theory import theory_figure
 from rhm_scaling.steps.products import survey_grammars
 from rhm_scaling.steps.tables import tabulate_theory
+from rhm_scaling.theory.measured_correlations import measured_correlations
 from rhm_scaling.theory.solve import QUANTITIES, solve
 
 EDGES = {
@@ -41,3 +43,8 @@ def test_every_theory_can_be_drawn(name: str, task: str, tmp_path: Path) -> None
     curves = solution.curves.assign(rule_seed=0)
     save(theory_figure(task, quantities, curves, many, name), tmp_path, "theory")
     assert (tmp_path / "theory.png").stat().st_size > 5000
+    correlated = measured_correlations(grammar, task)
+    if len(correlated):
+        drawn = correlations_figure(correlated.assign(rule_seed=0), name)
+        save(drawn, tmp_path, "correlations")
+        assert (tmp_path / "correlations.png").stat().st_size > 5000

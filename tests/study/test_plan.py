@@ -62,6 +62,80 @@ def test_defaults_of_schedule_and_decay_enter_no_identity() -> None:
         assert len(other - names(BASE)) == len(names(BASE)) / 2
 
 
+def test_sampling_with_replacement_is_the_default_and_enters_no_identity() -> None:
+    assert names(plan({"experiments.e.replacement": True})) == names(BASE)
+    held_out = {"experiments.e.test_size": 500, "experiments.e.validation_size": 200}
+    change = {"grammars.g": {"v": 16, "s": 2, "L": 3, "m": 4}, **held_out}
+    repeating = plan(change)
+    change["experiments.e.replacement"] = False
+    distinct = plan(change)
+    assert not names(distinct) & names(repeating)
+    assert names(distinct, "theory") == names(repeating, "theory")
+    sets = [known.specification for known in distinct.products["sentences"].values()]
+    assert {known["stream"]: (known["size"], known["apart_from"]) for known in sets} == {
+        "test": (500, []),
+        "validation": (200, [["test", 500]]),
+        "train": (1024, [["test", 500], ["validation", 200]]),
+    }
+    # training sizes decide neither the other sets nor the sentences of a training set
+    more = plan(change | {"experiments.e.train_sizes": [8, 16, 2000]})
+    assert names(distinct, "sentences") < names(more, "sentences")
+    assert names(distinct) < names(more)
+
+
+def test_no_more_distinct_sentences_than_there_are() -> None:
+    g = {"v": 16, "s": 2, "L": 3, "m": 2}
+    few = {"experiments.e.test_size": 500, "experiments.e.validation_size": 200}
+    change = {"grammars.g": g, "experiments.e.replacement": False, **few}
+    whole = plan({**change, "experiments.e.train_sizes": [1100, 1245]})
+    sizes = {p.specification["size"] for p in whole.products["sentences"].values()}
+    assert sizes == {500, 200, 1245}  # no file holds more than the language
+    with pytest.raises(UserError) as caught:
+        plan({**change, "experiments.e.train_sizes": [8, 1246]})
+    assert str(caught.value) == (
+        "experiments.e.replacement: false needs 1946 distinct sentences of 'g' to train, validate "
+        "and test, and sampling finds at most 1945; take smaller train_sizes, validation_size or "
+        "test_size, or set it to true"
+    )
+
+
+def test_the_whole_sentence_is_the_default_and_enters_no_identity() -> None:
+    g = {"v": 4, "s": 2, "L": 3, "m": 2}
+    whole = plan({"grammars.g": g})
+    for kind in ("models", "exact", "sentences", "theory"):
+        given = plan({"grammars.g": g, "experiments.e.context": 8})
+        assert names(given, kind) == names(whole, kind)
+    seen = plan({"grammars.g": g, "experiments.e.context": 4})
+    for kind in ("models", "exact"):
+        assert not names(seen, kind) & names(whole, kind)
+    for kind in ("sentences", "theory"):  # the same grammar and sentences, cut when they are read
+        assert names(seen, kind) == names(whole, kind)
+    assert {curve.depth for curve in seen.curves} == {2}
+    assert {str(curve) for curve in seen.curves} == {
+        "g last_token cnn w16 d2 context 4",
+        "g last_token tf w8 d2 context 4",
+    }
+
+
+def test_experiments_that_differ_in_their_context_have_curves_of_their_own() -> None:
+    g = {"v": 4, "s": 2, "L": 3, "m": 2}
+    seen = {**STUDY["experiments"]["e"], "context": 4}
+    both = plan({"grammars.g": g, "experiments.w": seen})
+    assert len(both.curves) == len({str(curve) for curve in both.curves}) == 4
+    with pytest.raises(UserError, match="this task is already in experiments"):
+        plan({"grammars.g": g, "experiments.e.context": 4, "experiments.w": seen})
+    with pytest.raises(UserError, match="the claims are about whole sentences"):
+        plan({"grammars.g": g, "claim": "B1", "experiments.w": seen})
+
+
+def test_sizes_chosen_for_a_window_go_to_its_own_last_threshold() -> None:
+    g = {"v": 16, "s": 2, "L": 3, "m": 4}
+    change = {"grammars.g": g, "experiments.e.train_sizes": "auto"}
+    whole, seen = plan(change), plan({**change, "experiments.e.context": 4})
+    lasts = [made.grids["e", "g"].last_threshold for made in (whole, seen)]
+    assert lasts[1] < lasts[0]
+
+
 def test_order_names_and_headings_do_not_enter() -> None:
     backwards = {
         key: dict(reversed(value.items())) if isinstance(value, dict) else value

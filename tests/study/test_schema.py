@@ -136,6 +136,28 @@ def test_a_good_study() -> None:
         ),
         ("train_sizes: [8, 16]", "train_sizes: [8, 8]", "experiments.last.train_sizes: holds"),
         (
+            "train_sizes: [8, 16]",
+            "train_sizes: [8, 16], context: 3",
+            "experiments.last.context: 'g': no symbol makes the last 3 tokens of a sentence; take "
+            "2, 4",
+        ),
+        (
+            "task: last_token, grammars: [g], architectures: [cnn, big]",
+            "task: classification, context: 2, grammars: [g], architectures: [cnn, big]",
+            "experiments.last.context: is one of the task last_token; leave it out",
+        ),
+        (
+            "train_sizes: [8, 16]",
+            "train_sizes: [8, 16], context: 2, representations: true",
+            "experiments.last.context: representations are measured in whole sentences; leave it",
+        ),
+        (
+            ", train_sizes: [8, 16]",
+            ", online: true, replacement: false",
+            "experiments.last.replacement: false needs an end of the sentences, and an online "
+            "training has none; set it to true, or online: false",
+        ),
+        (
             "grammars: [g]",
             "grammars: [q]",
             "experiments.last.grammars: no 'q' defined; known: g, z",

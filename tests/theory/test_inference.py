@@ -9,6 +9,7 @@ from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import Stream
 from rhm_scaling.theory import inference, messages
 from rhm_scaling.theory.complexities import autoregressive_floor
+from rhm_scaling.theory.entropies import ngram_entropies
 
 
 def some_rows(language: Language, count: int = 25) -> range:
@@ -111,6 +112,20 @@ def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "_NODE_SET", 7 * 4)
     assert len(list(messages.blocks(grammar, 50))) == 8
     np.testing.assert_allclose(inference.last_token_posteriors(grammar, tokens), whole, atol=1e-15)
+
+
+def test_of_a_window_the_exact_predictors_loss_is_that_levels_entropy() -> None:
+    """arXiv:2406.00048: what the last tokens tell ends at ``H_l``."""
+    parameters = Parameters.from_keys(v=8, s=2, L=3, m=3)
+    grammar = Grammar.draw(parameters, 0)
+    sentences = Stream(grammar, 0, 0, "test").take(20_000)
+    entropies = [estimate.value for estimate in ngram_entropies(grammar)]
+    for context, level in {2: 1, 4: 2, 8: 3, 0: 3}.items():
+        found = inference.exact_predictor("last_token", grammar, sentences, context)
+        assert found["loss"].mean() == pytest.approx(entropies[level], abs=0.03)
+        assert found["entropy"].mean() == pytest.approx(entropies[level], abs=0.015)
+        posterior = inference.last_token_posteriors(grammar, sentences["tokens"], [level])[0]
+        np.testing.assert_array_equal(found["posterior"], posterior)
 
 
 @pytest.mark.parametrize("task", ["classification", "last_token", "autoregressive"])

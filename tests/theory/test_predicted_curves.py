@@ -5,7 +5,14 @@ import pytest
 
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import Stream, overlap
-from rhm_scaling.theory import bayes_errors, complexities, inference, predicted_curves
+from rhm_scaling.theory import (
+    bayes_errors,
+    complexities,
+    correlations,
+    inference,
+    predicted_curves,
+)
+from rhm_scaling.theory.entropies import ngram_entropies
 
 UNIFORM = Parameters.from_keys(v=8, s=2, L=4, m=3)
 FRACTION = 3 / 8
@@ -51,6 +58,32 @@ def test_staircase_of_a_pure_power_law_has_the_asymptotic_exponent(learner: str)
     local = predicted_curves.local_exponents(corners, excess_heights())
     assert len(local) == 2
     assert local[1] == pytest.approx(expected)
+
+
+def test_middles_of_levels() -> None:
+    found = predicted_curves.middles(np.array([2.0, 1.0, 0.4, 0.2]))
+    assert found == pytest.approx([1.3, 0.5, 0.1])
+
+
+@pytest.mark.parametrize("L", [2, 3, 4])
+def test_learners_differ_in_their_curves_where_they_do_in_their_thresholds(L: int) -> None:
+    """The last threshold enters too: at L = 3 it is the only one that tells learners apart."""
+    shape = Parameters.from_keys(v=8, s=2, L=L, m=3)
+    grammar = Grammar.draw(shape, 0)
+    entropies = np.array([estimate.value for estimate in ngram_entropies(grammar)])
+    levels, learners = range(1, L + 1), ("cnn", "transformer")
+    corners = {
+        who: np.array([correlations.threshold(grammar, level, who) for level in levels])
+        for who in learners
+    }
+    curves = {}
+    for who, own in corners.items():
+        curves[who] = predicted_curves.predicted_excess(own, entropies, own)
+        np.testing.assert_allclose(curves[who], predicted_curves.middles(entropies))
+    others = predicted_curves.predicted_excess(corners["transformer"], entropies, corners["cnn"])
+    assert ((corners["cnn"] != corners["transformer"]) == [level > 2 for level in levels]).all()
+    np.testing.assert_allclose(others[:2], curves["cnn"][:2])  # which both learners share
+    assert (others[2:] > 1.2 * curves["cnn"][2:]).all()
 
 
 def test_a_staircase_steps_at_its_thresholds_in_order() -> None:

@@ -20,6 +20,7 @@ def test_columns_of_runs_and_theory_are_documented() -> None:
     assert documented("runs.csv") == gather_runs.COLUMNS
     assert documented("theory.csv") == tabulate_theory.COLUMNS
     assert documented("predictions.csv") == tabulate_theory.CURVE_COLUMNS
+    assert documented("correlations.csv") == tabulate_theory.CORRELATION_COLUMNS
     text = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
     for grammar, task in (
         ("zipf", "classification"),

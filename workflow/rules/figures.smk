@@ -24,6 +24,7 @@ use rule gather_runs as draw_theory with:
             "draw_theory",
             "results/{study}/theory.csv",
             "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
         ),
     output:
         report(

@@ -47,6 +47,7 @@ use rule gather_runs as tabulate_theory with:
     output:
         table("results/{study}/theory.csv"),
         "results/{study}/predictions.csv",
+        "results/{study}/correlations.csv",
         record="results/{study}/stages/tabulate_theory.record.json",
     log:
         "results/{study}/logs/tabulate_theory.log",

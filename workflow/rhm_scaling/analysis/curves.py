@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-CURVE_KEY = ["grammar", "task", "architecture", "width", "depth", "protocol"]
+from ..core.hashing import seed_from
+
+CURVE_KEY = ["grammar", "task", "architecture", "width", "depth", "protocol", "context"]
 REPLICA_KEY = ["rule_seed", "sample_seed", "init_seed"]
 FAILED = ("diverged", "collapsed")  # what a replica's status can be beside ok
 CONFIDENCE = 0.95
@@ -25,6 +27,12 @@ def identified(table: pd.DataFrame, study: str, key: Mapping[str, Any]) -> pd.Da
     """The table of one curve with the columns in front that identify it."""
     columns = {"study": study, **{column: key[column] for column in CURVE_KEY}}
     return table.assign(**columns)[[*columns, *table.columns]]
+
+
+def seed_of(purpose: str, key: Mapping[str, Any]) -> int:
+    """A seed of what is drawn for a curve: of its key, but for a context that it has not."""
+    named = {column: key[column] for column in CURVE_KEY if column != "context" or key[column]}
+    return seed_from(purpose, named)
 
 
 def usable(runs: pd.DataFrame) -> pd.DataFrame:
@@ -168,12 +176,3 @@ def falls_to(sizes: NDArray[np.float64], losses: NDArray[np.float64], height: fl
     if height <= 0:
         return np.inf
     return crossing(sizes, -np.log(np.maximum(losses, height / 1000)), -np.log(height))
-
-
-def middles(entropies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The excess half-way between neighbouring levels, ``(L,)``, from ``H_0 .. H_L``.
-
-    A level counts as learnt where a curve falls below its own.
-    """
-    excess = entropies - entropies[-1]
-    return np.asarray((excess[:-1] + excess[1:]) / 2)

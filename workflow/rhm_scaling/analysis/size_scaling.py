@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..theory.predicted_curves import middles
 from . import loss_surface
 from .curves import (
     REPLICA_KEY,
@@ -21,13 +22,12 @@ from .curves import (
     geometric_mean,
     learning_curve,
     mean_and_interval,
-    middles,
     usable,
 )
 
 Array = NDArray[np.float64]
 
-FAMILY = ["grammar", "task", "architecture"]
+FAMILY = ["grammar", "task", "architecture", "context"]
 MEASURE = "test_excess"
 FIT_COLUMNS = [
     *("fit", "train_size", "floor", "quantity", "estimate", "low", "high"),

@@ -11,16 +11,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..grammar.model import Parameters
-from ..grammar.tasks import Task
+from ..grammar.tasks import Task, levels_seen
 from ..theory.complexities import Learner
 from ..theory.predicted_curves import (
     all_patches,
+    middles,
     predicted_error,
     predicted_excess,
     rule_curve,
     smooth_error,
 )
-from .curves import middles
 
 Array = NDArray[np.float64]
 
@@ -42,15 +42,23 @@ class Known:
 
     @classmethod
     def from_theory(
-        cls, theory: pd.DataFrame, key: Mapping[str, Any], draws: Iterable[int]
+        cls,
+        theory: pd.DataFrame,
+        key: Mapping[str, Any],
+        draws: Iterable[int],
+        parameters: Parameters,
     ) -> Known:
         """What theory says of a curve's grammar and task, of its own rule `draws` alone.
 
-        A table may have more draws, for curves with more of them; draws differ.
+        A table may have more draws, for curves with more of them; draws differ. Of a curve whose
+        learner sees the end of a sentence alone, levels above the symbol that makes it tell
+        nothing: its floor is that symbol's ``H_l``.
         """
         mine = (theory["grammar"] == key["grammar"]) & (theory["task"] == key["task"])
         own = theory["rule_seed"].isna() | theory["rule_seed"].isin({*draws})
-        return cls(pd.DataFrame(theory[mine & own]))
+        levels = levels_seen(parameters, key["context"])
+        seen = theory["level"].isna() | (theory["level"] <= levels)
+        return cls(pd.DataFrame(theory[mine & own & seen]))
 
     def by_draw(self, index: str, **where: Any) -> dict[int, Array]:
         """Values of one quantity by rule draw, in the order of an index."""

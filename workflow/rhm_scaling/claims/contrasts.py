@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analysis.curves import falls_to, middles
+from ..analysis.curves import falls_to
 from ..grammar.model import Parameters
 from ..theory.complexities import Learner
+from ..theory.predicted_curves import middles
 from .evidence import Curves, Evidence
 from .frozen import frozen
 from .verdicts import Lacking, Observed

@@ -131,13 +131,14 @@ def of_study(
     curves = []
     for curve in study["curves"]:
         rows = rows_of(points, curve)
+        parameters = Parameters.from_specification(study["grammars"][curve["grammar"]])
         evidence = Evidence(
             {column: curve[column] for column in CURVE_KEY},
             curve["kind"],
             curve["learner"],
-            Parameters.from_specification(study["grammars"][curve["grammar"]]),
+            parameters,
             rows,
-            Known.from_theory(theory, curve, rows["rule_seed"]),
+            Known.from_theory(theory, curve, rows["rule_seed"], parameters),
             rows_of(layers, curve) if len(layers) else layers,
         )
         curves.append(evidence)

@@ -9,7 +9,7 @@ that stays in the cache, and one random number chooses among them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -98,20 +98,27 @@ class Stream:
 
     def write(self, path: Path, size: int) -> None:
         """Write the first `size` sentences as one ``.npy`` file; memory is flat in `size`."""
+        write_sentences(path, self.grammar, size, self.chunks(size))
 
-        def fill(aside: Path) -> None:
-            header = {
-                "descr": np.lib.format.dtype_to_descr(record_type(self.grammar)),
-                "fortran_order": False,
-                "shape": (size,),
-            }
-            with aside.open("wb") as file:
-                np.lib.format.write_array_header_1_0(file, header)
-                for part in self.chunks(size):
-                    # not tofile, whose error on a full disk does not say so
-                    file.write(part.view(np.uint8).data)
 
-        write_aside(path, fill)
+def write_sentences(
+    path: Path, grammar: Grammar, size: int, parts: Iterable[NDArray[np.void]]
+) -> None:
+    """Write `size` sentences, some at a time, as one ``.npy`` file."""
+
+    def fill(aside: Path) -> None:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(record_type(grammar)),
+            "fortran_order": False,
+            "shape": (size,),
+        }
+        with aside.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for part in parts:
+                # not tofile, whose error on a full disk does not say so
+                file.write(part.view(np.uint8).data)
+
+    write_aside(path, fill)
 
 
 @dataclass(frozen=True)

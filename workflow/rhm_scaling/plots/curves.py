@@ -70,7 +70,7 @@ def curve_labels(curves: pd.DataFrame) -> dict[tuple[Any, ...], str]:
     keys = curves[CURVE_KEY].drop_duplicates()
     words = {
         **{"grammar": "{}", "architecture": "{}", "width": "width {}", "depth": "depth {}"},
-        "protocol": "{}",
+        **{"protocol": "{}", "context": "last {} tokens"},
     }
     telling = [column for column in words if keys[column].nunique() > 1] or ["architecture"]
     labels = {}

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from ..analysis.learning_rates import LIST_EDGES
 from .curves import MARKERS
 
-_NETWORK = ["grammar", "task", "architecture", "depth"]
+_NETWORK = ["grammar", "task", "architecture", "depth", "context"]
 _MOST_TICKS = 6
 
 
@@ -41,8 +41,9 @@ def learning_rates(
         )
         largest = mine["train_size"].max()
         _losses(row[0], mine[mine["train_size"] == largest], optima)
-        grammar, _, architecture, depth = network
-        row[0].set_title(f"{grammar} {architecture}, depth {depth}, $P={largest}$")
+        grammar, _, architecture, depth, context = network
+        window = f", last {context} tokens" if context else ""
+        row[0].set_title(f"{grammar} {architecture}, depth {depth}{window}, $P={largest}$")
         _optima(row[1], optima, slopes)
         if len(coordinates):
             _coordinates(row[2], checks)

@@ -12,6 +12,10 @@ def _number(value: float) -> str:
     return f"{value:.2f}" if np.isfinite(value) else "-"
 
 
+def _window(context: int) -> list[str]:
+    return [f"last {context} tokens"] if context else []
+
+
 _NAMES = {
     "size_exponent": "N",
     "data_exponent": "data",
@@ -33,7 +37,9 @@ def scaling_table(scaling: pd.DataFrame) -> pd.DataFrame:
         known = np.isfinite(fit["low"])
         rows.append(
             {
-                "networks": f"{fit['grammar']} {fit['task']} {fit['architecture']}",
+                "networks": " ".join(
+                    [*(str(fit[column]) for column in CURVE_KEY[:3]), *_window(fit["context"])]
+                ),
                 "fitted over": at,
                 "exponent of": _NAMES[fit["quantity"]],
                 "fitted": _number(fit["estimate"]),
@@ -52,6 +58,7 @@ def exponent_table(fits: pd.DataFrame) -> pd.DataFrame:
         curve = " ".join(str(fit[column]) for column in CURVE_KEY[:3])
         shape = [f"w{fit['width']} d{fit['depth']}"] if fit["width"] else []
         shape += ["online"] if fit["protocol"] == "online" else []
+        shape += _window(fit["context"])
         known = np.isfinite(fit["low"])
         rows.append(
             {

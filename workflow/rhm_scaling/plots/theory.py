@@ -74,7 +74,7 @@ def _mean(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def _staircases(axis: Axes, quantities: pd.DataFrame, curves: pd.DataFrame) -> None:
-    """Excess of every draw as a staircase, and the mean power law through the corners."""
+    """Excess of every draw as a staircase, and the mean power law through their middles."""
     palette = sns.color_palette("colorblind")
     exponents = quantities[quantities["quantity"] == "exponent"].set_index("learner")["value"]
     lowest = np.inf
@@ -101,7 +101,7 @@ def _staircases(axis: Axes, quantities: pd.DataFrame, curves: pd.DataFrame) -> N
         xlabel="training sentences $P$",
         ylabel="excess over the Bayes limit (nats)",
     )
-    axis.set_title("predicted staircases, power law through their corners")
+    axis.set_title("predicted staircases, power law through their steps")
     if np.isfinite(lowest):
         axis.set_ylim(bottom=lowest / 5)  # room for the legend
     axis.legend(loc="lower left")

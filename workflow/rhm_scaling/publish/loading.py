@@ -11,6 +11,7 @@ from safetensors import safe_open
 from ..analysis.curves import CURVE_KEY, REPLICA_KEY
 from ..core.errors import UserError
 from ..grammar.model import Parameters
+from ..grammar.tasks import window
 from ..models import build
 from ..models.layers import Pack, Shape
 from ..run.records import check, read_record
@@ -123,7 +124,9 @@ def load_network(study: str, root: Path = Path(), **cell: Any) -> Pack:
         names = file.keys()
         weights = {name: file.get_slice(name)[index : index + 1] for name in names}
     architecture = specification["architecture"]
-    parameters = Parameters.from_specification(specification["grammar"])
+    parameters = window(
+        Parameters.from_specification(specification["grammar"]), specification.get("context", 0)
+    )
     shape = Shape.from_parameters(parameters, specification["task"], architecture)
     network = build(architecture["kind"], shape, [0])
     network.load_state_dict(weights)

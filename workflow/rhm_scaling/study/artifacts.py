@@ -27,7 +27,7 @@ STEPS = {
 KINDS = tuple(STEPS)
 # Kinds that are a folder of files, by role
 FOLDERS = {
-    "theory": {"quantities": "quantities.csv", "curves": "curves.csv"},
+    "theory": {name: f"{name}.csv" for name in ("quantities", "curves", "correlations")},
     "models": {"runs": "runs.csv", "history": "history.csv", "weights": "weights.safetensors"},
     "counts": {"runs": "runs.csv", "recovery": "recovery.csv"},
 }

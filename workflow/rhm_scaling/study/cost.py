@@ -19,7 +19,7 @@ from ..core.errors import UserError
 from ..core.files import read_json
 from ..grammar.model import Parameters
 from ..grammar.sampling import ONLINE
-from ..grammar.tasks import Task, outputs
+from ..grammar.tasks import Task, outputs, window
 from .artifacts import Product
 
 _MIB = 2**20
@@ -213,7 +213,7 @@ class BlockCost:
     ) -> BlockCost:
         """The cost of a block of the store, from its specification and its data sets' sizes."""
         settings = specification["settings"]
-        parameters = Parameters.from_specification(specification["grammar"])
+        parameters = _seen(specification)
         size, batch = specification["train_size"], settings["batch_size"]
         samples = len({(rule, sample) for rule, sample, _ in specification["replicas"]})
         online = size == ONLINE
@@ -280,6 +280,12 @@ class BlockCost:
         return 0
 
 
+def _seen(specification: Mapping[str, Any]) -> Parameters:
+    """The part of a block's grammar that its networks see."""
+    parameters = Parameters.from_specification(specification["grammar"])
+    return window(parameters, specification.get("context", 0))
+
+
 _BASE = 400.0  # MiB of a process that has imported torch and pandas
 _PASSES = {"sgd": 4, "adam": 8}  # of the optimizer over the parameters
 # parameters, gradient, moments, best weights, and a copy when the pack is compacted
@@ -306,7 +312,6 @@ def accounting(block: Product) -> dict[str, Any]:
     if block.kind != "models":
         return {"body_parameters": "", "operations": ""}
     what = block.specification
-    parameters = Parameters.from_specification(what["grammar"])
-    network = work(parameters, what["task"], what["architecture"])
+    network = work(_seen(what), what["task"], what["architecture"])
     operations = what["settings"]["batch_size"] * network.training
     return {"body_parameters": network.body_parameters, "operations": operations}

@@ -10,7 +10,7 @@ from typing import Any
 from ..core.errors import UserError
 from ..grammar.model import Parameters
 from ..grammar.sampling import ONLINE
-from ..grammar.tasks import Task
+from ..grammar.tasks import Task, levels_seen
 from ..theory import training_sizes
 from . import size_limits
 from .architectures import CountingConfig
@@ -73,6 +73,7 @@ class Plan:
         for name, experiment in study.experiments.items():
             for grammar in experiment.grammars:
                 self.grids[name, grammar] = self._grid(name, experiment, grammar)
+                self._check_replacement(name, experiment, grammar)
             draws = dict.fromkeys(experiment.grammars, 0)
             for curve in self._curves(name, experiment):
                 self.curves.append(curve)
@@ -107,7 +108,11 @@ class Plan:
             )
         try:
             return training_sizes.choose(
-                training_sizes.thresholds(given, experiment.task),
+                training_sizes.thresholds(
+                    given,
+                    experiment.task,
+                    levels_seen(parameters, experiment.window(parameters)),
+                ),
                 given.log_sentences(),
                 **chosen.model_dump(),
             )
@@ -116,6 +121,17 @@ class Plan:
                 f"experiments.{name}.train_sizes: grammar {grammar!r}: {error}; give a list of "
                 "sizes, or other caps"
             ) from error
+
+    def _check_replacement(self, name: str, experiment: ExperimentConfig, grammar: str) -> None:
+        """Refuse more distinct sentences than a language has, or sampling finds in time."""
+        held_out = experiment.validation_size + experiment.test_size
+        needed = max(self.grids[name, grammar].sizes, default=0) + held_out
+        if not experiment.replacement and needed > (most := self._products.most_distinct(grammar)):
+            raise UserError(
+                f"experiments.{name}.replacement: false needs {needed} distinct sentences of "
+                f"{grammar!r} to train, validate and test, and sampling finds at most {most}; take "
+                "smaller train_sizes, validation_size or test_size, or set it to true"
+            )
 
     def _train(self, curve: Curve, experiment: ExperimentConfig) -> int:
         """Add the blocks of a curve, with as many rule draws as its precision takes; how many."""
@@ -154,9 +170,12 @@ class Plan:
     def _curves(self, name: str, experiment: ExperimentConfig) -> Iterator[Curve]:
         for grammar, architecture in cartesian(experiment.grammars, experiment.architectures):
             config = self.study.architectures[architecture]
-            shapes = config.shapes(self.parameters(grammar).L)
-            for (width, depth), protocol in cartesian(shapes, self._protocols(experiment)):
-                yield Curve(name, grammar, experiment.task, architecture, width, depth, protocol)
+            parameters = self.parameters(grammar)
+            context = experiment.window(parameters)
+            shapes = config.shapes(levels_seen(parameters, context))
+            what = (name, grammar, experiment.task, architecture)
+            for shape, protocol in cartesian(shapes, self._protocols(experiment)):
+                yield Curve(*what, *shape, protocol, context)
 
     @staticmethod
     def _protocols(experiment: ExperimentConfig) -> list[Protocol]:
@@ -260,14 +279,18 @@ class Plan:
         """Curves of learners that recover hidden symbols, where a grammar has any."""
         kinds = self.study.architectures
         counted = [c for c in self.curves if isinstance(kinds[c.architecture], CountingConfig)]
-        return [curve for curve in counted if self.parameters(curve.grammar).L > 1]
+        return [
+            curve
+            for curve in counted
+            if levels_seen(self.parameters(curve.grammar), curve.context) > 1
+        ]
 
     @property
     def sized(self) -> list[Curve]:
         """Curves of families: networks that are trained at three sizes or more."""
-        families: dict[tuple[str, ...], list[Curve]] = {}
+        families: dict[tuple[Any, ...], list[Curve]] = {}
         for curve in self.curves:
-            families.setdefault((curve.grammar, curve.task, curve.architecture), []).append(curve)
+            families.setdefault(curve.family, []).append(curve)
         return [
             curve
             for family in families.values()

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, Literal
 
 from ..core.errors import UserError
+from ..grammar.distinct import most_distinct
 from ..grammar.model import Parameters
 from ..grammar.sampling import ONLINE
 from ..grammar.tasks import Task
@@ -18,6 +19,7 @@ from .artifacts import KINDS, Product, capacity, make_product
 from .grammars import FileGrammarConfig
 from .schema import ExperimentConfig, Study
 
+Others = tuple[tuple[str, int], ...]  # sets that hold other sentences: streams and sizes
 Protocol = Literal["finite", "online"]
 COUNTING = (CountingConfig, NgramConfig)
 _INITIALISATIONS = 8  # of a coordinate check
@@ -28,7 +30,8 @@ class Curve:
     """One learning curve: everything but the number of sentences and the replica.
 
     Its protocol is ``finite``, a training for each size of the training set, or ``online``, one
-    training that sees every sentence once and is read off as it goes.
+    training that sees every sentence once and is read off as it goes. Its context is the number of
+    last tokens that are seen, 0 for the whole sentence.
     """
 
     experiment: str
@@ -38,11 +41,18 @@ class Curve:
     width: int
     depth: int
     protocol: Protocol
+    context: int = 0
 
     def __str__(self) -> str:
         shape = f" w{self.width} d{self.depth}" if self.width else ""
         online = " online" if self.protocol == "online" else ""
-        return f"{self.grammar} {self.task} {self.architecture}{shape}{online}"
+        context = f" context {self.context}" if self.context else ""
+        return f"{self.grammar} {self.task} {self.architecture}{shape}{online}{context}"
+
+    @property
+    def family(self) -> tuple[Any, ...]:
+        """What curves of networks of several sizes share."""
+        return self.grammar, self.task, self.architecture, self.context
 
     def key(self) -> dict[str, Any]:
         """The columns that identify it in every table."""
@@ -53,6 +63,7 @@ class Curve:
             "width": self.width,
             "depth": self.depth,
             "protocol": self.protocol,
+            "context": self.context,
         }
 
 
@@ -73,6 +84,7 @@ class Products:
         self.grammar = cache(self._grammar)
         self._sentences = cache(self._make_sentences)
         self._exact = cache(self._make_exact)
+        self.most_distinct = cache(self._most_distinct)
 
     def _add(self, product: Product) -> Product:
         known = self.known[product.kind].setdefault(product.name, product)
@@ -87,6 +99,12 @@ class Products:
         """Parameters of a grammar of the study."""
         return self._parameters[grammar]
 
+    def _most_distinct(self, grammar: str) -> int:
+        """How many distinct sentences of a grammar can be sampled, of all sets together."""
+        config = self._study.grammars[grammar]
+        given = config.grammar if isinstance(config, FileGrammarConfig) else config.parameters()
+        return int(most_distinct(given))
+
     def _grammar(self, name: str, rule: int) -> Product:
         parameters = self.parameters(name)
         what = {"grammar": parameters.specification(), "rule_seed": rule}
@@ -96,20 +114,40 @@ class Products:
         return self._add(make_product("grammars", label, what, reads=reads))
 
     def _make_sentences(
-        self, grammar: str, rule: int, sample: int, stream: str, size: int
+        self,
+        grammar: str,
+        rule: int,
+        sample: int,
+        stream: str,
+        size: int,
+        apart_from: Others | None = None,
     ) -> Product:
-        what = {"rule_seed": rule, "sample_seed": sample, "stream": stream, "size": size}
-        label = f"{self.parameters(grammar).label()}/r{rule:03d}-s{sample:03d}-{stream}-{size}"
+        what: dict[str, Any] = {"rule_seed": rule, "sample_seed": sample, "stream": stream}
+        what["size"] = size
+        of = stream
+        if apart_from is not None:
+            what["apart_from"] = [list(other) for other in apart_from]
+            of = f"{stream}-distinct"
+        label = f"{self.parameters(grammar).label()}/r{rule:03d}-s{sample:03d}-{of}-{size}"
         inputs = {"grammar": self.grammar(grammar, rule)}
         return self._add(make_product("sentences", label, what, inputs))
 
     def _make_exact(
-        self, grammar: str, task: Task, rule: int, sample: int, stream: str, size: int
+        self,
+        grammar: str,
+        task: Task,
+        rule: int,
+        sample: int,
+        size: int,
+        apart_from: Others | None,
+        context: int,
     ) -> Product:
-        sentences = self._sentences(grammar, rule, sample, stream, size)
+        sentences = self._sentences(grammar, rule, sample, "test", size, apart_from)
         label = f"{sentences.name.rsplit('-', 1)[0]}-{task}"
         inputs = {"grammar": self.grammar(grammar, rule), "sentences": sentences}
-        return self._add(make_product("exact", label, {"task": task}, inputs))
+        seen = {"context": context} if context else {}
+        label += f"-c{context}" if context else ""
+        return self._add(make_product("exact", label, {"task": task, **seen}, inputs))
 
     def theory(self, grammar: str, task: Task, rule: int) -> Product:
         """All that theory says of a rule draw."""
@@ -138,14 +176,18 @@ class Products:
         inputs: dict[str, Product] = {}
         for rule, sample in sorted({(rule, sample) for rule, sample, _ in tile}):
             here = f"r{rule:03d}-s{sample:03d}"
-            known = {"validation": experiment.validation_size, "test": experiment.test_size}
-            drawn = {"train": capacity(size)} if isinstance(size, int) else {}
-            for stream, sentences in {**drawn, **known}.items():
+            for stream, (sentences, others) in self._sets(curve.grammar, experiment, size).items():
                 inputs[f"{here}-{stream}"] = self._sentences(
-                    curve.grammar, rule, sample, stream, sentences
+                    curve.grammar, rule, sample, stream, sentences, others
                 )
             inputs[f"{here}-exact_test"] = self._exact(
-                curve.grammar, curve.task, rule, sample, "test", experiment.test_size
+                curve.grammar,
+                curve.task,
+                rule,
+                sample,
+                experiment.test_size,
+                None if experiment.replacement else (),
+                curve.context,
             )
             if size == ONLINE:
                 inputs[f"r{rule:03d}-grammar"] = self.grammar(curve.grammar, rule)
@@ -155,12 +197,15 @@ class Products:
             "train_size": size,
             "replicas": [list(replica) for replica in tile],
         }
+        of = f"{curve.task}-c{curve.context}" if curve.context else curve.task
+        if curve.context:
+            what["context"] = curve.context
         spans = [
             f"{letter}{min(values):03d}-{max(values):03d}"
             for letter, values in zip("rsi", zip(*tile))
         ]
         amount = f"P{size:08d}" if isinstance(size, int) else size
-        here, block = f"{parameters.label()}/{curve.task}", f"{amount}/{'.'.join(spans)}"
+        here, block = f"{parameters.label()}/{of}", f"{amount}/{'.'.join(spans)}"
         if isinstance(config, COUNTING):
             for rule in {rule for rule, _, _ in tile}:
                 inputs[f"r{rule:03d}-grammar"] = self.grammar(curve.grammar, rule)
@@ -174,6 +219,25 @@ class Products:
         return self._add(
             make_product("models", label, what, inputs, (f"models.{config.kind}:Network",))
         )
+
+    def _sets(
+        self, grammar: str, experiment: ExperimentConfig, size: int | str
+    ) -> dict[str, tuple[int, Others | None]]:
+        """Sizes of a block's data sets by stream, and the sets whose sentences they have not.
+
+        The latter are none where sentences are drawn with replacement.
+        """
+        sizes = {"test": experiment.test_size, "validation": experiment.validation_size}
+        if isinstance(size, int):
+            sizes["train"] = capacity(size)
+            if not experiment.replacement:  # a file has no more than can be sampled
+                most = self.most_distinct(grammar) - sizes["test"] - sizes["validation"]
+                sizes["train"] = min(sizes["train"], most)
+        before = [tuple([*sizes.items()][:count]) for count in range(len(sizes))]
+        return {
+            stream: (sizes[stream], None if experiment.replacement else others)
+            for stream, others in zip(sizes, before)
+        }
 
     def _shape(self, curve: Curve) -> dict[str, Any]:
         """A network's architecture but for its width."""
@@ -209,6 +273,8 @@ class Products:
             "learning_rate": rates[len(rates) // 2],
             "initialisations": _INITIALISATIONS,
         }
+        if curve.context:
+            what["context"] = curve.context
         enough = capacity(settings["batch_size"])
         inputs = {"sentences": self._sentences(curve.grammar, rule, 0, "train", enough)}
         label = f"{parameters.label()}/{curve.task}-{config.kind}-d{curve.depth}"

@@ -18,7 +18,8 @@ from pydantic import (
 from ..claims.frozen import frozen
 from ..claims.names import CLAIM_TASKS, ClaimName
 from ..core import texts
-from ..grammar.tasks import Task
+from ..grammar.model import Parameters
+from ..grammar.tasks import Task, levels_seen
 from .architectures import ArchitectureConfig
 from .grammars import FileGrammarConfig, GrammarConfig
 from .types import (
@@ -161,6 +162,14 @@ class ExperimentConfig(Model):
     """Whether networks also have a curve of the online protocol: one training that sees every
     sentence once and is measured on the test set as it goes, up to `max_steps`. Sentence `i` is
     that of the training sets; nothing is stored, and only `max_steps` ends it, or a failure."""
+    replacement: bool = True
+    """Whether a sentence may come again. With `false`, as in the published code, training sentences
+    are distinct, and the validation and test sets have others, distinct too: memorising cannot
+    help. With Zipf rules, probable sentences then count no more than rare ones."""
+    context: PositiveInt | None = None
+    """Last tokens of a sentence that a learner sees (`last_token` only), the one that it predicts
+    among them: a power of `s`; the whole sentence if not given. Networks then have the depth of
+    that part of the tree, and losses are measured against the exact predictor of it."""
     representations: bool = False
     """Whether hidden layers of its networks are measured (`last_token` only): how far they change
     if a subtree is exchanged for a synonym's or another symbol's, and what a linear probe reads."""
@@ -173,6 +182,10 @@ class ExperimentConfig(Model):
     precision: Precision | None = None
     """How narrow intervals have to be: rule draws are added until they are. None are if not
     given, and in a study with a `claim`, whose design is fixed beforehand."""
+
+    def window(self, parameters: Parameters) -> int:
+        """Last tokens of a grammar's sentences that learners see; 0 for all of them."""
+        return 0 if self.context in (None, parameters.d) else int(self.context or 0)
 
     @model_validator(mode="after")
     def _whole_blocks(self) -> ExperimentConfig:
@@ -269,6 +282,24 @@ class Study(Model):
                         "compared draw by draw: give both the same, or make two studies"
                     )
 
+    def _check_context(self, here: str, experiment: ExperimentConfig) -> None:
+        if experiment.task != "last_token":
+            raise ValueError(f"{here}.context: is one of the task last_token; leave it out")
+        if self.claim:
+            raise ValueError(
+                f"{here}.context: the claims are about whole sentences; leave it out, or the claim"
+            )
+        if experiment.representations:
+            raise ValueError(
+                f"{here}.context: representations are measured in whole sentences; leave it out, "
+                "or set representations: false"
+            )
+        for grammar in experiment.grammars:
+            try:
+                levels_seen(self.grammars[grammar].parameters(), experiment.context or 0)
+            except ValueError as error:
+                raise ValueError(f"{here}.context: {grammar!r}: {error}") from error
+
     @model_validator(mode="after")
     def _consistent(self) -> Study:
         if self.name in FOLDERS:
@@ -279,7 +310,7 @@ class Study(Model):
                 f"claim: {self.claim} is about {CLAIM_TASKS[self.claim]}; add such an experiment "
                 "or leave the claim out"
             )
-        seen: dict[tuple[str, str, str], str] = {}
+        seen: dict[tuple[str, str, str, int], str] = {}
         for name, experiment in self.experiments.items():
             here = f"experiments.{name}"
             if experiment.precision:
@@ -291,6 +322,11 @@ class Study(Model):
                         raise ValueError(f"{here}.{kind}: no {used!r} defined; known: {known}")
             if not (experiment.train_sizes or experiment.online):
                 raise ValueError(f"{here}.train_sizes: is missing; give sizes, or set online: true")
+            if experiment.online and not experiment.replacement:
+                raise ValueError(
+                    f"{here}.replacement: false needs an end of the sentences, and an online "
+                    "training has none; set it to true, or online: false"
+                )
             if experiment.representations and not experiment.train_sizes:
                 raise ValueError(
                     f"{here}.representations: are measured at training sizes; give train_sizes"
@@ -299,6 +335,8 @@ class Study(Model):
                 raise ValueError(
                     f"{here}.representations: are measured for the task last_token; set it to false"
                 )
+            if experiment.context:
+                self._check_context(here, experiment)
             for architecture in experiment.architectures:
                 config = self.architectures[architecture]
                 if experiment.online and not hasattr(config, "training"):
@@ -320,18 +358,21 @@ class Study(Model):
                         f"{experiment.task}; it can do {' and '.join(able)}"
                     )
                 for grammar in experiment.grammars:
+                    parameters = self.grammars[grammar].parameters()
+                    context = experiment.window(parameters)
                     try:
-                        config.shapes(self.grammars[grammar].parameters().L)
+                        config.shapes(levels_seen(parameters, context))
                     except ValueError as error:
                         raise ValueError(
                             f"architectures.{architecture}.depth: {error} ({grammar!r}, in "
                             f"experiments.{name}); leave depth out"
                         ) from error
-                    curve = (grammar, experiment.task, architecture)
+                    curve = (grammar, experiment.task, architecture, context)
                     if curve in seen:
                         raise ValueError(
                             f"{here}: grammar {grammar!r} with architecture {architecture!r} and "
-                            f"this task is already in experiments.{seen[curve]}; merge the two"
+                            f"this task is already in experiments.{seen[curve]}; merge the two, or "
+                            "make two studies"
                         )
                     seen[curve] = name
             for grammar in experiment.grammars:

@@ -107,13 +107,18 @@ def ranked_level(level: int, learner: Learner) -> int:
     return 1 if learner == "transformer" else max(level - 1, 1)
 
 
+def half_rank(probabilities: Array) -> int:
+    """The rank, from 0, that completes half of the rules' probability; they are by rank."""
+    half = np.searchsorted(np.cumsum(probabilities), 0.5 - 1e-12)
+    return min(int(half), len(probabilities) - 1)
+
+
 def at_half(complexities: Array, probabilities: Array) -> float:
     """``P_l``: where the rules that make up half of the probability are within reach.
 
     Both arguments are by rank. For uniform rules every rank has the same complexity.
     """
-    half = np.searchsorted(np.cumsum(probabilities), 0.5 - 1e-12)
-    return float(complexities[min(int(half), len(complexities) - 1)])
+    return float(complexities[half_rank(probabilities)])
 
 
 def threshold(parameters: Parameters, level: int, learner: Learner) -> float:

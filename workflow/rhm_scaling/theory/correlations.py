@@ -19,7 +19,7 @@ from .complexities import Learner, at_half, check_level, ranked_level
 Array = NDArray[np.float64]
 
 # Summed squares of correlations that vanish exactly are left at this fraction by rounding.
-_ROUNDING = 1e-24
+ROUNDING = 1e-24
 
 
 def _below(grammar: Grammar, level: int, bottom: int) -> Iterator[Array]:
@@ -41,7 +41,7 @@ def _last(grammar: Grammar, level: int) -> Array:
     return path
 
 
-def _with_last_token(grammar: Grammar, ancestor: int, level: int) -> Iterator[Array]:
+def with_last_token(grammar: Grammar, ancestor: int, level: int) -> Iterator[Array]:
     """Joint ``P(symbol of level, last token)``, ``(v_l, v_0)``, for each position of the symbol.
 
     The positions are those whose lowest common ancestor with the last token is at level
@@ -59,7 +59,7 @@ def _with_last_token(grammar: Grammar, ancestor: int, level: int) -> Iterator[Ar
             yield path.T @ siblings @ last
 
 
-def _with_label(grammar: Grammar) -> Iterator[Array]:
+def with_label(grammar: Grammar) -> Iterator[Array]:
     """Joint ``P(level-1 symbol, label)``, ``(symbols, n)``, for each position of the symbol."""
     for path in _below(grammar, grammar.parameters.L, 1):
         yield (grammar.root[:, None] * path).T
@@ -84,7 +84,7 @@ def _complexities(grammar: Grammar, level: int, joints: Iterator[Array]) -> Arra
         correlation = produced @ (joint - independent)
         chance = produced @ independent
         squares = (correlation**2).sum(axis=1)
-        squares[squares < _ROUNDING * (chance**2).sum(axis=1)] = 0.0
+        squares[squares < ROUNDING * (chance**2).sum(axis=1)] = 0.0
         noise += np.bincount(rank[first], chance.sum(axis=1), minlength=len(noise))
         signal += np.bincount(rank[first], squares, minlength=len(signal))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -109,7 +109,7 @@ def sample_complexities(grammar: Grammar, level: int, learner: Learner) -> Array
     if level == 1:
         return _within_the_last_patch(grammar)
     made_by = ranked_level(level, learner)
-    return _complexities(grammar, made_by, _with_last_token(grammar, level, made_by))
+    return _complexities(grammar, made_by, with_last_token(grammar, level, made_by))
 
 
 def rank_probabilities(grammar: Grammar, level: int) -> Array:
@@ -135,7 +135,7 @@ def _within_the_last_patch(grammar: Grammar) -> Array:
     independent = np.outer(joint.sum(axis=1), joint.sum(axis=0))
     # no term vanishes by itself: the tuples never seen make up the rest of the sums
     signal = ((joint - independent) ** 2).sum()
-    if signal < _ROUNDING * (independent**2).sum():
+    if signal < ROUNDING * (independent**2).sum():
         return np.full(weights.shape[1], np.inf)
     by_rank = probability.sum(axis=0)
     mean = (probability.sum(axis=1) @ (weights**2).sum(axis=1)) / signal
@@ -148,4 +148,4 @@ def label_complexities(grammar: Grammar) -> Array:
 
     Over all positions (arXiv:2505.07067).
     """
-    return _complexities(grammar, 1, _with_label(grammar))
+    return _complexities(grammar, 1, with_label(grammar))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..grammar.model import Grammar
-from ..grammar.tasks import Task
+from ..grammar.tasks import Task, levels_seen
 from .lookup import Lookup
 from .messages import Tree, blocks, leaves, refuse
 
@@ -231,9 +231,12 @@ def entropy(posterior: Array) -> Array:
 
 
 def exact_predictor(
-    task: Task, grammar: Grammar, sentences: NDArray[np.void]
+    task: Task, grammar: Grammar, sentences: NDArray[np.void], context: int = 0
 ) -> dict[str, NDArray[Any]]:
     """The Bayes-optimal predictor on given sentences.
+
+    For last tokens, given what else is among the last `context` ones (0: the whole sentence); the
+    mean of its loss is then that level's ``H_l`` (arXiv:2406.00048).
 
     Returns
     -------
@@ -248,7 +251,9 @@ def exact_predictor(
     if task == "classification":
         posterior, targets = root_posterior(grammar, tokens), sentences["label"]
     else:
-        posterior = last_token_posteriors(grammar, tokens, [grammar.parameters.L])[0]
+        posterior = last_token_posteriors(
+            grammar, tokens, [levels_seen(grammar.parameters, context)]
+        )[0]
         targets = tokens[:, -1]
     chosen = np.take_along_axis(posterior, targets[:, None].astype(np.int64), axis=1)[:, 0]
     return {"loss": -np.log(chosen), "posterior": posterior, "entropy": entropy(posterior)}

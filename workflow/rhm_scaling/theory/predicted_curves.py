@@ -75,21 +75,35 @@ def staircase(thresholds: Array, entropies: Array, sizes: Array) -> Array:
     return np.asarray((entropies - entropies[-1])[learnt])
 
 
-def predicted_excess(thresholds: Array, entropies: Array, sizes: Array) -> Array:
-    """Last-token excess over the Bayes limit along the corners ``(P_l, H_l)``, ``l = 1..L-1``.
+def middles(entropies: Array) -> Array:
+    """The excess half-way between neighbouring levels, ``(L,)``, from ``H_0 .. H_L``.
 
-    `thresholds` are ``P_1..P_L``, `entropies` ``H_0..H_L`` of one grammar; see
-    `power_law_through`.
+    A level counts as learnt where a curve falls below its own.
     """
-    heights = entropies[1:-1] - entropies[-1]
+    excess = entropies - entropies[-1]
+    return np.asarray((excess[:-1] + excess[1:]) / 2)
+
+
+def predicted_excess(thresholds: Array, entropies: Array, sizes: Array) -> Array:
+    """Last-token excess over the Bayes limit: half of every step is made at its threshold.
+
+    Around ``P_l`` the loss falls from ``H_(l-1)`` to ``H_l`` (arXiv:2505.07070), so the curve goes
+    through the middles of the steps, where a level counts as learnt; see `power_law_through`.
+    Through the ends of the steps it could not be drawn: the last one ends at no excess at all,
+    and without it the threshold of level ``L`` would not enter, the only one that tells the
+    learners apart at ``L = 3``.
+
+    `thresholds` are ``P_1..P_L``, `entropies` ``H_0..H_L`` of one grammar.
+    """
     start = float(entropies[0] - entropies[-1])
-    return power_law_through(thresholds[: len(heights)], heights, start, sizes)
+    return power_law_through(thresholds, middles(entropies), start, sizes)
 
 
 def local_exponents(thresholds: Array, entropies: Array) -> Array:
     """Slopes of the staircase, ``log(excess_l/excess_(l+1))/log(P_(l+1)/P_l)``, ``l = 1..L-2``.
 
-    Arguments as in `predicted_excess`. NaN where a threshold is infinite or an excess vanishes.
+    Of the ends of its steps, ``(P_l, H_l)``; arguments as in `predicted_excess`. NaN where a
+    threshold is infinite or an excess vanishes.
     """
     excess = entropies[1:-1] - entropies[-1]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -38,9 +38,10 @@ class Grid:
     ends: str
 
 
-def thresholds(grammar: Parameters | Grammar, task: Task) -> list[float]:
+def thresholds(grammar: Parameters | Grammar, task: Task, levels: int | None = None) -> list[float]:
     """All finite thresholds of a task, for both kinds of learner, sorted.
 
+    Of tokens, those of the first `levels` (all if not given).
     From closed forms for the parameters of drawn grammars, from the correlations of a given one.
     No thresholds are predicted for the autoregressive task; those of the last token stand in.
     """
@@ -55,7 +56,11 @@ def thresholds(grammar: Parameters | Grammar, task: Task) -> list[float]:
     if task == "classification":
         found = of_labels().tolist()
     else:
-        found = [of_level(level, kind) for kind in get_args(Learner) for level in range(1, L + 1)]
+        found = [
+            of_level(level, kind)
+            for kind in get_args(Learner)
+            for level in range(1, (levels or L) + 1)
+        ]
     return sorted(value for value in found if np.isfinite(value))
 
 

@@ -107,6 +107,8 @@ class OnlineBatches:
         Sentences in a batch of one replica.
     device
         Where batches are wanted.
+    context
+        Last tokens of a sentence that are seen, as `grammar.tasks.inputs_and_targets` cuts them.
     """
 
     def __init__(
@@ -116,7 +118,9 @@ class OnlineBatches:
         source: Sequence[int],
         batch_size: int,
         device: torch.device,
+        context: int = 0,
     ) -> None:
+        self._context = context
         self._task, self._streams, self._source = task, streams, list(source)
         self._batch_size, self._device = batch_size, device
         self._stretch = max(1, CHUNK // batch_size)  # steps drawn at a time
@@ -145,7 +149,7 @@ class OnlineBatches:
         used = sorted(set(self._source))
         v = self._streams[0].grammar.parameters.v[0]
         pairs = [
-            inputs_and_targets(self._task, self._sentences(stream, start, count), v)
+            inputs_and_targets(self._task, self._sentences(stream, start, count), v, self._context)
             for stream in used
         ]
         inputs, targets = (np.stack(arrays) for arrays in zip(*pairs))

@@ -50,12 +50,14 @@ class Examples:
         source: Sequence[int],
         v: int,
         exact: Sequence[Mapping[str, NDArray[np.float64]]] = (),
+        context: int = 0,
     ) -> Examples:
         """Examples of `task` from structured arrays of sentences, all of one size.
 
+        Of the last `context` tokens of each, as `grammar.tasks.inputs_and_targets` cuts them.
         `exact` is what `inference.exact_predictor` finds for each of them, if it is known.
         """
-        pairs = [inputs_and_targets(task, sentences, v) for sentences in datasets]
+        pairs = [inputs_and_targets(task, sentences, v, context) for sentences in datasets]
         inputs, targets = (torch.from_numpy(np.stack(arrays)) for arrays in zip(*pairs))
         known = cls(inputs, targets, torch.tensor(source))
         if not exact:

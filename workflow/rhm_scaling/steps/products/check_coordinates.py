@@ -12,6 +12,7 @@ from torch import Tensor
 from ...core.files import write_text
 from ...core.hashing import seed_from
 from ...grammar.model import Parameters
+from ...grammar.tasks import window
 from ...models import build
 from ...models.layers import Pack, Shape
 from ...training.batches import batch_order
@@ -32,12 +33,15 @@ def make(specification: dict[str, Any], inputs: dict[str, Path], outputs: dict[s
     parameters = Parameters.from_specification(specification["grammar"])
     sentences = read_sentences(inputs["sentences"])
     replicas = range(specification["initialisations"])
-    known = Examples.from_sentences(task, [sentences], [0] * len(replicas), parameters.v[0])
+    context = specification.get("context", 0)
+    known = Examples.from_sentences(
+        task, [sentences], [0] * len(replicas), parameters.v[0], context=context
+    )
     held = torch.arange(settings["batch_size"]).expand(len(replicas), -1)
     rows = []
     for width in specification["widths"]:
         architecture = {**specification["architecture"], "width": width}
-        shape = Shape.from_parameters(parameters, task, architecture)
+        shape = Shape.from_parameters(window(parameters, context), task, architecture)
         seeds = [seed_from("coordinates", specification["grammar"], task, i) for i in replicas]
         network = build(architecture["kind"], shape, seeds)
         rates = [specification["learning_rate"]] * len(seeds)

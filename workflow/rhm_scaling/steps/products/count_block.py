@@ -60,16 +60,17 @@ def _learn(
     task, parameters = specification["task"], grammar.parameters
     _, targets = inputs_and_targets(task, train, parameters.v[0])
     classes = outputs(task, parameters)
-    tokens = np.asarray(train["tokens"])
+    context = specification.get("context", 0)
+    tokens, asked = (np.asarray(part["tokens"])[:, -context:] for part in (train, test))
     if specification["learner"]["kind"] == "ngram":
-        return ngram(task, tokens, targets, test["tokens"], classes=classes), {}
+        return ngram(task, tokens, targets, asked, classes=classes), {}
     sharing = specification["learner"]["sharing"]
     learner = CountingLearner.fit(
         task, tokens, targets, v=parameters.v, s=parameters.s, classes=classes, sharing=sharing
     )
     symbols = likeliest_symbols(grammar, test["tokens"])
     found = {}
-    for level, codes in enumerate(learner.codes(test["tokens"]), 1):
+    for level, codes in enumerate(learner.codes(asked), 1):
         # for the last token, the siblings of the last branch: the node that holds it is never
         # complete, and without sharing others have thresholds of higher levels
         s = parameters.s
@@ -81,7 +82,7 @@ def _learn(
             symbols[level - 1][:, below],
             pooled=sharing,
         )
-    return learner.predict(test["tokens"]), found
+    return learner.predict(asked), found
 
 
 def _measures(

@@ -15,5 +15,6 @@ from ..files import read_grammar, read_sentences
 def make(specification: dict[str, Any], inputs: dict[str, Path], outputs: dict[str, Path]) -> None:
     """Write each sentence's exact loss, and its posterior where the task has one target."""
     grammar, sentences = read_grammar(inputs["grammar"]), read_sentences(inputs["sentences"])
-    arrays = exact_predictor(specification["task"], grammar, sentences)
+    context = specification.get("context", 0)
+    arrays = exact_predictor(specification["task"], grammar, sentences, context)
     write_aside(outputs["product"], lambda aside: np.savez(aside, allow_pickle=False, **arrays))

@@ -21,6 +21,7 @@ from ...core.files import write_aside
 from ...core.hashing import identity, seed_from
 from ...grammar.model import Parameters
 from ...grammar.sampling import ONLINE, Stream, overlap
+from ...grammar.tasks import window
 from ...models import build
 from ...models.layers import Shape
 from ...training.batches import Batches, FiniteBatches, OnlineBatches
@@ -57,6 +58,7 @@ class _Block:
     def __init__(self, specification: dict[str, Any], inputs: dict[str, Path], device: str) -> None:
         self.task, self.size = specification["task"], specification["train_size"]
         self.parameters = Parameters.from_specification(specification["grammar"])
+        self.context = specification.get("context", 0)
         self.settings = Settings(**specification["settings"])
         self.architecture = specification["architecture"]
         self.device = torch.device(device)
@@ -104,6 +106,7 @@ class _Block:
             [data.index(member.data) for member in members],
             self.parameters.v[0],
             [self.exact[d][stream] for d in data if stream in self.exact[d]],
+            self.context,
         ).to(self.device)
 
     def _batches(self, members: Sequence[_Member]) -> Batches:
@@ -115,13 +118,14 @@ class _Block:
         data = list(dict.fromkeys(member.data for member in members))
         source = [data.index(member.data) for member in members]
         streams = [self.streams[d] for d in data]
-        return OnlineBatches(self.task, streams, source, batch, self.device)
+        return OnlineBatches(self.task, streams, source, batch, self.device, self.context)
 
     def train(
         self, members: Sequence[_Member], checkpoint: Checkpoint, log: Log
     ) -> tuple[Outcome, dict[str, NDArray[np.float64]], int]:
         """Outcome and test measures of some of the replicas, and a network's parameter count."""
-        shape = Shape.from_parameters(self.parameters, self.task, self.architecture)
+        seen = window(self.parameters, self.context)
+        shape = Shape.from_parameters(seen, self.task, self.architecture)
         kind, count = self.architecture["kind"], len(members)
         network = build(kind, shape, self._seeds(members, "initial weights")).to(self.device)
         with (

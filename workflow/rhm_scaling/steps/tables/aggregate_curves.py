@@ -46,11 +46,11 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     ]
     parts = []
     for key, table in zip(specification["curves"], tables):
-        known = Known.from_theory(theory, key, rows_of(points, key)["rule_seed"])
+        parameters = Parameters.from_specification(specification["grammars"][key["grammar"]])
+        known = Known.from_theory(theory, key, rows_of(points, key)["rule_seed"], parameters)
         learner = specification["learners"][key["architecture"]]
         test_size = specification["test_sizes"][key["experiment"]]
         sizes = table["sentences"].to_numpy(dtype=float)
-        parameters = Parameters.from_specification(specification["grammars"][key["grammar"]])
         described = predicted_columns(parameters, key["task"], learner, known, sizes, test_size)
         table = table.assign(**described, predicted_smooth=np.nan, lookup=np.nan)
         if key["task"] == "classification":
@@ -58,7 +58,8 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
             twin = _twin(specification, key)
             if twin is not None and learner is not None:
                 uniform = specification["curves"][twin]
-                of_twin = Known.from_theory(theory, uniform, rows_of(points, uniform)["rule_seed"])
+                draws = rows_of(points, uniform)["rule_seed"]
+                of_twin = Known.from_theory(theory, uniform, draws, parameters)
                 measured = tables[twin][["sentences", "mean"]].dropna().to_numpy(dtype=float).T
                 if measured.shape[1] > 1:
                     learnt = measured_rule_curve(of_twin, *measured)

@@ -41,7 +41,7 @@ _EMPTY = {
 def planned(plan: Plan) -> Part:
     """Families of networks, and whether they are trained online too."""
     sized = plan.sized
-    families = {(c.grammar, c.task, c.architecture): c for c in sized}
+    families = {curve.family: curve for curve in sized}
     what = {
         "families": [family.key() for family in families.values()],
         "online": any(curve.protocol == "online" for curve in sized),
@@ -60,10 +60,11 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     for key in specification["families"]:
         parameters = Parameters.from_specification(specification["grammars"][key["grammar"]])
         mine = family(runs, key)
-        known = Known.from_theory(theory, key, mine["rule_seed"]).rows
+        known = Known.from_theory(theory, key, mine["rule_seed"], parameters).rows
         chance = _chance(parameters, key["task"], known)
         table = sizes_table(mine, chance)
-        seed = seed_from("bootstrap", {name: key[name] for name in FAMILY})
+        named = {name: key[name] for name in FAMILY if name != "context" or key[name]}
+        seed = seed_from("bootstrap", named)
         found = {"sizes": table, "scaling": family_fits(mine, table, seed)}
         if len(seen := of_runs(histories, mine) if len(histories) else histories):
             online = Histories(usable(seen), _networks(mine, seen), chance)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ...core.files import write_text
 from ...grammar.model import Parameters
+from ...grammar.tasks import levels_seen
 from ...study.plan import Plan
 from ...study.products import Curve
 from ...study.tables import Part, figure_files
@@ -29,7 +30,8 @@ th:first-child, td:first-child, td:last-child, th:last-child {{ text-align: left
 def planned(plan: Plan) -> Part:
     """Every experiment, and the study's claim."""
     study = plan.study
-    families = {(c.grammar, c.task, c.architecture): c for c in plan.sized}
+    families = {curve.family: curve for curve in plan.sized}
+    windows = [curve for curve in plan.curves if curve.context]
     represented = dict.fromkeys(curve for curve, _ in plan.represented)
     what = {
         "curves": _named(plan.curves),
@@ -37,14 +39,16 @@ def planned(plan: Plan) -> Part:
         "learners": plan.learners(),
         "swept": _named(plan.sweeping),
         "titles": {
-            name: experiment.title or name for name, experiment in study.experiments.items()
+            name: (experiment.title or name)
+            + (f", last {experiment.context} tokens" if experiment.context else "")
+            for name, experiment in study.experiments.items()
         },
         "recovering": _experiments(plan.recovering),
         "sweeping": _experiments(plan.sweeping),
         "title": study.title or study.name,
         "represented": _named(represented),
         "claim": study.claim,
-        **({"grammars": plan.specifications()} if study.claim else {}),
+        **({"grammars": plan.specifications()} if study.claim or windows else {}),
     }
     kinds = {
         "learning_curves": plan.curves,
@@ -99,7 +103,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     for experiment in specification["sweeping"]:
         keys = _keys(specification["swept"], experiment)
         names = ("rates", "best_rates", "rate_scaling", "coordinates")
-        networks = keys[["grammar", "task", "architecture", "depth"]].drop_duplicates()
+        networks = keys[["grammar", "task", "architecture", "depth", "context"]].drop_duplicates()
         tried = [pd.read_csv(folder / f"{name}.csv").merge(networks) for name in names]
         drawn = learning_rates(specification["titles"][experiment], *tried)
         save(drawn, folder / "figures", f"learning_rates-{experiment}")
@@ -156,6 +160,10 @@ def _draw_curves(specification: dict[str, Any], folder: Path) -> None:
         mine["learner"] = mine["architecture"].map(specification["learners"])
         known = theory[theory["grammar"].isin(keys["grammar"])]
         known = known[known["task"] == keys["task"].iloc[0]]
+        for window in keys[keys["context"] > 0].to_dict("records"):
+            grammar = Parameters.from_specification(specification["grammars"][window["grammar"]])
+            above = known["level"] > levels_seen(grammar, window["context"])
+            known = known[~((known["grammar"] == window["grammar"]) & above)]
         save(
             learning_curves(mine, fits, known, title),
             folder / "figures",

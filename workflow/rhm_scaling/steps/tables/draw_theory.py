@@ -24,11 +24,19 @@ def planned(plan: Plan) -> Part:
     }
     products = [(known, ("product",)) for known in plan.surveys.values()]
     names = [f"{grammar}-{task}" for grammar, task in plan.solved()]
+    correlated = [
+        (grammar, task)
+        for grammar, task in plan.solved()
+        if task == "classification" or (task == "last_token" and plan.parameters(grammar).L > 1)
+    ]
+    what["correlated"] = correlated
+    names += [f"{grammar}-{task}-correlations" for grammar, task in correlated]
     return Part(what, figure_files("theory", names), after=("tabulate_theory",), products=products)
 
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
-    """Draw ``theory/<grammar>-<task>``."""
+    """Draw ``theory/<grammar>-<task>`` and ``theory/<grammar>-<task>-correlations``."""
+    from ...plots.correlations import correlations_figure
     from ...plots.curves import save, style
     from ...plots.theory import theory_figure
 
@@ -50,3 +58,8 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
             folder / "theory",
             f"{grammar}-{task}",
         )
+    table = pd.read_csv(folder / "correlations.csv")
+    for grammar, task in specification["correlated"]:
+        mine = table[(table["grammar"] == grammar) & (table["task"] == task)]
+        drawn = correlations_figure(mine, f"{grammar}, {task.replace('_', ' ')}")
+        save(drawn, folder / "theory", f"{grammar}-{task}-correlations")

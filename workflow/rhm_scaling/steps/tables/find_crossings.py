@@ -11,6 +11,7 @@ from ...analysis.curves import identified, rows_of
 from ...analysis.theory_columns import Known
 from ...analysis.thresholds import THRESHOLDS, crossings, thresholds_table
 from ...core.files import write_text
+from ...grammar.model import Parameters
 from ...grammar.tasks import MEASURE
 from ...study.plan import Plan
 from ...study.tables import Part
@@ -19,7 +20,11 @@ from ..read_tables import read_points
 
 def planned(plan: Plan) -> Part:
     """Curves whose crossings are predicted."""
-    what = {"curves": [curve.key() for curve in plan.crossing], "learners": plan.learners()}
+    what = {
+        "curves": [curve.key() for curve in plan.crossing],
+        "grammars": plan.specifications(),
+        "learners": plan.learners(),
+    }
     outputs = ["crossings.csv", "thresholds.csv"] if plan.crossing else []
     return Part(what, outputs, after=("gather_runs", "gather_histories", "tabulate_theory"))
 
@@ -31,7 +36,8 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     each, summed = [], []
     for key in specification["curves"]:
         mine = rows_of(points, key)
-        known = Known.from_theory(theory, key, mine["rule_seed"])
+        parameters = Parameters.from_specification(specification["grammars"][key["grammar"]])
+        known = Known.from_theory(theory, key, mine["rule_seed"], parameters)
         learner = specification["learners"][key["architecture"]]
         found = crossings(
             mine,

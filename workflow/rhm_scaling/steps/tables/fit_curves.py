@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...analysis.curves import CONFIDENCE, CURVE_KEY, failures, identified, replica_matrix, rows_of
+from ...analysis.curves import (
+    CONFIDENCE,
+    CURVE_KEY,
+    failures,
+    identified,
+    replica_matrix,
+    rows_of,
+    seed_of,
+)
 from ...analysis.power_law import (
     BOOTSTRAPS,
     fit_power_law,
@@ -17,7 +25,6 @@ from ...analysis.power_law import (
     local_exponents,
 )
 from ...core.files import write_text
-from ...core.hashing import seed_from
 from ...grammar.tasks import MEASURE
 from ...study.plan import Plan
 from ...study.tables import Part
@@ -42,7 +49,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         window = fitting_window(table)
         sizes = table["sentences"].to_numpy(dtype=float)
         replicas = replica_matrix(mine, MEASURE[key["task"]], table["sentences"].tolist())
-        seed = seed_from("bootstrap", key)
+        seed = seed_of("bootstrap", key)
         inside = window.inside
         best, low, high = fit_with_interval(sizes[inside], replicas.loc[:, inside], seed)
         predicted, smooth = (

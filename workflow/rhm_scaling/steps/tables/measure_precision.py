@@ -7,12 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from ...analysis.curves import CURVE_KEY, identified, learning_curve, points, rows_of
+from ...analysis.curves import CURVE_KEY, identified, learning_curve, points, rows_of, seed_of
 from ...analysis.learning_rates import at_chosen_rate, choices
 from ...analysis.precision import measured
 from ...analysis.theory_columns import Known, predicted_columns
 from ...core.files import write_text
-from ...core.hashing import seed_from
 from ...grammar.model import Parameters
 from ...grammar.tasks import MEASURE
 from ...study.plan import Plan
@@ -52,13 +51,13 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         for draws, blocks in curve["designs"].items():
             rules = range(curve["first"], curve["first"] + int(draws))
             some = mine[mine["rule_seed"].isin(rules)].drop(columns=["rates_tried", "chosen"])
-            known = Known.from_theory(theory, key, rules)
+            known = Known.from_theory(theory, key, rules, parameters)
             seen = points(at_chosen_rate(some.join(choices(some))), histories)
             table = learning_curve(seen, measure)
             sizes = table["sentences"].to_numpy(dtype=float)
             told = (key["task"], curve["learner"], known, sizes, curve["test_size"])
             table = table.assign(**predicted_columns(parameters, *told))
-            seed = seed_from("bootstrap", key)
+            seed = seed_of("bootstrap", key)
             found = measured(seen, table, known.heights(key["task"]), seed)
             rows.append({"rule_draws": int(draws), **found, "blocks": blocks})
         tables.append(identified(pd.DataFrame(rows), specification["study"], key))

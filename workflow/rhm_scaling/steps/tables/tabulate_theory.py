@@ -1,4 +1,4 @@
-"""``theory.csv`` and ``predictions.csv``: what is known of every grammar before any training."""
+"""``theory``, ``predictions`` and ``correlations``: what is known of grammars before training."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ from ...theory.complexities import (
     ranked_level,
     sample_complexities,
 )
+from ...theory.measured_correlations import COLUMNS as CORRELATIONS
 from ...theory.solve import CURVES, QUANTITIES
 from ..read_tables import read_table
 
 KEY = ["study", "grammar", "task", "rule_seed"]
 COLUMNS = [*KEY, *QUANTITIES]
 CURVE_COLUMNS = [*KEY, *CURVES]
+CORRELATION_COLUMNS = [*KEY, *CORRELATIONS]
 
 
 def planned(plan: Plan) -> Part:
@@ -43,18 +45,20 @@ def planned(plan: Plan) -> Part:
             for (grammar, task, rule), known in plan.theory.items()
         ],
     }
-    products = [(known, ("quantities", "curves")) for known in plan.theory.values()]
-    return Part(what, ["theory.csv", "predictions.csv"], products=products)
+    products = [(known, ("quantities", "curves", "correlations")) for known in plan.theory.values()]
+    outputs = ["theory.csv", "predictions.csv", "correlations.csv"]
+    return Part(what, outputs, products=products)
 
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """One row a number; `method` says how it was found."""
-    quantities, curves = [], []
+    quantities, curves, correlations = [], [], []
     for product in specification["products"]:
         key = {"grammar": product["grammar"], "task": product["task"], "rule_seed": product["rule"]}
         files = product["files"]
         quantities.append(read_table(root / files["quantities"]).assign(**key))
         curves.append(read_table(root / files["curves"]).assign(**key))
+        correlations.append(read_table(root / files["correlations"]).assign(**key))
     for grammar, task in dict.fromkeys(
         (p["grammar"], p["task"]) for p in specification["products"]
     ):
@@ -67,6 +71,8 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     write_text(folder / "theory.csv", table.to_csv(index=False))
     predicted = _together(curves, CURVE_COLUMNS, specification["study"])
     write_text(folder / "predictions.csv", predicted.to_csv(index=False))
+    correlated = _together(correlations, CORRELATION_COLUMNS, specification["study"])
+    write_text(folder / "correlations.csv", correlated.to_csv(index=False))
 
 
 def _together(parts: list[pd.DataFrame], columns: list[str], study: str) -> pd.DataFrame:

@@ -132,3 +132,16 @@ def test_the_constant_of_the_asymptotic_law_is_the_tail_of_the_rules() -> None:
         law = amplitude * thresholds[k - 1] ** -exponent
         assert law == pytest.approx(endless[k:].sum() + endless[k - 1] / 2, rel=0.02)
     assert np.isnan(theory.classification_amplitude(UNIFORM, 1.0))
+
+
+def test_of_many_ranks_tables_tell_some_and_the_others_lie_between() -> None:
+    for count in (1, 3, 256):
+        np.testing.assert_array_equal(theory.told_ranks(count), np.arange(1, count + 1))
+    ranks = theory.told_ranks(8192)
+    assert (ranks[0], ranks[-1], len(ranks)) == (1, 8192, 256 + 5 * 16)
+    assert (np.diff(ranks) > 0).all()
+    power_law = np.arange(1, 8193) ** 1.75
+    found = theory.at_every_rank(ranks, power_law[ranks - 1])
+    np.testing.assert_allclose(found, power_law, rtol=1e-3)
+    endless = np.full(len(ranks), np.inf)
+    assert np.isinf(theory.at_every_rank(ranks, endless)).all()

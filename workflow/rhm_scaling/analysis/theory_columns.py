@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..grammar.model import Parameters
 from ..grammar.tasks import Task, levels_seen
-from ..theory.complexities import Learner
+from ..theory.complexities import Learner, at_every_rank
 from ..theory.predicted_curves import (
     all_patches,
     middles,
@@ -64,6 +64,13 @@ class Known:
         """Values of one quantity by rule draw, in the order of an index."""
         return _by_draw(self.rows, index, **where)
 
+    def _indices(self, **where: Any) -> NDArray[np.int64]:
+        """The indices of one quantity, in their order."""
+        rows = self.rows
+        for column, value in where.items():
+            rows = rows[rows[column] == value]
+        return np.unique(rows["index"]).astype(int)
+
     @cached_property
     def entropies(self) -> dict[int, Array]:
         """``H_0 .. H_L`` of the last token by rule draw."""
@@ -84,12 +91,19 @@ class Known:
     @cached_property
     def rule_thresholds(self) -> dict[int, Array]:
         """Classification: ``P_k`` of the rules of level 1 by rule draw."""
-        return self.by_draw("index", quantity="sample_complexity", method="correlations")
+        where = {"quantity": "sample_complexity", "method": "correlations"}
+        values, ranks = self.by_draw("index", **where), self._indices(**where)
+        return {rule: at_every_rank(ranks, known) for rule, known in values.items()}
 
     @cached_property
     def errors_by_rank(self) -> dict[int, Array]:
         """Bayes errors with ``0 .. m_1`` rules of level 1 known, by rule draw."""
-        return self.by_draw("index", quantity="error_by_rank")
+        values = self.by_draw("index", quantity="error_by_rank")
+        ranks = self._indices(quantity="error_by_rank")[1:]
+        return {
+            rule: np.concatenate([known[:1], at_every_rank(ranks, known[1:])])
+            for rule, known in values.items()
+        }
 
     def heights(self, task: Task) -> dict[int, Array]:
         """What a curve crosses, by rule draw: the middle below every level, or half of chance."""
@@ -107,8 +121,7 @@ class Known:
     @cached_property
     def errors_by_patches(self) -> dict[int, Array]:
         """Classification: Bayes errors with ``0 .. J`` random patches known, by rule draw."""
-        rows = self.rows[self.rows["quantity"] == "error_by_patches"]
-        numbers = np.unique(rows["index"]).astype(int).tolist()
+        numbers = self._indices(quantity="error_by_patches").tolist()
         found = self.by_draw("index", quantity="error_by_patches")
         return {rule: all_patches(numbers, errors.tolist()) for rule, errors in found.items()}
 

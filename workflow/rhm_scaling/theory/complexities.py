@@ -17,6 +17,8 @@ from ..grammar.model import Parameters
 Learner = Literal["cnn", "transformer"]
 Array = NDArray[np.float64]
 
+_ALL_TOLD, _TOLD_PER_OCTAVE = 256, 16  # ranks of a table
+
 
 def grammatical_fraction(parameters: Parameters, level: int) -> float:
     """``f_l = v_l/(v_(l-1)^s q_l)``, whose complement carries the correlations of `level`.
@@ -119,6 +121,21 @@ def at_half(complexities: Array, probabilities: Array) -> float:
     Both arguments are by rank. For uniform rules every rank has the same complexity.
     """
     return float(complexities[half_rank(probabilities)])
+
+
+def told_ranks(count: int) -> NDArray[np.int64]:
+    """The ranks that tables tell of, from 1: all of a few hundred, of more some an octave."""
+    if count <= _ALL_TOLD:
+        return np.arange(1, count + 1)
+    steps = np.arange(1, np.ceil(np.log2(count / _ALL_TOLD) * _TOLD_PER_OCTAVE))
+    spaced = np.round(_ALL_TOLD * 2 ** (steps / _TOLD_PER_OCTAVE)).astype(int)
+    return np.concatenate([np.arange(1, _ALL_TOLD + 1), spaced, [count]])
+
+
+def at_every_rank(ranks: NDArray[np.int64], values: Array) -> Array:
+    """Values at all ranks ``1..m``, ``(m,)``, from those of `told_ranks`, by straight lines."""
+    every = np.arange(1, ranks[-1] + 1)
+    return values if len(every) == len(ranks) else np.interp(every, ranks, values)
 
 
 def threshold(parameters: Parameters, level: int, learner: Learner) -> float:

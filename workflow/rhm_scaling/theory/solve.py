@@ -22,6 +22,7 @@ from .complexities import (
     classification_amplitude,
     classification_exponent,
     ranked_level,
+    told_ranks,
 )
 from .entropies import ngram_entropies, position_entropies
 from .inference import sentence_log_probability
@@ -102,7 +103,8 @@ def _thresholds(
 ) -> Iterator[Row]:
     """Complexities by rank, and the threshold where half of the probability is reached."""
     same = {"learner": learner, "level": level, "stderr": 0.0, "method": "correlations"}
-    for rank, value in enumerate(complexities, 1):
+    for rank in told_ranks(len(complexities)):
+        value = complexities[rank - 1]
         yield {"quantity": "sample_complexity", "index": rank, "value": value, **same}
     yield {"quantity": "threshold", "value": at_half(complexities, f), **same}
 
@@ -169,7 +171,7 @@ def _classification(grammar: Grammar, stream: Stream, rows: list[Row], curves: l
     seed = seed_from("patches", parameters.specification(), stream.rule_seed)
     by_patches = classification_errors_by_patches(grammar, tokens, seed)
     for quantity, estimates in (
-        ("error_by_rank", dict(enumerate(by_rank))),
+        ("error_by_rank", {k: by_rank[k] for k in (0, *told_ranks(len(by_rank) - 1))}),
         ("error_by_patches", by_patches),
     ):
         rows += [

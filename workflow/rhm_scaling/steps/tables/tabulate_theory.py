@@ -25,6 +25,7 @@ from ...theory.complexities import (
     ensemble_label_complexities,
     ranked_level,
     sample_complexities,
+    told_ranks,
 )
 from ...theory.measured_correlations import COLUMNS as CORRELATIONS
 from ...theory.solve import CURVES, QUANTITIES
@@ -128,6 +129,7 @@ def _ranked(
 ) -> Iterator[dict[str, Any]]:
     for method, complexities in by_method.items():
         same = {**where, "stderr": 0.0 if method == "closed form" else np.nan, "method": method}
-        for rank, value in enumerate(complexities, 1):
+        for rank in told_ranks(len(complexities)):
+            value = complexities[rank - 1]
             yield {"quantity": "sample_complexity", "index": rank, "value": value, **same}
         yield {"quantity": "threshold", "value": at_half(complexities, f), **same}

@@ -60,6 +60,7 @@ def test_levels_of_a_users_grammar_may_have_their_own_vocabularies() -> None:
 def test_identity_is_that_of_the_content() -> None:
     here = user_grammar(json.dumps(OWN)).parameters
     assert user_grammar(json.dumps(OWN, indent=7)).parameters == here
+    assert here.file == "7fc3b80104ef"  # as it was before levels could have their own v
     uniform = {**OWN, "probabilities": {"1": [[0.5, 0.5], [1.0]]}, "root": [0.5, 0.5]}
     assert user_grammar(json.dumps(uniform)).parameters == here
     spelled = {**OWN, "rules": {**OWN["rules"], "1": [[[0, 1], [2, 2]], [[1, 0], [0, 0]]]}}

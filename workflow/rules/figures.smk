@@ -49,6 +49,7 @@ use rule gather_runs as draw_figures with:
             "draw_figures",
             "results/{study}/theory.csv",
             "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
             "results/{study}/curves.csv",
             "results/{study}/fits.csv",
             "results/{study}/local_exponents.csv",

@@ -66,6 +66,7 @@ use rule gather_runs as aggregate_curves with:
             "results/{study}/histories.csv",
             "results/{study}/theory.csv",
             "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
         ),
     output:
         table("results/{study}/curves.csv"),
@@ -87,6 +88,7 @@ use rule gather_runs as fit_curves with:
             "results/{study}/curves.csv",
             "results/{study}/theory.csv",
             "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
         ),
     output:
         table("results/{study}/fits.csv"),
@@ -108,6 +110,7 @@ use rule gather_runs as measure_precision with:
             "results/{study}/histories.csv",
             "results/{study}/theory.csv",
             "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
         ),
     output:
         table("results/{study}/precision.csv"),
@@ -128,6 +131,7 @@ use rule gather_runs as find_crossings with:
             "results/{study}/histories.csv",
             "results/{study}/theory.csv",
             "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
         ),
     output:
         "results/{study}/crossings.csv",
@@ -165,6 +169,7 @@ use rule gather_runs as estimate_power with:
             "estimate_power",
             "results/{study}/theory.csv",
             "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
         ),
     output:
         table("results/{study}/power.csv"),
@@ -188,6 +193,7 @@ use rule gather_runs as decide_claim with:
             "results/{study}/histories.csv",
             "results/{study}/theory.csv",
             "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
             "results/{study}/representations.csv",
             "results/{study}/invariance.csv",
         ),
@@ -227,6 +233,7 @@ use rule gather_runs as gather_recovery with:
             "gather_recovery",
             "results/{study}/theory.csv",
             "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
         ),
     output:
         "results/{study}/recovery.csv",
@@ -268,6 +275,7 @@ use rule gather_runs as compare_sizes with:
             "results/{study}/histories.csv",
             "results/{study}/theory.csv",
             "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
         ),
     output:
         table("results/{study}/sizes.csv"),

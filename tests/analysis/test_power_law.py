@@ -52,6 +52,12 @@ def test_resampled_curves_keep_every_draw_its_replicas() -> None:
     assert (once == 50).mean() == pytest.approx(1 / 27, abs=0.02)  # three times zero
 
 
+def test_curves_without_a_replica_left_are_missing() -> None:
+    replicas = synthetic(np.random.default_rng(0), 1.0, 2).iloc[:0]
+    assert np.isnan(power_law.bootstrap_means(replicas, seed=0, count=3)).all()
+    assert np.isnan(power_law.local_exponents(SIZES, replicas, seed=0)["exponent"]).all()
+
+
 def test_one_outlier_hardly_moves_the_fit() -> None:
     values = SIZES**-1.0
     values[1] *= 4

@@ -163,7 +163,7 @@ def test_text_of_a_study_stays_text_through_the_whole_pipeline(tmp_path: Path) -
         for path in (results / "hostile" / folder).iterdir()
         if path.name != ".snakemake_timestamp"
     ]
-    assert len(figures) == 2 * 5 + 1
+    assert len(figures) == 2 * 6 + 1
     assert all(path.stat().st_size > 1000 for path in figures)
 
 

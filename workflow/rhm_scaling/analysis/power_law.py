@@ -108,8 +108,10 @@ def bootstrap_means(replicas: pd.DataFrame, seed: int, count: int = BOOTSTRAPS) 
     """
     generator = np.random.Generator(np.random.Philox(seed))
     draws = [group.to_numpy(dtype=float) for _, group in replicas.groupby(level="rule_seed")]
+    if not draws:  # all have failed
+        return np.full((count, replicas.shape[1]), np.nan)
     numbers = np.array([len(group) for group in draws])
-    padded = np.full((len(draws), numbers.max(initial=0), replicas.shape[1]), np.nan)
+    padded = np.full((len(draws), numbers.max(), replicas.shape[1]), np.nan)
     for values, group in zip(padded, draws):
         values[: len(group)] = group
     chosen = generator.integers(len(draws), size=(count, len(draws)))

@@ -14,7 +14,7 @@ from ...core.errors import UserError
 from ...core.files import write_text
 from ...grammar.model import Grammar
 from ...grammar.sampling import overlap
-from ...grammar.tasks import inputs_and_targets, outputs
+from ...grammar.tasks import inputs_and_targets, outputs, window
 from ...theory.inference import likeliest_symbols
 from ...training.counting import CountingLearner, ngram, recovery
 from ..files import read_arrays, read_grammar, read_sentences
@@ -65,8 +65,9 @@ def _learn(
     if specification["learner"]["kind"] == "ngram":
         return ngram(task, tokens, targets, asked, classes=classes), {}
     sharing = specification["learner"]["sharing"]
+    v = window(parameters, context).v
     learner = CountingLearner.fit(
-        task, tokens, targets, v=parameters.v, s=parameters.s, classes=classes, sharing=sharing
+        task, tokens, targets, v=v, s=parameters.s, classes=classes, sharing=sharing
     )
     symbols = likeliest_symbols(grammar, test["tokens"])
     found = {}

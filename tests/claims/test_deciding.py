@@ -31,7 +31,7 @@ def study(kinds: Mapping[str, Law], seed: int) -> list[Evidence]:
 
 
 def verdict(name: ClaimName, curves: list[Evidence]) -> str:
-    return together(finding for *_, finding in findings(name, curves))
+    return together((criterion.name, found) for criterion, _, found in findings(name, curves))
 
 
 def verdicts(name: ClaimName, made: Callable[[int], list[Evidence]]) -> Counter[str]:

@@ -16,8 +16,9 @@ DEEP = Parameters.from_keys(v=16, s=2, L=4, m=3)
 def finite(stopped: dict[float, str]) -> Evidence:
     """A curve of finite training sets; some sizes were ended by another rule."""
     curve = trained(design(DEEP, "last_token", "cnn", SIZES, protocol="finite"), staircase(), 0)
-    reasons = curve.points["sentences"].map(stopped).fillna("patience")
-    curve.points["stop_reason"] = reasons
+    curve.points["stop_reason"] = [
+        stopped.get(size, "patience") for size in curve.points["sentences"]
+    ]
     return curve
 
 

@@ -121,14 +121,23 @@ class Tail:
 
     def __init__(self, curve: Evidence, twin: Evidence | None) -> None:
         self.curve = curve
-        draws = curve.draws
         if twin is None:
             raise Lacking("a grammar with the same upper levels and uniform rules at level 1")
-        fraction: Callable[[Array], Array]
+        draws = sorted({*curve.draws} & {*twin.draws})
+        fractions: dict[int, Callable[[Array], Array]]
         if curve.trained:
-            errors = twin.losses.mean(axis=0)
-            fraction = measured_rule_curve(twin.known, twin.sizes, errors)
-            start = falls_to(twin.sizes, errors, _chance(twin) / 8)
+            # each draw's prediction from another draw of the twin: so the scatter of deviations
+            # has that of what is predicted
+            rows = dict(zip(twin.draws, twin.losses))
+            if not draws or min(np.isfinite(rows[draw]).sum() for draw in draws) < _FEWEST:
+                raise Lacking(f"{_FEWEST} sizes that count, of {twin.key['grammar']}")
+            fractions = {
+                draw: measured_rule_curve(twin.known, twin.sizes, rows[draw], draw)
+                for draw in draws
+            }
+            errors = np.mean([rows[draw] for draw in draws], axis=0)
+            seen = np.isfinite(errors)
+            start = falls_to(twin.sizes[seen], errors[seen], _chance(twin) / 8)
         else:
             assumed = frozen()
             sharpness = float(np.median(assumed.sharpness))
@@ -136,19 +145,27 @@ class Tail:
                 np.mean([p[0] for p in twin.known.rule_thresholds.values()])
             )
 
-            def fraction(ratio: Array) -> Array:
+            def assumed_fraction(ratio: Array) -> Array:
                 return np.asarray(1 / (1 + ratio**-sharpness))
 
+            fractions = dict.fromkeys(draws, assumed_fraction)
+
         def predicted(sizes: Array) -> Array:
-            found = smooth_errors(curve.parameters, curve.known, fraction, sizes)
-            return np.array([found[draw] for draw in draws])
+            return np.array(
+                [
+                    smooth_errors(curve.parameters, curve.known, fractions[draw], sizes, draw)[draw]
+                    for draw in draws
+                ]
+            )
 
         mean = [predicted(curve.sizes * step).mean(axis=0) for step in (_OCTAVE, 1 / _OCTAVE)]
         with np.errstate(divide="ignore", invalid="ignore"):
             slopes = -np.log(mean[0] / mean[1]) / (2 * np.log(_OCTAVE))
         limit = classification_exponent(curve.parameters)
         inside = (np.abs(slopes / limit - 1) <= _TAIL) & (curve.sizes >= start)
-        measured = curve.losses if curve.trained else None
+        measured = None
+        if curve.trained:
+            measured = curve.losses[[curve.draws.index(draw) for draw in draws]]
         if measured is not None:
             inside &= (np.isfinite(measured) & (measured > 0)).all(axis=0)
         if inside.sum() < _FEWEST:

@@ -21,7 +21,8 @@ the bound (agrees), before it (disagrees), or neither.
 How often the claim's own studies and its rival's are called so is found by making up studies that
 have the measured scatter: what is predicted (or what the rival would show) plus the deviations of
 rule draws picked at random. A criterion that does not tell the two apart decides nothing. A claim's
-verdict is the weakest of its decisive criteria.
+verdict is the weakest of its decisive criteria; while one of its criteria decides nothing at all, a
+part of it is open, and it is *undetermined* at best.
 """
 
 from __future__ import annotations
@@ -294,7 +295,16 @@ def _more(draws: int, half: float, distance: float) -> str:
     return f"about {max(int(np.ceil(needed)), draws + 1)} rule draws"
 
 
-def together(findings: Iterable[Finding]) -> str:
-    """The verdict on a claim: the weakest of its decisive criteria."""
-    decisive = [VERDICTS.index(finding.verdict) for finding in findings if finding.decisive]
-    return VERDICTS[min(decisive)] if decisive else UNDETERMINED
+def together(findings: Iterable[tuple[str, Finding]]) -> str:
+    """The verdict on a claim: the weakest of its decisive criteria, which have names.
+
+    A criterion that decides nothing, whatever it is about, leaves a part of the claim open: the
+    rival that it is there to exclude may be true.
+    """
+    decisive: dict[str, list[int]] = {}
+    for name, finding in findings:
+        found = decisive.setdefault(name, [])
+        found += [VERDICTS.index(finding.verdict)] if finding.decisive else []
+    undecided = VERDICTS.index(UNDETERMINED)
+    weakest = [min(found, default=undecided) for found in decisive.values()]
+    return VERDICTS[min(weakest, default=undecided)]

@@ -167,7 +167,8 @@ def page(studies: list[Decided], results: Path, title: str) -> str:
         "it leaves it out and lies nearer the rival. It is decisive if at least "
         f"{rules.claim_agrees:.0%} of made-up studies that obey the claim agree and at most "
         f"{rules.rival_agrees:.0%} of those that obey its rival. A claim's verdict is that of its "
-        f"weakest decisive criterion. {_text(_family(studies))}</p><nav>{links}</nav>{sections}"
+        f"weakest decisive criterion, and at best undetermined while one of its criteria decides "
+        f"nothing. {_text(_family(studies))}</p><nav>{links}</nav>{sections}"
         "</body></html>\n"
     )
 

@@ -15,6 +15,7 @@ from rhm_scaling.claims.frozen import frozen
 from rhm_scaling.claims.names import CLAIM_TASKS, ClaimName
 from rhm_scaling.claims.verdicts import AGREES, DISAGREES, Finding, together
 from rhm_scaling.grammar.model import Parameters
+from rhm_scaling.theory.complexities import Learner
 
 DEEP = [Parameters.from_keys(v=16, s=2, L=4, m=m) for m in (2, 3, 4)]
 SIZES = np.round(2 ** np.arange(6, 20, 0.5))
@@ -73,6 +74,20 @@ def test_no_verdict_hangs_on_what_theory_leaves_open(factor: float, sharpness: f
     found = verdicts("B2", lambda seed: study(laws, seed))
     print(found)
     assert not found[DISAGREES]
+
+
+@pytest.mark.parametrize(("cnn", "other"), [(2.0, 4.5), (4.5, 2.0)])
+def test_networks_may_differ_in_what_theory_leaves_open(cnn: float, other: float) -> None:
+    """The sharpness of one network says nothing of the other's: both ends of its range."""
+
+    def laws(learner: Learner | None) -> Mapping[str, Law]:
+        return {"cnn": staircase(learner, 4, cnn), "transformer": staircase(learner, 3, other)}
+
+    holding = verdicts("B2", lambda seed: study(laws(None), seed))
+    against = verdicts("B2", lambda seed: study(laws("cnn"), seed))
+    print(holding, against)
+    assert holding[AGREES] >= STUDIES - 2
+    assert not against[AGREES]
 
 
 def test_a_structureless_power_law_is_no_staircase() -> None:

@@ -43,7 +43,7 @@ def _falls(curve: Evidence, shares: Sequence[float]) -> Part:
         measured = np.stack(at, axis=1)
         seen = np.isfinite(measured)
     else:
-        seen = claim[0] <= np.log(curve.sizes[-1])
+        seen = claim[0] <= np.log(curve.sizes.max(initial=1.0))
     if not seen.all():
         raise Lacking(
             f"larger P: {curve.key['grammar']} learnt by every rule draw between sizes that count "
@@ -82,9 +82,12 @@ def drop(curves: Curves, options: Options) -> Found:
 
     def observe(mine: Curves) -> Observed:
         found = available(filter(_uniform, mine), lambda c: _falls(c, (1 / 2, 1 / 8)))
-        apart = np.array([0.0, np.log(4.0)])
-        # what scatter does to a ratio needs a distance of the two sizes
-        parts = [Part(p.draws, p.measured, p.claim + apart, p.claim + apart) for _, p in found]
+        apart, steep, bound = np.array([0.0, np.log(4.0)]), options["example"], options["bound"]
+        # what scatter does to a ratio hangs on the distance of the two sizes
+        parts = [
+            Part(p.draws, p.measured, p.claim + apart / steep, p.claim + apart / bound)
+            for _, p in found
+        ]
 
         def contrast(y: Array) -> Array:
             spans = np.maximum(y[..., 1::2] - y[..., ::2], 1e-3)
@@ -299,8 +302,10 @@ def _of_depths(
     def observe(mine: Curves) -> Observed:
         tails = sorted(_tails(mine), key=lambda tail: tail.curve.parameters.L)
         depths = np.array([tail.curve.parameters.L for tail in tails], dtype=float)
-        if len(tails) < least:
+        if len({*depths}) < least:
             raise Lacking(f"{least} depths whose tails are reached")
+        if len({*depths}) < len(depths):
+            raise Lacking("a single grammar of each depth")
         constants = _constants(tails)
         claimed = [tail.part.claim[0].mean(axis=0) for tail in tails]
         given = constants(np.concatenate(claimed))

@@ -240,8 +240,10 @@ def decide(criterion: Criterion, observed: Observed, seed: int) -> Finding:
     rule = Rule(_range(predicted), _range(against), bound)
     # each kind of study may have any of the shapes; what is judged does not know which
     shares, halves = [], []
+    # an inequality predicts nothing of a draw, so all that draws differ in is scatter
+    centre = predicted.mean(axis=0) if bound is None else np.zeros(draws)
     for made in (own, others):
-        estimate, half = intervals(made, predicted.mean(axis=0))
+        estimate, half = intervals(made, centre)
         shares.append(float((rule.verdicts(estimate, half) == AGREES).mean()))
         halves.append(float(np.median(half)))
     decisive = shares[0] >= rules.claim_agrees and shares[1] <= rules.rival_agrees
@@ -260,7 +262,6 @@ def decide(criterion: Criterion, observed: Observed, seed: int) -> Finding:
     )
     if observed.measured is None:
         return finding
-    centre = predicted.mean(axis=0) if bound is None else np.zeros(draws)
     estimate, half = intervals(observed.contrast(observed.measured), centre)
     said = str(rule.verdicts(estimate, half))
     needed = "" if decisive else "a design that tells the claim from its rival"

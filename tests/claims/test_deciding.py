@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
-from helpers.studies import Law, design, power_law, staircase, trained
+from helpers.studies import Array, Law, design, power_law, staircase, trained
 from rhm_scaling.claims.deciding import CONTRASTS, findings
 from rhm_scaling.claims.evidence import Evidence
 from rhm_scaling.claims.frozen import frozen
@@ -108,6 +108,20 @@ def test_what_every_draw_does_not_cross_is_no_evidence() -> None:
     found: list[Finding] = [finding for *_, finding in findings("B2", curves)]
     assert not any(finding.decisive for finding in found)
     assert all("crossed by every rule draw" in finding.needed for finding in found)
+
+
+def test_what_is_left_out_is_told() -> None:
+    """Where a network never learns a level, the other grammars alone would agree."""
+
+    def stuck(curve: Evidence, rule: int, sizes: Array) -> Array:
+        levels = curve.known.entropies[rule]
+        least = 0.98 * (levels[2] - levels[-1]) if curve.parameters.m[0] == 4 else 0.0
+        return np.maximum(staircase()(curve, rule, sizes), least)
+
+    for criterion, _, finding in findings("B3", study({"cnn": stuck}, 0)):
+        assert finding.left_out.startswith("level 3 of v16-n16-s2-L4-m4 crossed"), criterion.name
+    for _, _, finding in findings("B3", study({"cnn": staircase()}, 0)):
+        assert not finding.left_out
 
 
 def test_what_trainings_have_seen_of_the_language_is_limited() -> None:

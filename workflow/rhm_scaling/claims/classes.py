@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..analysis.curves import falls_to
 from ..analysis.theory_columns import are_twins, measured_rule_curve, smooth_errors
 from ..theory.complexities import classification_exponent
-from .contrasts import Found, Options, Part, available, by_network, each, joined
+from .contrasts import Found, Options, Part, Reasons, available, by_network, each, joined
 from .evidence import Curves, Evidence
 from .frozen import frozen
 from .verdicts import Lacking, Observed
@@ -66,8 +66,8 @@ def growth_of_threshold(curves: Curves, options: Options) -> Found:
         against = np.full_like(found.claim, rival(curve))
         return Part(found.draws, found.measured, found.claim, against)
 
-    def observe(mine: Curves) -> Observed:
-        found = list(available(filter(_uniform, mine), part))
+    def observe(mine: Curves, left: Reasons) -> Observed:
+        found = list(available(filter(_uniform, mine), part, left))
         x = np.array([np.log(c.parameters.n) + np.log(c.parameters.m).sum() for c, _ in found])
         if np.ptp(x) < 1e-9:
             raise Lacking("grammars with other n m^L")
@@ -80,8 +80,8 @@ def growth_of_threshold(curves: Curves, options: Options) -> Found:
 def drop(curves: Curves, options: Options) -> Found:
     """Mean local exponent between the half and the eighth of chance, over grammars."""
 
-    def observe(mine: Curves) -> Observed:
-        found = available(filter(_uniform, mine), lambda c: _falls(c, (1 / 2, 1 / 8)))
+    def observe(mine: Curves, left: Reasons) -> Observed:
+        found = available(filter(_uniform, mine), lambda c: _falls(c, (1 / 2, 1 / 8)), left)
         apart, steep, bound = np.array([0.0, np.log(4.0)]), options["example"], options["bound"]
         # what scatter does to a ratio hangs on the distance of the two sizes
         parts = [
@@ -198,7 +198,7 @@ class Tail:
         return Part(self.part.draws, self.part.measured, self.part.claim, rival)
 
 
-def _tails(curves: Curves) -> list[Tail]:
+def _tails(curves: Curves, left: Reasons) -> list[Tail]:
     """The tails of all curves with Zipf rules at level 1 and no other."""
     zipf = [curve for curve in curves if curve.parameters.zipf[0] is not None]
 
@@ -211,7 +211,7 @@ def _tails(curves: Curves) -> list[Tail]:
         ]
         return min(found, key=lambda other: other.parameters.m[0], default=None)
 
-    return [tail for _, tail in available(zipf, lambda curve: Tail(curve, twin(curve)))]
+    return [tail for _, tail in available(zipf, lambda curve: Tail(curve, twin(curve)), left)]
 
 
 def _by_depth(curves: Curves, options: Options) -> dict[str, Curves]:
@@ -226,8 +226,8 @@ def _by_depth(curves: Curves, options: Options) -> dict[str, Curves]:
 def exponent_with_a(curves: Curves, options: Options) -> Found:
     """Slope of the exponent in the tail on the predicted one, over Zipf exponents."""
 
-    def observe(mine: Curves) -> Observed:
-        tails = _tails(mine)
+    def observe(mine: Curves, left: Reasons) -> Observed:
+        tails = _tails(mine, left)
         x = np.array([tail.exponent for tail in tails])
         if np.ptp(x) < 1e-9:
             raise Lacking("several Zipf exponents a whose tails are reached")
@@ -246,8 +246,8 @@ def exponent_with_a(curves: Curves, options: Options) -> Found:
 def exponent_over_predicted(curves: Curves, options: Options) -> Found:
     """Mean log2 of the exponent in the tail over the predicted one, over Zipf exponents."""
 
-    def observe(mine: Curves) -> Observed:
-        tails = _tails(mine)
+    def observe(mine: Curves, left: Reasons) -> Observed:
+        tails = _tails(mine, left)
         parts = [
             tail.against(tail.part.claim - tail.exponent * (tail.x - tail.x.mean()))
             for tail in tails
@@ -299,8 +299,8 @@ def _of_depths(
     `rival` says what the constants, ``(depths,)``, would be.
     """
 
-    def observe(mine: Curves) -> Observed:
-        tails = sorted(_tails(mine), key=lambda tail: tail.curve.parameters.L)
+    def observe(mine: Curves, left: Reasons) -> Observed:
+        tails = sorted(_tails(mine, left), key=lambda tail: tail.curve.parameters.L)
         depths = np.array([tail.curve.parameters.L for tail in tails], dtype=float)
         if len({*depths}) < least:
             raise Lacking(f"{least} depths whose tails are reached")

@@ -9,7 +9,7 @@ which factors of a network cancel.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,6 +26,7 @@ from .verdicts import Lacking, Observed
 Array = NDArray[np.float64]
 Options = Mapping[str, Any]
 Found = dict[str, Observed | Lacking]
+Reasons = list[str]  # why curves are left out
 Formed = TypeVar("Formed")
 Group = TypeVar("Group")
 OTHER: dict[Learner, Learner] = {"cnn": "transformer", "transformer": "cnn"}
@@ -99,12 +100,15 @@ def joined(parts: Sequence[Part], contrast: Callable[[Array], Array]) -> Observe
     return Observed(whole.measured, whole.claim, whole.rival, together, contrast)
 
 
-def each(groups: Mapping[str, Group], observe: Callable[[Group], Observed], what: str) -> Found:
+def each(
+    groups: Mapping[str, Group], observe: Callable[[Group, Reasons], Observed], what: str
+) -> Found:
     """What is observed of every group; the reason where that cannot be."""
     found: Found = {}
     for name, group in groups.items():
         try:
-            found[name] = observe(group)
+            left: Reasons = []
+            found[name] = replace(observe(group, left), left_out=tuple(left))
         except Lacking as lacking:
             found[name] = lacking
     return found or {"": Lacking(what)}
@@ -121,9 +125,9 @@ def by_network(curves: Curves, options: Options) -> dict[str, Curves]:
 
 
 def available(
-    curves: Iterable[Evidence], part: Callable[[Evidence], Formed]
+    curves: Iterable[Evidence], part: Callable[[Evidence], Formed], left: Reasons | None = None
 ) -> Iterator[tuple[Evidence, Formed]]:
-    """The curves of which something can be formed, with it.
+    """The curves of which something can be formed, with it; the others leave their reasons.
 
     Raises
     ------
@@ -136,6 +140,8 @@ def available(
             formed = part(curve)
         except Lacking as reason:
             lacking = reason
+            if left is not None:
+                left.append(str(reason))
             continue
         none = False
         yield curve, formed
@@ -226,9 +232,9 @@ def steps(corners: Array, heights: Array, sizes: Array, sharpness: float) -> Arr
 def growth_with_level(curves: Curves, options: Options) -> Found:
     """Mean growth of the crossing from one level to another, over grammars."""
 
-    def observe(mine: Curves) -> Observed:
+    def observe(mine: Curves, left: Reasons) -> Observed:
         levels, rival = options["levels"], options.get("rival", "at once")
-        parts = [part for _, part in available(mine, lambda c: crossings(c, levels, rival))]
+        parts = [part for _, part in available(mine, lambda c: crossings(c, levels, rival), left)]
         return joined(parts, lambda y: (y[..., 1::2] - y[..., ::2]).mean(axis=-1))
 
     return each(by_network(curves, options), observe, "such networks")
@@ -237,9 +243,9 @@ def growth_with_level(curves: Curves, options: Options) -> Found:
 def growth_with_m(curves: Curves, options: Options) -> Found:
     """How much faster the crossing grows from one level to another, the more rules there are."""
 
-    def observe(mine: Curves) -> Observed:
+    def observe(mine: Curves, left: Reasons) -> Observed:
         uniform = [c for c in mine if len({*c.parameters.m}) == 1 and not any(c.parameters.zipf)]
-        found = list(available(uniform, lambda c: crossings(c, options["levels"])))
+        found = list(available(uniform, lambda c: crossings(c, options["levels"]), left))
         m = np.log([curve.parameters.m[0] for curve, _ in found])
         if len({*m}) < 2:
             raise Lacking("grammars with two values of m whose levels are crossed")
@@ -272,7 +278,7 @@ def double_ratio(curves: Curves, options: Options) -> Found:
     """Growth from one level to another over that of the convolutional network, over grammars."""
     levels = options["levels"]
 
-    def observe(mine: Curves) -> Observed:
+    def observe(mine: Curves, left: Reasons) -> Observed:
         def both(curve: Evidence) -> Part:
             beside = [
                 other
@@ -287,7 +293,7 @@ def double_ratio(curves: Curves, options: Options) -> Found:
                 _each_with_each(part, Part(cnn.draws, cnn.measured, cnn.claim, cnn.claim))
             )
 
-        parts = [part for _, part in available(mine, both)]
+        parts = [part for _, part in available(mine, both, left)]
         growth = np.tile([-1.0, 1.0, 1.0, -1.0], len(parts)) / len(parts)
         return joined(parts, lambda y: y @ growth)
 
@@ -318,7 +324,7 @@ def _beside_uniform(curves: Curves, part: Callable[[Evidence], Part]) -> Found:
                     about = f"{curve.network}, a = {a:g} at level {level}"
                     pairs.setdefault(about, []).append((curve, other))
 
-    def observe(mine: list[tuple[Evidence, Evidence]]) -> Observed:
+    def observe(mine: list[tuple[Evidence, Evidence]], left: Reasons) -> Observed:
         parts = [
             made for curve, other in mine for made in _each_with_each(part(curve), part(other))
         ]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis.curves import falls_to
-from .contrasts import Found, Options, Part, available, by_network, crossings, each, joined
+from .contrasts import Found, Options, Part, Reasons, available, by_network, crossings, each, joined
 from .evidence import Curves, Evidence
 from .frozen import frozen
 from .verdicts import Lacking, Observed
@@ -62,8 +62,8 @@ def _represented(curves: Curves, options: Options) -> dict[str, Curves]:
 def invariance_with_level(curves: Curves, options: Options) -> Found:
     """Mean growth of the size of half invariance from one level to another, over grammars."""
 
-    def observe(mine: Curves) -> Observed:
-        found = available(mine, lambda curve: half_invariant(curve, options["levels"]))
+    def observe(mine: Curves, left: Reasons) -> Observed:
+        found = available(mine, lambda curve: half_invariant(curve, options["levels"]), left)
         parts = [part for _, part in found]
         return joined(parts, lambda y: (y[..., 1::2] - y[..., ::2]).mean(axis=-1))
 
@@ -80,8 +80,8 @@ def invariance_with_loss(curves: Curves, options: Options) -> Found:
         loss = Part(loss.draws, loss.measured, loss.claim, loss.claim)
         return Part.side_by_side([hidden, loss])
 
-    def observe(mine: Curves) -> Observed:
-        parts = [part for _, part in available(mine, both)]
+    def observe(mine: Curves, left: Reasons) -> Observed:
+        parts = [part for _, part in available(mine, both, left)]
         weights = np.tile([-1.0, 1.0, 1.0, -1.0], len(parts)) / len(parts)
         return joined(parts, lambda y: y @ weights)
 

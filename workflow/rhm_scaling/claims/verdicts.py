@@ -69,6 +69,8 @@ class Observed:
         network and grammar.
     contrast
         From ``(..., draws, cells)`` to ``(..., draws)``.
+    left_out
+        Curves of which nothing could be formed: the reasons. What is left may be a choice.
     """
 
     measured: Array | None
@@ -76,6 +78,7 @@ class Observed:
     rival: Array
     together: NDArray[np.int64]
     contrast: Callable[[Array], Array]
+    left_out: tuple[str, ...] = ()
 
     def deviations(self, generator: np.random.Generator, studies: int) -> Array:
         """Made-up deviations from what is assumed, ``(studies, draws, cells)``.
@@ -130,6 +133,8 @@ class Finding:
         Whether the criterion tells claim and rival apart.
     needed
         What an open one would take.
+    left_out
+        Curves that do not enter, as they lack something.
     """
 
     rule_draws: int = 0
@@ -149,6 +154,7 @@ class Finding:
     rival_agrees: float = np.nan
     decisive: bool = False
     needed: str = ""
+    left_out: str = ""
 
 
 def intervals(contrasts: Array, predicted: Array) -> tuple[Array, Array]:
@@ -259,6 +265,7 @@ def decide(criterion: Criterion, observed: Observed, seed: int) -> Finding:
         claim_agrees=shares[0],
         rival_agrees=shares[1],
         decisive=decisive,
+        left_out="; ".join(observed.left_out),
     )
     if observed.measured is None:
         return finding

@@ -214,6 +214,12 @@ def _criteria(criteria: pd.DataFrame) -> str:
         told = [_text(row["verdict"])]
         told += [] if row["decisive"] else ["<small>not decisive</small>"]
         told += [] if pd.isna(row["needed"]) else [f"<small>{_text(row['needed'])}</small>"]
+        left = row.get("left_out")
+        told += (
+            []
+            if not left or pd.isna(left)
+            else [f"<small>left out, for want of {_text(left)}</small>"]
+        )
         cells = [
             f"{_text(subject(row))}<br><small>{_text(row['rule'])}</small>",
             _text(predicted(row)) + limit,

@@ -155,7 +155,8 @@ def _found(row: Mapping[Any, Any], power: pd.DataFrame) -> str:
         )
     if len(mine) and np.isfinite(mine["half_width"].iloc[0]):
         said += f" Half-width expected before training: {number(mine['half_width'].iloc[0])}."
-    return said
+    left = row.get("left_out")
+    return said + ("" if not left or pd.isna(left) else f" Left out, for want of {left}.")
 
 
 def _differs(criteria: pd.DataFrame) -> str:

@@ -73,11 +73,13 @@ def subject(row: Mapping[Any, Any]) -> str:
 
 
 def predicted(row: Mapping[Any, Any]) -> str:
-    """What is predicted for these rule draws; of an inequality, its bound."""
+    """What is predicted for these rule draws, with its range; of an inequality, its bound."""
     if not pd.isna(row["bound"]):
         above = "below" if row["rival"] > row["estimate"] and row["verdict"] == AGREES else "above"
         return f"{above} {number(row['bound'])}"
-    return number(row["prediction"])
+    low, high = (row.get(f"prediction_{end}", row["prediction"]) for end in ("low", "high"))
+    within = "" if number(low) == number(high) else f" ({number(low)} to {number(high)})"
+    return number(row["prediction"]) + within
 
 
 def claims_table(studies: Iterable[Decided]) -> pd.DataFrame:

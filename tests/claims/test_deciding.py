@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
-from helpers.studies import Law, design, power_law, staircase, trained
+from helpers.studies import Array, Law, design, power_law, staircase, trained
 from rhm_scaling.claims.deciding import CONTRASTS, findings
 from rhm_scaling.claims.evidence import Evidence
 from rhm_scaling.claims.frozen import frozen
 from rhm_scaling.claims.names import CLAIM_TASKS, ClaimName
 from rhm_scaling.claims.verdicts import AGREES, DISAGREES, Finding, together
 from rhm_scaling.grammar.model import Parameters
+from rhm_scaling.theory.complexities import Learner
 
 DEEP = [Parameters.from_keys(v=16, s=2, L=4, m=m) for m in (2, 3, 4)]
 SIZES = np.round(2 ** np.arange(6, 20, 0.5))
@@ -31,7 +32,7 @@ def study(kinds: Mapping[str, Law], seed: int) -> list[Evidence]:
 
 
 def verdict(name: ClaimName, curves: list[Evidence]) -> str:
-    return together(finding for *_, finding in findings(name, curves))
+    return together((criterion.name, found) for criterion, _, found in findings(name, curves))
 
 
 def verdicts(name: ClaimName, made: Callable[[int], list[Evidence]]) -> Counter[str]:
@@ -75,6 +76,20 @@ def test_no_verdict_hangs_on_what_theory_leaves_open(factor: float, sharpness: f
     assert not found[DISAGREES]
 
 
+@pytest.mark.parametrize(("cnn", "other"), [(2.0, 4.5), (4.5, 2.0)])
+def test_networks_may_differ_in_what_theory_leaves_open(cnn: float, other: float) -> None:
+    """The sharpness of one network says nothing of the other's: both ends of its range."""
+
+    def laws(learner: Learner | None) -> Mapping[str, Law]:
+        return {"cnn": staircase(learner, 4, cnn), "transformer": staircase(learner, 3, other)}
+
+    holding = verdicts("B2", lambda seed: study(laws(None), seed))
+    against = verdicts("B2", lambda seed: study(laws("cnn"), seed))
+    print(holding, against)
+    assert holding[AGREES] >= STUDIES - 2
+    assert not against[AGREES]
+
+
 def test_a_structureless_power_law_is_no_staircase() -> None:
     kinds = {"cnn": staircase(None, 4, 3)}
     assert verdicts("B1", lambda seed: study(kinds, seed))[AGREES] >= STUDIES - 2
@@ -93,6 +108,20 @@ def test_what_every_draw_does_not_cross_is_no_evidence() -> None:
     found: list[Finding] = [finding for *_, finding in findings("B2", curves)]
     assert not any(finding.decisive for finding in found)
     assert all("crossed by every rule draw" in finding.needed for finding in found)
+
+
+def test_what_is_left_out_is_told() -> None:
+    """Where a network never learns a level, the other grammars alone would agree."""
+
+    def stuck(curve: Evidence, rule: int, sizes: Array) -> Array:
+        levels = curve.known.entropies[rule]
+        least = 0.98 * (levels[2] - levels[-1]) if curve.parameters.m[0] == 4 else 0.0
+        return np.maximum(staircase()(curve, rule, sizes), least)
+
+    for criterion, _, finding in findings("B3", study({"cnn": stuck}, 0)):
+        assert finding.left_out.startswith("level 3 of v16-n16-s2-L4-m4 crossed"), criterion.name
+    for _, _, finding in findings("B3", study({"cnn": staircase()}, 0)):
+        assert not finding.left_out
 
 
 def test_what_trainings_have_seen_of_the_language_is_limited() -> None:

@@ -16,11 +16,13 @@ from rhm_scaling.claims.evidence import Evidence
 from rhm_scaling.claims.names import ClaimName
 from rhm_scaling.claims.verdicts import AGREES, DISAGREES, UNDETERMINED, together
 from rhm_scaling.grammar.model import Parameters
+from rhm_scaling.theory.predicted_curves import error_of_known, rule_curve
 
 Array = NDArray[np.float64]
 
 SIZES = np.round(2 ** np.arange(8, 21, 0.5))
-DRAWS, STUDIES = 5, 6
+LONG = np.round(2 ** np.arange(8, 25, 0.5))  # three depths reach their tails
+DRAWS, STUDIES = {"A2": 5, "A3": 12}, 6
 FACTOR = 3.0  # of all sizes, which theory leaves open
 
 
@@ -38,8 +40,7 @@ def rules(curve: Evidence, rule: int, sizes: Array) -> Array:
 
     if curve.parameters.zipf[0] is None:  # equal rules
         threshold = curve.known.rule_thresholds[rule].mean()
-        chance = curve.known.errors_by_rank[rule][0]
-        return np.asarray(chance * (1 - known(sizes / threshold)))
+        return error_of_known(curve.known.errors_by_patches[rule], known(sizes / threshold))
     return smooth_errors(curve.parameters, curve.known, known, sizes)[rule]
 
 
@@ -55,26 +56,30 @@ def line(exponent: float, constant: Callable[[int], float]) -> Law:
 
 
 def study(
-    law: Law, depths: tuple[int, ...], exponents: tuple[float, ...], seed: int
+    name: ClaimName, law: Law, depths: tuple[int, ...], exponents: tuple[float, ...], seed: int
 ) -> list[Evidence]:
     kinds = [grammar(L, a) for L in depths for a in (None, *exponents)]
-    designs = [design(p, "classification", "cnn", SIZES, DRAWS) for p in kinds]
-    return [trained(curve, law, seed, of_points=0.03) for curve in designs]
+    sizes, scatter = (SIZES, 0.2) if name == "A2" else (LONG, 0.1)
+    designs = [design(p, "classification", "cnn", sizes, DRAWS[name]) for p in kinds]
+    return [trained(curve, law, seed, of_draws=scatter, of_points=0.03) for curve in designs]
+
+
+def verdict(name: ClaimName, curves: list[Evidence]) -> str:
+    return together((criterion.name, found) for criterion, _, found in findings(name, curves))
 
 
 def verdicts(
     name: ClaimName, law: Law, depths: tuple[int, ...], exponents: tuple[float, ...]
 ) -> Counter[str]:
     found = Counter(
-        together(finding for *_, finding in findings(name, study(law, depths, exponents, seed)))
-        for seed in range(STUDIES)
+        verdict(name, study(name, law, depths, exponents, seed)) for seed in range(STUDIES)
     )
     print(found)
     return found
 
 
 def test_exponents_that_follow_a_agree() -> None:
-    assert verdicts("A2", rules, (2,), (1.0, 1.5, 2.0))[AGREES] >= STUDIES - 1
+    assert verdicts("A2", rules, (2,), (1.0, 1.5, 2.0))[AGREES] >= STUDIES - 2
 
 
 @pytest.mark.parametrize("exponent", [0.5, 0.6, 0.67])
@@ -87,23 +92,44 @@ def test_an_exponent_that_does_not_depend_on_a_is_rejected(exponent: float) -> N
 
 
 def test_one_value_of_a_says_nothing_of_how_the_exponent_depends_on_it() -> None:
-    found = findings("A2", study(rules, (2,), (1.0,), 0))
+    found = findings("A2", study("A2", rules, (2,), (1.0,), 0))
     follows = [finding for criterion, _, finding in found if criterion.name.endswith("follows a")]
     assert [finding.verdict for finding in follows] == [UNDETERMINED]
     assert "several Zipf exponents" in follows[0].needed
+
+
+def test_a_part_of_a_claim_that_nothing_decides_stays_open() -> None:
+    """A single `a`, or two depths: what would exclude the rival is missing."""
+    assert verdicts("A2", rules, (2,), (1.0,))[UNDETERMINED] == STUDIES
+    assert verdicts("A3", rules, (2, 3), (1.0,))[UNDETERMINED] == STUDIES
 
 
 def test_constants_that_grow_with_depth_agree() -> None:
     assert verdicts("A3", rules, (2, 3, 4), (1.0,))[AGREES] >= STUDIES - 2
 
 
-@pytest.mark.parametrize("power", [0, 5])
+@pytest.mark.parametrize("power", [0, 3, 4, 5])
 def test_constants_that_grow_as_a_power_of_depth_do_not_agree(power: int) -> None:
     law = line(0.5, lambda L: 3.0 * (L / 2) ** power)
     assert not verdicts("A3", law, (2, 3, 4), (1.0,))[AGREES]
 
 
 def test_without_a_twin_nothing_is_predicted() -> None:
-    alone = [curve for curve in study(rules, (2,), (1.0, 2.0), 0) if any(curve.parameters.zipf)]
+    alone = [
+        curve for curve in study("A2", rules, (2,), (1.0, 2.0), 0) if any(curve.parameters.zipf)
+    ]
     for *_, finding in findings("A2", alone):
         assert "same upper levels and uniform rules" in finding.needed
+
+
+def test_scatter_near_chance_does_not_make_rules_known() -> None:
+    """Where much knowledge makes no difference to the error, one low measurement tells nothing."""
+    patches = 0.875 * np.linspace(1, 0, 9) ** 0.2
+    sizes = 2.0 ** np.arange(0, 20)
+    exact = 1 / (1 + (sizes / 2**14) ** -3.0)
+    noise = np.random.default_rng(0).normal(1, 0.01, (200, len(sizes)))
+    curves = [
+        rule_curve(sizes, error_of_known(patches, exact) * each, 2.0**14, patches) for each in noise
+    ]
+    found = np.mean([curve(sizes / 2**14) for curve in curves], axis=0)
+    assert np.abs(found - exact)[sizes <= 2**10].max() < 0.02

@@ -159,8 +159,10 @@ def test_two_rule_draws_are_too_few() -> None:
 
 
 def test_a_claim_is_as_good_as_its_weakest_decisive_criterion() -> None:
-    def finding(verdict: str, decisive: bool = True) -> Finding:
-        return Finding(verdict=verdict, decisive=decisive)
+    def finding(
+        verdict: str, decisive: bool = True, name: str = "the only one"
+    ) -> tuple[str, Finding]:
+        return name, Finding(verdict=verdict, decisive=decisive)
 
     assert [*VERDICTS] == [DISAGREES, UNDETERMINED, NEARER, AGREES]
     assert together([finding(AGREES), finding(AGREES)]) == AGREES
@@ -170,6 +172,11 @@ def test_a_claim_is_as_good_as_its_weakest_decisive_criterion() -> None:
     assert together([finding(AGREES), finding(DISAGREES, decisive=False)]) == AGREES
     assert together([finding(AGREES, decisive=False)]) == UNDETERMINED
     assert together([]) == UNDETERMINED
+    # what another criterion is there to tell stays open
+    nothing = finding(AGREES, decisive=False, name="another")
+    assert together([finding(AGREES), nothing]) == UNDETERMINED
+    assert together([finding(DISAGREES), nothing]) == DISAGREES
+    assert together([finding(AGREES), nothing, finding(AGREES, name="another")]) == AGREES
 
 
 def test_what_is_frozen_gives_its_studies_seeds_of_their_own() -> None:

@@ -35,7 +35,7 @@ TAILS: dict[tuple[ClaimName, str], tuple[tails.Law, tuple[int, ...], tuple[float
             DEPTHS,
             (1.0,),
         )
-        for power in (0, 2, 5)
+        for power in (0, 2, 3, 4, 5)
     },
 }
 LEVELS: dict[tuple[ClaimName, str], dict[str, levels.Law]] = {
@@ -56,7 +56,7 @@ def main() -> None:
     studies = range(parser.parse_args().studies)
     found: dict[tuple[ClaimName, str], Counter[str]] = {}
     for (name, obeys), (law, depths, exponents) in TAILS.items():
-        made = (tails.study(law, depths, exponents, seed) for seed in studies)
+        made = (tails.study(name, law, depths, exponents, seed) for seed in studies)
         found[name, obeys] = Counter(levels.verdict(name, study) for study in made)
     for (name, obeys), kinds in LEVELS.items():
         found[name, obeys] = Counter(levels.verdict(name, levels.study(kinds, s)) for s in studies)

@@ -16,7 +16,14 @@ from rhm_scaling.claims.verdicts import AGREES, DISAGREES, NEARER, UNDETERMINED
 from rhm_scaling.grammar.model import Parameters
 from rhm_scaling.plots.claim_panels import Tables
 from rhm_scaling.plots.claims import claim
-from rhm_scaling.plots.claims_page import Decided, claims_table, errors_table, number, page
+from rhm_scaling.plots.claims_page import (
+    Decided,
+    claims_table,
+    errors_table,
+    number,
+    page,
+    predicted,
+)
 from rhm_scaling.plots.guides import guide
 
 CLAIMS = [*frozen().claims]
@@ -180,3 +187,10 @@ def test_growth_is_drawn_from_the_second_level() -> None:
     drawn = [line.get_ydata() for line in lines if len(line.get_ydata())]
     assert drawn
     plt.close(figure)
+
+
+def test_the_range_of_what_is_predicted_is_shown() -> None:
+    """An interval may hold its end, and not the mean."""
+    row = criterion("B1", prediction_low=0.7, prediction_high=1.1)
+    assert predicted(row) == "0.90 (0.70 to 1.10)"
+    assert predicted(criterion("B1")) == "0.90"

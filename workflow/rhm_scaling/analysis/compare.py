@@ -67,7 +67,7 @@ MEASURED = frozenset(
 _REASONS = frozenset(
     {
         *("status", "stop_reason", "window_reason", "converged", "edge", "chosen"),
-        *("verdict", "claim_verdict", "needed"),
+        *("verdict", "claim_verdict", "needed", "left_out"),
     }
 )
 _ROUNDING = 1e-6

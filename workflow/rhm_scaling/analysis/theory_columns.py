@@ -147,22 +147,33 @@ def are_twins(zipf: Mapping[str, Any], uniform: Mapping[str, Any]) -> bool:
     return above and all(zipf.get(name) == uniform.get(name) for name in names)
 
 
-def measured_rule_curve(uniform: Known, sizes: Array, errors: Array) -> Callable[[Array], Array]:
-    """`rule_curve` of a grammar with uniform rules, from its mean errors over rule draws."""
-    threshold = float(np.mean([each[0] for each in uniform.rule_thresholds.values()]))
-    patches = np.mean([*uniform.errors_by_patches.values()], axis=0)
+def measured_rule_curve(
+    uniform: Known, sizes: Array, errors: Array, draw: int | None = None
+) -> Callable[[Array], Array]:
+    """`rule_curve` of a grammar with uniform rules, from its errors on one rule draw.
+
+    If no draw is named, from mean errors over all.
+    """
+    draws = uniform.draws if draw is None else [draw]
+    threshold = float(np.mean([uniform.rule_thresholds[draw][0] for draw in draws]))
+    patches = np.mean([uniform.errors_by_patches[draw] for draw in draws], axis=0)
     seen = np.isfinite(errors)
     return rule_curve(sizes[seen], errors[seen], threshold, patches)
 
 
 def smooth_errors(
-    parameters: Parameters, known: Known, fraction: Callable[[Array], Array], sizes: Array
+    parameters: Parameters,
+    known: Known,
+    fraction: Callable[[Array], Array],
+    sizes: Array,
+    draw: int | None = None,
 ) -> dict[int, Array]:
-    """`smooth_error` of every rule draw of a grammar with Zipf rules."""
+    """`smooth_error` of every rule draw of a grammar with Zipf rules, or of one."""
     f = parameters.probabilities(1)
     return {
         rule: smooth_error(fraction, thresholds, f, known.errors_by_patches[rule], sizes)
         for rule, thresholds in known.rule_thresholds.items()
+        if draw in (None, rule)
     }
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..analysis.curves import falls_to
 from ..analysis.theory_columns import are_twins, measured_rule_curve, smooth_errors
 from ..theory.complexities import classification_exponent
-from .contrasts import Found, Options, Part, available, by_network, each, joined
+from .contrasts import Found, Options, Part, Reasons, available, by_network, each, joined
 from .evidence import Curves, Evidence
 from .frozen import frozen
 from .verdicts import Lacking, Observed
@@ -43,7 +43,7 @@ def _falls(curve: Evidence, shares: Sequence[float]) -> Part:
         measured = np.stack(at, axis=1)
         seen = np.isfinite(measured)
     else:
-        seen = claim[0] <= np.log(curve.sizes[-1])
+        seen = claim[0] <= np.log(curve.sizes.max(initial=1.0))
     if not seen.all():
         raise Lacking(
             f"larger P: {curve.key['grammar']} learnt by every rule draw between sizes that count "
@@ -66,8 +66,8 @@ def growth_of_threshold(curves: Curves, options: Options) -> Found:
         against = np.full_like(found.claim, rival(curve))
         return Part(found.draws, found.measured, found.claim, against)
 
-    def observe(mine: Curves) -> Observed:
-        found = list(available(filter(_uniform, mine), part))
+    def observe(mine: Curves, left: Reasons) -> Observed:
+        found = list(available(filter(_uniform, mine), part, left))
         x = np.array([np.log(c.parameters.n) + np.log(c.parameters.m).sum() for c, _ in found])
         if np.ptp(x) < 1e-9:
             raise Lacking("grammars with other n m^L")
@@ -80,11 +80,14 @@ def growth_of_threshold(curves: Curves, options: Options) -> Found:
 def drop(curves: Curves, options: Options) -> Found:
     """Mean local exponent between the half and the eighth of chance, over grammars."""
 
-    def observe(mine: Curves) -> Observed:
-        found = available(filter(_uniform, mine), lambda c: _falls(c, (1 / 2, 1 / 8)))
-        apart = np.array([0.0, np.log(4.0)])
-        # what scatter does to a ratio needs a distance of the two sizes
-        parts = [Part(p.draws, p.measured, p.claim + apart, p.claim + apart) for _, p in found]
+    def observe(mine: Curves, left: Reasons) -> Observed:
+        found = available(filter(_uniform, mine), lambda c: _falls(c, (1 / 2, 1 / 8)), left)
+        apart, steep, bound = np.array([0.0, np.log(4.0)]), options["example"], options["bound"]
+        # what scatter does to a ratio hangs on the distance of the two sizes
+        parts = [
+            Part(p.draws, p.measured, p.claim + apart / steep, p.claim + apart / bound)
+            for _, p in found
+        ]
 
         def contrast(y: Array) -> Array:
             spans = np.maximum(y[..., 1::2] - y[..., ::2], 1e-3)
@@ -121,14 +124,23 @@ class Tail:
 
     def __init__(self, curve: Evidence, twin: Evidence | None) -> None:
         self.curve = curve
-        draws = curve.draws
         if twin is None:
             raise Lacking("a grammar with the same upper levels and uniform rules at level 1")
-        fraction: Callable[[Array], Array]
+        draws = sorted({*curve.draws} & {*twin.draws})
+        fractions: dict[int, Callable[[Array], Array]]
         if curve.trained:
-            errors = twin.losses.mean(axis=0)
-            fraction = measured_rule_curve(twin.known, twin.sizes, errors)
-            start = falls_to(twin.sizes, errors, _chance(twin) / 8)
+            # each draw's prediction from another draw of the twin: so the scatter of deviations
+            # has that of what is predicted
+            rows = dict(zip(twin.draws, twin.losses))
+            if not draws or min(np.isfinite(rows[draw]).sum() for draw in draws) < _FEWEST:
+                raise Lacking(f"{_FEWEST} sizes that count, of {twin.key['grammar']}")
+            fractions = {
+                draw: measured_rule_curve(twin.known, twin.sizes, rows[draw], draw)
+                for draw in draws
+            }
+            errors = np.mean([rows[draw] for draw in draws], axis=0)
+            seen = np.isfinite(errors)
+            start = falls_to(twin.sizes[seen], errors[seen], _chance(twin) / 8)
         else:
             assumed = frozen()
             sharpness = float(np.median(assumed.sharpness))
@@ -136,19 +148,27 @@ class Tail:
                 np.mean([p[0] for p in twin.known.rule_thresholds.values()])
             )
 
-            def fraction(ratio: Array) -> Array:
+            def assumed_fraction(ratio: Array) -> Array:
                 return np.asarray(1 / (1 + ratio**-sharpness))
 
+            fractions = dict.fromkeys(draws, assumed_fraction)
+
         def predicted(sizes: Array) -> Array:
-            found = smooth_errors(curve.parameters, curve.known, fraction, sizes)
-            return np.array([found[draw] for draw in draws])
+            return np.array(
+                [
+                    smooth_errors(curve.parameters, curve.known, fractions[draw], sizes, draw)[draw]
+                    for draw in draws
+                ]
+            )
 
         mean = [predicted(curve.sizes * step).mean(axis=0) for step in (_OCTAVE, 1 / _OCTAVE)]
         with np.errstate(divide="ignore", invalid="ignore"):
             slopes = -np.log(mean[0] / mean[1]) / (2 * np.log(_OCTAVE))
         limit = classification_exponent(curve.parameters)
         inside = (np.abs(slopes / limit - 1) <= _TAIL) & (curve.sizes >= start)
-        measured = curve.losses if curve.trained else None
+        measured = None
+        if curve.trained:
+            measured = curve.losses[[curve.draws.index(draw) for draw in draws]]
         if measured is not None:
             inside &= (np.isfinite(measured) & (measured > 0)).all(axis=0)
         if inside.sum() < _FEWEST:
@@ -178,7 +198,7 @@ class Tail:
         return Part(self.part.draws, self.part.measured, self.part.claim, rival)
 
 
-def _tails(curves: Curves) -> list[Tail]:
+def _tails(curves: Curves, left: Reasons) -> list[Tail]:
     """The tails of all curves with Zipf rules at level 1 and no other."""
     zipf = [curve for curve in curves if curve.parameters.zipf[0] is not None]
 
@@ -191,7 +211,7 @@ def _tails(curves: Curves) -> list[Tail]:
         ]
         return min(found, key=lambda other: other.parameters.m[0], default=None)
 
-    return [tail for _, tail in available(zipf, lambda curve: Tail(curve, twin(curve)))]
+    return [tail for _, tail in available(zipf, lambda curve: Tail(curve, twin(curve)), left)]
 
 
 def _by_depth(curves: Curves, options: Options) -> dict[str, Curves]:
@@ -206,8 +226,8 @@ def _by_depth(curves: Curves, options: Options) -> dict[str, Curves]:
 def exponent_with_a(curves: Curves, options: Options) -> Found:
     """Slope of the exponent in the tail on the predicted one, over Zipf exponents."""
 
-    def observe(mine: Curves) -> Observed:
-        tails = _tails(mine)
+    def observe(mine: Curves, left: Reasons) -> Observed:
+        tails = _tails(mine, left)
         x = np.array([tail.exponent for tail in tails])
         if np.ptp(x) < 1e-9:
             raise Lacking("several Zipf exponents a whose tails are reached")
@@ -226,8 +246,8 @@ def exponent_with_a(curves: Curves, options: Options) -> Found:
 def exponent_over_predicted(curves: Curves, options: Options) -> Found:
     """Mean log2 of the exponent in the tail over the predicted one, over Zipf exponents."""
 
-    def observe(mine: Curves) -> Observed:
-        tails = _tails(mine)
+    def observe(mine: Curves, left: Reasons) -> Observed:
+        tails = _tails(mine, left)
         parts = [
             tail.against(tail.part.claim - tail.exponent * (tail.x - tail.x.mean()))
             for tail in tails
@@ -279,11 +299,13 @@ def _of_depths(
     `rival` says what the constants, ``(depths,)``, would be.
     """
 
-    def observe(mine: Curves) -> Observed:
-        tails = sorted(_tails(mine), key=lambda tail: tail.curve.parameters.L)
+    def observe(mine: Curves, left: Reasons) -> Observed:
+        tails = sorted(_tails(mine, left), key=lambda tail: tail.curve.parameters.L)
         depths = np.array([tail.curve.parameters.L for tail in tails], dtype=float)
-        if len(tails) < least:
+        if len({*depths}) < least:
             raise Lacking(f"{least} depths whose tails are reached")
+        if len({*depths}) < len(depths):
+            raise Lacking("a single grammar of each depth")
         constants = _constants(tails)
         claimed = [tail.part.claim[0].mean(axis=0) for tail in tails]
         given = constants(np.concatenate(claimed))

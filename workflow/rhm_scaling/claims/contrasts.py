@@ -9,7 +9,7 @@ which factors of a network cancel.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,6 +26,7 @@ from .verdicts import Lacking, Observed
 Array = NDArray[np.float64]
 Options = Mapping[str, Any]
 Found = dict[str, Observed | Lacking]
+Reasons = list[str]  # why curves are left out
 Formed = TypeVar("Formed")
 Group = TypeVar("Group")
 OTHER: dict[Learner, Learner] = {"cnn": "transformer", "transformer": "cnn"}
@@ -99,12 +100,15 @@ def joined(parts: Sequence[Part], contrast: Callable[[Array], Array]) -> Observe
     return Observed(whole.measured, whole.claim, whole.rival, together, contrast)
 
 
-def each(groups: Mapping[str, Group], observe: Callable[[Group], Observed], what: str) -> Found:
+def each(
+    groups: Mapping[str, Group], observe: Callable[[Group, Reasons], Observed], what: str
+) -> Found:
     """What is observed of every group; the reason where that cannot be."""
     found: Found = {}
     for name, group in groups.items():
         try:
-            found[name] = observe(group)
+            left: Reasons = []
+            found[name] = replace(observe(group, left), left_out=tuple(left))
         except Lacking as lacking:
             found[name] = lacking
     return found or {"": Lacking(what)}
@@ -121,9 +125,9 @@ def by_network(curves: Curves, options: Options) -> dict[str, Curves]:
 
 
 def available(
-    curves: Iterable[Evidence], part: Callable[[Evidence], Formed]
+    curves: Iterable[Evidence], part: Callable[[Evidence], Formed], left: Reasons | None = None
 ) -> Iterator[tuple[Evidence, Formed]]:
-    """The curves of which something can be formed, with it.
+    """The curves of which something can be formed, with it; the others leave their reasons.
 
     Raises
     ------
@@ -136,6 +140,8 @@ def available(
             formed = part(curve)
         except Lacking as reason:
             lacking = reason
+            if left is not None:
+                left.append(str(reason))
             continue
         none = False
         yield curve, formed
@@ -226,9 +232,9 @@ def steps(corners: Array, heights: Array, sizes: Array, sharpness: float) -> Arr
 def growth_with_level(curves: Curves, options: Options) -> Found:
     """Mean growth of the crossing from one level to another, over grammars."""
 
-    def observe(mine: Curves) -> Observed:
+    def observe(mine: Curves, left: Reasons) -> Observed:
         levels, rival = options["levels"], options.get("rival", "at once")
-        parts = [part for _, part in available(mine, lambda c: crossings(c, levels, rival))]
+        parts = [part for _, part in available(mine, lambda c: crossings(c, levels, rival), left)]
         return joined(parts, lambda y: (y[..., 1::2] - y[..., ::2]).mean(axis=-1))
 
     return each(by_network(curves, options), observe, "such networks")
@@ -237,9 +243,9 @@ def growth_with_level(curves: Curves, options: Options) -> Found:
 def growth_with_m(curves: Curves, options: Options) -> Found:
     """How much faster the crossing grows from one level to another, the more rules there are."""
 
-    def observe(mine: Curves) -> Observed:
+    def observe(mine: Curves, left: Reasons) -> Observed:
         uniform = [c for c in mine if len({*c.parameters.m}) == 1 and not any(c.parameters.zipf)]
-        found = list(available(uniform, lambda c: crossings(c, options["levels"])))
+        found = list(available(uniform, lambda c: crossings(c, options["levels"]), left))
         m = np.log([curve.parameters.m[0] for curve, _ in found])
         if len({*m}) < 2:
             raise Lacking("grammars with two values of m whose levels are crossed")
@@ -249,24 +255,46 @@ def growth_with_m(curves: Curves, options: Options) -> Found:
     return each(by_network(curves, options), observe, "such networks")
 
 
+def _each_with_each(first: Part, second: Part) -> tuple[Part, Part]:
+    """Two networks with all pairs of what theory leaves open: it may differ between them."""
+    one, other = len(first.claim), len(second.claim)
+    return (
+        Part(
+            first.draws,
+            first.measured,
+            np.repeat(first.claim, other, axis=0),
+            np.repeat(first.rival, other, axis=0),
+        ),
+        Part(
+            second.draws,
+            second.measured,
+            np.tile(second.claim, (one, 1, 1)),
+            np.tile(second.rival, (one, 1, 1)),
+        ),
+    )
+
+
 def double_ratio(curves: Curves, options: Options) -> Found:
     """Growth from one level to another over that of the convolutional network, over grammars."""
     levels = options["levels"]
 
-    def observe(mine: Curves) -> Observed:
-        parts: list[Part] = []
-        for curve, part in available(mine, lambda c: crossings(c, levels)):
+    def observe(mine: Curves, left: Reasons) -> Observed:
+        def both(curve: Evidence) -> Part:
             beside = [
                 other
                 for other in curves
                 if other.kind == "cnn"
                 and all(other.key[name] == curve.key[name] for name in ("grammar", "protocol"))
             ]
-            for _, cnn in available(beside, lambda c: crossings(c, levels)):
-                # the rival: this network grows as the convolutional one
-                parts += [part, Part(cnn.draws, cnn.measured, cnn.claim, cnn.claim)]
-                break
-        growth = np.tile([-1.0, 1.0, 1.0, -1.0], len(parts) // 2) / (len(parts) // 2)
+            part = crossings(curve, levels)
+            _, cnn = next(available(beside, lambda c: crossings(c, levels)))
+            # the rival: this network grows as the convolutional one
+            return Part.side_by_side(
+                _each_with_each(part, Part(cnn.draws, cnn.measured, cnn.claim, cnn.claim))
+            )
+
+        parts = [part for _, part in available(mine, both, left)]
+        growth = np.tile([-1.0, 1.0, 1.0, -1.0], len(parts)) / len(parts)
         return joined(parts, lambda y: y @ growth)
 
     return each(by_network(curves, options), observe, "such networks")
@@ -276,13 +304,16 @@ def double_ratio(curves: Curves, options: Options) -> Found:
 
 
 def _beside_uniform(curves: Curves, part: Callable[[Evidence], Part]) -> Found:
-    """Growth of the second cell over the first with Zipf rules, less that with uniform rules."""
+    """Growth of the second cell over the first with Zipf rules, less that with uniform rules.
+
+    Over grammars, if several have the same exponent at the same level.
+    """
 
     def twin(parameters: Parameters) -> tuple[Any, ...]:
         shape = parameters.specification()
         return tuple(str(shape[name]) for name in sorted(shape) if name != "zipf")
 
-    pairs = {}
+    pairs: dict[str, list[tuple[Evidence, Evidence]]] = {}
     for curve in curves:
         for level, a in enumerate(curve.parameters.zipf, 1):
             if a is None:
@@ -290,11 +321,15 @@ def _beside_uniform(curves: Curves, part: Callable[[Evidence], Part]) -> Found:
             for other in curves:
                 alike = twin(other.parameters) == twin(curve.parameters)
                 if alike and other.network == curve.network and not any(other.parameters.zipf):
-                    pairs[f"{curve.network}, a = {a:g} at level {level}"] = (curve, other)
+                    about = f"{curve.network}, a = {a:g} at level {level}"
+                    pairs.setdefault(about, []).append((curve, other))
 
-    def observe(pair: tuple[Evidence, Evidence]) -> Observed:
-        weights = np.array([-1.0, 1.0, 1.0, -1.0])
-        return joined([part(curve) for curve in pair], lambda y: y @ weights)
+    def observe(mine: list[tuple[Evidence, Evidence]], left: Reasons) -> Observed:
+        parts = [
+            made for curve, other in mine for made in _each_with_each(part(curve), part(other))
+        ]
+        weights = np.tile([-1.0, 1.0, 1.0, -1.0], len(mine)) / len(mine)
+        return joined(parts, lambda y: y @ weights)
 
     return each(pairs, observe, "the same grammar with uniform rules beside")
 
@@ -343,69 +378,3 @@ def width_beside_uniform(curves: Curves, options: Options) -> Found:
         return Part(curve.draws, measured, nothing, nothing)
 
     return _beside_uniform(curves, part)
-
-
-# ---- hidden representations
-
-
-def half_invariant(curve: Evidence, levels: Sequence[int]) -> Part:
-    """Logarithms of the sizes at which the deepest hidden layer is half invariant, a cell a level.
-
-    There synonyms of a level change it half as much as other symbols do. The level above tells
-    synonyms, so its threshold is what is predicted; the rival: all levels at once.
-    """
-    if max(levels) >= curve.parameters.L:
-        raise Lacking(f"grammars with levels up to {max(levels) + 1}")
-    claim = np.log([[curve.thresholds()[draw][np.array(levels)] for draw in curve.draws]])
-    at_once = np.repeat(claim.mean(axis=-1, keepdims=True), len(levels), axis=-1)
-    if not curve.trained:
-        return Part(curve.draws, None, claim, at_once)
-    deepest = curve.layers[curve.layers["layer"] == curve.layers["layer"].max()]
-    means = deepest.groupby(["rule_seed", "level", "train_size"])[["synonym", "other"]].mean()
-    ratio = (means["synonym"] / means["other"]).unstack("train_size")
-    sizes = ratio.columns.to_numpy(dtype=float)
-    measured = np.array(
-        [
-            [
-                np.log(falls_to(sizes, ratio.loc[(draw, level)].to_numpy(dtype=float), 0.5))
-                for level in levels
-            ]
-            for draw in curve.draws
-        ]
-    )
-    if not np.isfinite(measured).all():
-        raise Lacking(f"larger P: {curve.network} becomes half invariant to levels {levels}")
-    return Part(curve.draws, measured, claim, at_once)
-
-
-def _represented(curves: Curves, options: Options) -> dict[str, Curves]:
-    return by_network([curve for curve in curves if len(curve.layers)], options)
-
-
-def invariance_with_level(curves: Curves, options: Options) -> Found:
-    """Mean growth of the size of half invariance from one level to another, over grammars."""
-
-    def observe(mine: Curves) -> Observed:
-        found = available(mine, lambda curve: half_invariant(curve, options["levels"]))
-        parts = [part for _, part in found]
-        return joined(parts, lambda y: (y[..., 1::2] - y[..., ::2]).mean(axis=-1))
-
-    return each(_represented(curves, options), observe, "representations: true")
-
-
-def invariance_with_loss(curves: Curves, options: Options) -> Found:
-    """The same, less the growth of the loss's crossings of the levels above."""
-    levels = options["levels"]
-
-    def both(curve: Evidence) -> Part:
-        hidden, loss = half_invariant(curve, levels), crossings(curve, [k + 1 for k in levels])
-        # the rival: all levels of a layer at once, while the loss falls as predicted
-        loss = Part(loss.draws, loss.measured, loss.claim, loss.claim)
-        return Part.side_by_side([hidden, loss])
-
-    def observe(mine: Curves) -> Observed:
-        parts = [part for _, part in available(mine, both)]
-        weights = np.tile([-1.0, 1.0, 1.0, -1.0], len(parts)) / len(parts)
-        return joined(parts, lambda y: y @ weights)
-
-    return each(_represented(curves, options), observe, "representations: true")

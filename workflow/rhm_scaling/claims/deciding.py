@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core.hashing import seed_from
-from . import classes, contrasts, staircases
+from . import classes, contrasts, representations, staircases
 from .contrasts import Found, Options
 from .evidence import Curves
 from .frozen import Criterion, frozen
@@ -30,8 +30,8 @@ CONTRASTS: dict[str, Callable[[Curves, Options], Found]] = {
         contrasts.growth_with_level,
         contrasts.growth_with_m,
         contrasts.double_ratio,
-        contrasts.invariance_with_level,
-        contrasts.invariance_with_loss,
+        representations.invariance_with_level,
+        representations.invariance_with_loss,
         staircases.staircase_over_power_law,
     )
 }
@@ -46,7 +46,8 @@ def findings(name: ClaimName, curves: Curves) -> list[tuple[Criterion, str, Find
     mine = [curve for curve in curves if curve.key["task"] == CLAIM_TASKS[name]]
     found = []
     for criterion in frozen().claims[name].criteria:
-        for about, observed in CONTRASTS[criterion.contrast](mine, criterion.options).items():
+        options = {**criterion.options, "bound": criterion.bound, "example": criterion.example}
+        for about, observed in CONTRASTS[criterion.contrast](mine, options).items():
             try:
                 if isinstance(observed, Lacking):
                     raise observed

@@ -83,12 +83,13 @@ class Evidence:
     def losses(self) -> Array:
         """Excess or error, ``(draws, sizes)``: means over the replicas that did not fail.
 
-        Sizes at which half of the replicas were ended by ``max_steps`` are missing: there the loss
-        tells of that cap, not of the data. (An online training is ended by nothing else.)
+        Sizes at which more than half of the replicas were ended by ``max_steps`` are missing: there
+        the loss tells of that cap, not of the data. (An online training is ended by nothing else.)
         """
         good = usable(self.points)
         table = good.groupby(["rule_seed", "sentences"])[self.measure].mean().unstack()
-        losses = table.reindex(index=self.draws, columns=self.sizes).to_numpy(dtype=float)
+        table = table.reindex(index=self.draws, columns=self.sizes)
+        losses = table.to_numpy(dtype=float, copy=True)  # what pandas shares may be read-only
         if self.key["protocol"] == "finite":
             ended = (good["stop_reason"] == "max_steps").groupby(good["sentences"]).mean()
             losses[:, ended.reindex(self.sizes, fill_value=0.0).to_numpy() > _MOST_CAPPED] = np.nan

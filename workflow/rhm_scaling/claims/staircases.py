@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .contrasts import Found, Options, Part, available, by_network, each, joined, steps
+from .contrasts import Found, Options, Part, Reasons, available, by_network, each, joined, steps
 from .evidence import Curves, Evidence
 from .frozen import frozen
 from .verdicts import Lacking, Observed
@@ -89,7 +89,7 @@ def _part(curve: Evidence) -> tuple[Part, list[Array], Array]:
 def staircase_over_power_law(curves: Curves, options: Options) -> Found:
     """How much better a staircase foretells sizes that were held out, mean over grammars."""
 
-    def observe(mine: Curves) -> Observed:
+    def observe(mine: Curves, left: Reasons) -> Observed:
         formed: dict[int, tuple[list[Array], Array]] = {}
 
         def part(curve: Evidence) -> Part:
@@ -97,7 +97,7 @@ def staircase_over_power_law(curves: Curves, options: Options) -> Found:
             formed[id(made)] = (tried, x)
             return made
 
-        parts = [made for _, made in available(mine, part)]
+        parts = [made for _, made in available(mine, part, left)]
         draws = sorted(set.intersection(*(set(made.draws) for made in parts)))
 
         def contrast(y: Array) -> Array:

@@ -21,7 +21,8 @@ the bound (agrees), before it (disagrees), or neither.
 How often the claim's own studies and its rival's are called so is found by making up studies that
 have the measured scatter: what is predicted (or what the rival would show) plus the deviations of
 rule draws picked at random. A criterion that does not tell the two apart decides nothing. A claim's
-verdict is the weakest of its decisive criteria.
+verdict is the weakest of its decisive criteria; while one of its criteria decides nothing at all, a
+part of it is open, and it is *undetermined* at best.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ class Observed:
         network and grammar.
     contrast
         From ``(..., draws, cells)`` to ``(..., draws)``.
+    left_out
+        Curves of which nothing could be formed: the reasons. What is left may be a choice.
     """
 
     measured: Array | None
@@ -75,6 +78,7 @@ class Observed:
     rival: Array
     together: NDArray[np.int64]
     contrast: Callable[[Array], Array]
+    left_out: tuple[str, ...] = ()
 
     def deviations(self, generator: np.random.Generator, studies: int) -> Array:
         """Made-up deviations from what is assumed, ``(studies, draws, cells)``.
@@ -129,6 +133,8 @@ class Finding:
         Whether the criterion tells claim and rival apart.
     needed
         What an open one would take.
+    left_out
+        Curves that do not enter, as they lack something.
     """
 
     rule_draws: int = 0
@@ -148,6 +154,7 @@ class Finding:
     rival_agrees: float = np.nan
     decisive: bool = False
     needed: str = ""
+    left_out: str = ""
 
 
 def intervals(contrasts: Array, predicted: Array) -> tuple[Array, Array]:
@@ -239,8 +246,10 @@ def decide(criterion: Criterion, observed: Observed, seed: int) -> Finding:
     rule = Rule(_range(predicted), _range(against), bound)
     # each kind of study may have any of the shapes; what is judged does not know which
     shares, halves = [], []
+    # an inequality predicts nothing of a draw, so all that draws differ in is scatter
+    centre = predicted.mean(axis=0) if bound is None else np.zeros(draws)
     for made in (own, others):
-        estimate, half = intervals(made, predicted.mean(axis=0))
+        estimate, half = intervals(made, centre)
         shares.append(float((rule.verdicts(estimate, half) == AGREES).mean()))
         halves.append(float(np.median(half)))
     decisive = shares[0] >= rules.claim_agrees and shares[1] <= rules.rival_agrees
@@ -256,10 +265,10 @@ def decide(criterion: Criterion, observed: Observed, seed: int) -> Finding:
         claim_agrees=shares[0],
         rival_agrees=shares[1],
         decisive=decisive,
+        left_out="; ".join(observed.left_out),
     )
     if observed.measured is None:
         return finding
-    centre = predicted.mean(axis=0) if bound is None else np.zeros(draws)
     estimate, half = intervals(observed.contrast(observed.measured), centre)
     said = str(rule.verdicts(estimate, half))
     needed = "" if decisive else "a design that tells the claim from its rival"
@@ -294,7 +303,16 @@ def _more(draws: int, half: float, distance: float) -> str:
     return f"about {max(int(np.ceil(needed)), draws + 1)} rule draws"
 
 
-def together(findings: Iterable[Finding]) -> str:
-    """The verdict on a claim: the weakest of its decisive criteria."""
-    decisive = [VERDICTS.index(finding.verdict) for finding in findings if finding.decisive]
-    return VERDICTS[min(decisive)] if decisive else UNDETERMINED
+def together(findings: Iterable[tuple[str, Finding]]) -> str:
+    """The verdict on a claim: the weakest of its decisive criteria, which have names.
+
+    A criterion that decides nothing, whatever it is about, leaves a part of the claim open: the
+    rival that it is there to exclude may be true.
+    """
+    decisive: dict[str, list[int]] = {}
+    for name, finding in findings:
+        found = decisive.setdefault(name, [])
+        found += [VERDICTS.index(finding.verdict)] if finding.decisive else []
+    undecided = VERDICTS.index(UNDETERMINED)
+    weakest = [min(found, default=undecided) for found in decisive.values()]
+    return VERDICTS[min(weakest, default=undecided)]

@@ -73,11 +73,13 @@ def subject(row: Mapping[Any, Any]) -> str:
 
 
 def predicted(row: Mapping[Any, Any]) -> str:
-    """What is predicted for these rule draws; of an inequality, its bound."""
+    """What is predicted for these rule draws, with its range; of an inequality, its bound."""
     if not pd.isna(row["bound"]):
         above = "below" if row["rival"] > row["estimate"] and row["verdict"] == AGREES else "above"
         return f"{above} {number(row['bound'])}"
-    return number(row["prediction"])
+    low, high = (row.get(f"prediction_{end}", row["prediction"]) for end in ("low", "high"))
+    within = "" if number(low) == number(high) else f" ({number(low)} to {number(high)})"
+    return number(row["prediction"]) + within
 
 
 def claims_table(studies: Iterable[Decided]) -> pd.DataFrame:
@@ -167,7 +169,8 @@ def page(studies: list[Decided], results: Path, title: str) -> str:
         "it leaves it out and lies nearer the rival. It is decisive if at least "
         f"{rules.claim_agrees:.0%} of made-up studies that obey the claim agree and at most "
         f"{rules.rival_agrees:.0%} of those that obey its rival. A claim's verdict is that of its "
-        f"weakest decisive criterion. {_text(_family(studies))}</p><nav>{links}</nav>{sections}"
+        f"weakest decisive criterion, and at best undetermined while one of its criteria decides "
+        f"nothing. {_text(_family(studies))}</p><nav>{links}</nav>{sections}"
         "</body></html>\n"
     )
 
@@ -213,6 +216,12 @@ def _criteria(criteria: pd.DataFrame) -> str:
         told = [_text(row["verdict"])]
         told += [] if row["decisive"] else ["<small>not decisive</small>"]
         told += [] if pd.isna(row["needed"]) else [f"<small>{_text(row['needed'])}</small>"]
+        left = row.get("left_out")
+        told += (
+            []
+            if not left or pd.isna(left)
+            else [f"<small>left out, for want of {_text(left)}</small>"]
+        )
         cells = [
             f"{_text(subject(row))}<br><small>{_text(row['rule'])}</small>",
             _text(predicted(row)) + limit,

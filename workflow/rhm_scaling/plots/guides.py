@@ -59,9 +59,9 @@ _CAVEATS: dict[ClaimName, str] = {
     ),
     "B1": (
         "A transition is about a decade wide, so steps merge at `m` of 2 to 4 and no "
-        "plateau is seen; a smooth power law would be crossed as well. Growth at the "
-        "predicted ratios is what the claim asks; B2 to B5 tell levels from a mere power "
-        "law."
+        "plateau is seen; a smooth power law would be crossed as well, and only how well "
+        "it foretells sizes that were held out tells it from levels. One ratio of sizes is "
+        "compared, of level 3 over level 2: that it is the same at all levels is not tested."
     ),
     "B2": (
         "Only levels from 3 on tell the two learners apart. Sizes themselves are several "
@@ -155,7 +155,8 @@ def _found(row: Mapping[Any, Any], power: pd.DataFrame) -> str:
         )
     if len(mine) and np.isfinite(mine["half_width"].iloc[0]):
         said += f" Half-width expected before training: {number(mine['half_width'].iloc[0])}."
-    return said
+    left = row.get("left_out")
+    return said + ("" if not left or pd.isna(left) else f" Left out, for want of {left}.")
 
 
 def _differs(criteria: pd.DataFrame) -> str:

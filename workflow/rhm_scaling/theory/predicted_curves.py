@@ -169,11 +169,16 @@ def rule_curve(
         The fraction known ``g(P/P*)`` of rules, from the ratio: where the error is `error_of_known`
         of it. A rule is unknown below the measured range of ratios, and known above it.
     """
+    from scipy import optimize  # not needed where a study is only planned
+
     p = np.linspace(0.0, 1.0, 2001)
     heights = np.minimum.accumulate(error_of_known(errors_by_patches, p))
     order = np.argsort(sizes)
     ratios = np.log(sizes[order] / threshold)
-    g = np.maximum.accumulate(np.interp(-errors, -heights, p)[order])
+    # the nearest falling curve: near chance much knowledge makes little difference to the error,
+    # and one low measurement there would make all rules half known from then on
+    falling = optimize.isotonic_regression(errors[order], increasing=False).x
+    g = np.interp(-falling, -heights, p)
     return lambda ratio: np.asarray(np.interp(np.log(ratio), ratios, g, left=0.0, right=1.0))
 
 

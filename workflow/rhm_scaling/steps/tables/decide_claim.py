@@ -34,12 +34,13 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     layers = pd.read_csv(folder / "representations.csv") if represented else pd.DataFrame()
     theory = pd.read_csv(folder / "theory.csv")
     found = findings(name, of_study(specification, points, theory, layers))
+    verdict = together((criterion.name, finding) for criterion, _, finding in found)
     rows = [
         {
             "study": specification["study"],
             "claim": name,
             "statement": rules.claims[name].statement,
-            "claim_verdict": together(finding for *_, finding in found),
+            "claim_verdict": verdict,
             **as_row(criterion, about, finding),
             **asdict(finding.measured),
             "replicas": replicas_of(points),

@@ -63,7 +63,7 @@ def test_the_report_shows_figures_and_exponents(project: Project, tmp_path: Path
     found = re.search(r'<pre id="probe">(.*?)</pre>', done.stdout, re.DOTALL)
     assert found, done.stderr[-2000:]
     notes = {category: rest for category, *rest in json.loads(unescape(found.group(1)))}
-    rows = {"Theory": 4, "Learning curves": 4, "Local exponents": 4}
+    rows = {"Theory": 7, "Learning curves": 4, "Local exponents": 4}
     rows |= {"Recovered symbols": 1, "Learning rates": 1}
     for category, count in rows.items():
         assert notes[category][0] == count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -136,3 +137,14 @@ def test_before_training_a_study_says_how_it_would_end() -> None:
         if finding.rule_draws:
             assert np.isnan(finding.measured.estimate)
             assert finding.claim_agrees > finding.rival_agrees
+
+
+def test_rule_draws_whose_trainings_failed_are_told() -> None:
+    curves = study({"cnn": staircase()}, 0)
+    failed = curves[0].points["rule_seed"] < 2
+    curves[0] = replace(
+        curves[0], points=curves[0].points.assign(status=np.where(failed, "collapsed", "ok"))
+    )
+    for *_, finding in findings("B3", curves):
+        assert finding.rule_draws == 4
+        assert finding.left_out.startswith("2 of 6 rule draws of v16-n16-s2-L4-m2 (cnn, online)")

@@ -110,7 +110,7 @@ class Tail:
 
     There the predicted local slope lies near ``a/(1+a)``, and the upper levels are known: the twin,
     a grammar with the same ones and few, uniform rules at level 1, has fallen to an eighth of
-    chance.
+    chance. Of the curve itself only sizes are missing at which a rule draw makes no mistake.
 
     Attributes
     ----------

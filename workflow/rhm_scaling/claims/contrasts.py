@@ -129,6 +129,8 @@ def available(
 ) -> Iterator[tuple[Evidence, Formed]]:
     """The curves of which something can be formed, with it; the others leave their reasons.
 
+    So do those that lack rule draws, as their trainings failed.
+
     Raises
     ------
     Lacking
@@ -144,6 +146,8 @@ def available(
                 left.append(str(reason))
             continue
         none = False
+        if curve.failed and left is not None:
+            left.append(curve.failed)
         yield curve, formed
     if none:
         raise lacking

@@ -72,6 +72,14 @@ class Evidence:
         good = usable(self.points) if "status" in self.points else self.points
         return sorted({*good["rule_seed"]} & {*self.known.draws})
 
+    @property
+    def failed(self) -> str:
+        """How many rule draws are missing, as all of their replicas failed; empty if none."""
+        drawn = self.points["rule_seed"].nunique()
+        lost = drawn - len(self.draws)
+        where = f"{self.key['grammar']} ({self.network})"
+        return f"{lost} of {drawn} rule draws of {where}: all replicas failed" if lost else ""
+
     @cached_property
     def sizes(self) -> Array:
         """Numbers of training sentences at which training has seen little of the language."""

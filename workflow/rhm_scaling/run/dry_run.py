@@ -33,6 +33,7 @@ _LAYERS = (
     ("draw_grammars",),
     ("sample_datasets", "solve_grammars"),
     ("train_networks", "count_symbols"),
+    ("measure_networks",),
 )
 _DECIDE = ("torch", "numpy")  # packages whose versions may change results
 _SIMILAR = 4  # records that are compared with what is missing

@@ -3,6 +3,8 @@
 # make compare [STUDY=FILE]   hold the results of a run against the reference results
 # make plan [STUDY=FILE]  what a run would do, why, and how long it would take
 # make status [STUDY=FILE]   what a run has made, makes, waits for, failed at; the time left
+# make rows [STUDY=FILE]   what is finished of a study, but for its networks, into results/rows, for git:
+#                         a clone goes on from there
 # make archive [STUDY=FILE] [DATASETS=1]   one zip file of a finished study, for a paper
 # make reproduce ARCHIVE=FILE [DIR=FOLDER] [FORCE=1]   unpack it, set up, check; FORCE: run again
 # make verify [REMOVE=1]  compare all results with their checksums; remove what is damaged
@@ -33,7 +35,7 @@ RUN := $(ISOLATED) $(BIN)/python -m
 PIP := env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT PIP_USER=0 $(BIN)/python -I -m pip install --quiet \
     --disable-pip-version-check
 
-.PHONY: run claims compare plan status archive reproduce verify clean soak test lint bench docs setup
+.PHONY: run claims compare plan status rows archive reproduce verify clean soak test lint bench docs setup
 .DEFAULT_GOAL := run
 
 setup: $(VENV)/installed
@@ -74,6 +76,9 @@ plan: setup
 
 status: setup
 	@$(RUN) rhm_scaling status "$(STUDY)"
+
+rows: setup
+	@$(RUN) rhm_scaling rows "$(STUDY)"
 
 archive: setup
 	@$(RUN) rhm_scaling archive "$(STUDY)" $(if $(DATASETS),--datasets)

@@ -264,7 +264,7 @@ def test_time_follows_slots_and_disk_is_of_the_right_size(project: Project, tmp_
         expected = sum(disk(product) for product in known.values()) * 2**20
         files = [project.folder / path for p in known.values() for path in p.files.values()]
         real = sum(path.stat().st_size for path in files)
-        assert real / 4 < expected < 4 * real, kind
+        assert real / 4 <= expected <= 4 * real, kind
 
 
 def test_what_no_study_refers_to_is_listed_and_removed_on_request(
@@ -303,7 +303,9 @@ def test_what_no_study_refers_to_is_listed_and_removed_on_request(
     assert largest.path == orphan
     assert largest.size == 2**20
     assert 2.9 < largest.age < 3.1
-    assert {path.relative_to(tmp_path).parts[2] for path in paths} == set(KINDS)
+    # the tiny study measures no hidden layers
+    kinds = {path.relative_to(tmp_path).parts[2] for path in paths}
+    assert kinds == {*KINDS} - {"representations"}
     status, lines, _ = call(small, "clean")
     assert status == 0
     assert len(lines) == len(found) + 1

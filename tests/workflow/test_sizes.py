@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from conftest import ROOT, Project, call
 from helpers.documents import documented
 from rhm_scaling.plots.summary import scaling_table
 from rhm_scaling.publish.loading import load_history, load_network
+from rhm_scaling.study.artifacts import STEPS
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
 from rhm_scaling.training.datasets import example_losses
@@ -206,7 +209,7 @@ def test_another_width_trains_its_own_cells_alone(sized: Project) -> None:
     text = STUDY.replace("width: [4, 8, 16]", "width: [4, 8, 16, 32]")
     (sized.folder / wider).write_text(text, encoding="utf-8")
     jobs = sized.planned(study=wider)
-    assert jobs.pop("train_block") == 3
+    assert (jobs.pop("train_block"), jobs.pop("measure_block")) == (3, 2)
     assert set(jobs) == {
         *("gather_runs", "gather_histories", "aggregate_curves", "fit_curves", "find_crossings"),
         *("compare_sizes", "measure_representations", "draw_figures"),
@@ -240,3 +243,14 @@ def test_online_trainings_repeat_bitwise_whatever_the_pack(sized: Project) -> No
         assert one.read_bytes() == other.read_bytes()
     record = json.loads((sized.folder / outputs["record"]).read_text(encoding="utf-8"))
     assert record["specification"]["train_size"] == "online"
+
+
+def test_a_clone_goes_on_from_rows_and_measures_no_network(sized: Project, tmp_path: Path) -> None:
+    assert call(sized, "rows", PATH)[0] == 0
+    clone = sized.copy(tmp_path, results=False)
+    shutil.copytree(sized.folder / "results" / "rows", tmp_path / "results" / "rows")
+    assert not {*clone.planned(study=PATH)} & {*STEPS.values()}
+    clone.snakemake("results/sized/invariance.csv", "--config", f"study={PATH}")
+    for name in ("runs", "representations", "invariance"):
+        one, other = (p.folder / "results" / "sized" / f"{name}.csv" for p in (sized, clone))
+        assert one.read_bytes() == other.read_bytes()

@@ -9,6 +9,7 @@ path ends in the hash of what made it, and once all are made a receipt:
     solve_grammars    theory/.../, survey/...-<identity>.csv
     train_networks    models/<parameters>/<task>/<architecture>/P<size>/<replicas>-<identity>/,
                       coordinates/...-<identity>.csv
+    measure_networks  representations/<as models>-<identity>.csv
     count_symbols     counts/<parameters>/<task>/<learner>/P<size>/<replicas>-<identity>/
 
 No product is an output of a rule: Snakemake removes outputs before it runs a job, and so would
@@ -84,6 +85,17 @@ use rule draw_grammars as train_networks with:
     priority: longest_first
     message:
         "Training networks ({params.makes})"
+
+
+use rule draw_grammars as measure_networks with:
+    output:
+        "results/batches/measure_networks-{batch}.done",
+    log:
+        "results/batches/measure_networks-{batch}.log",
+    benchmark:
+        "results/batches/measure_networks-{batch}.tsv"
+    message:
+        "Measuring what hidden layers distinguish ({params.makes})"
 
 
 use rule draw_grammars as count_symbols with:

@@ -160,7 +160,7 @@ use rule gather_runs as measure_representations with:
     params:
         order=order("measure_representations"),
     message:
-        "Measuring what hidden layers distinguish: {wildcards.study}"
+        "Gathering what hidden layers distinguish: {wildcards.study}"
 
 
 use rule gather_runs as estimate_power with:

@@ -143,6 +143,22 @@ def status(arguments: Namespace) -> None:
     print("\n".join(progress.lines(arguments.cores)))
 
 
+def rows(arguments: Namespace) -> None:
+    """Write what is finished of a study, without its networks, where git keeps it."""
+    from ..run.precision import plan_of
+    from ..run.records import LEFT_OUT
+    from ..run.rows import KINDS, ROWS, keep
+    from ..run.status import Status
+    from ..study.reading import load_study
+
+    folder = arguments.folder or Path(ROWS)
+    status = Status(plan_of(load_study(arguments.study)), LEFT_OUT)
+    known = [product for kind in KINDS for product in status.plan.products[kind].values()]
+    made = [product for product in known if (product.kind, product.name) in status.made]
+    size = sum(keep(product, folder) for product in made) / 2**20
+    print(f"{folder}: {len(made)} of {len(known)} products, {size:.1f} MiB")
+
+
 def verify(arguments: Namespace) -> None:
     """Compare every file below results/ with its recorded checksum; name those that differ."""
     from ..run.clean import damaged, discard, made, records

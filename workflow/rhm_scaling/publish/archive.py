@@ -24,7 +24,7 @@ from ..analysis.curves import FAILED
 from ..core.errors import UserError
 from ..core.files import write_aside
 from ..core.fingerprint import PACKAGE
-from ..run.records import check, digest, read_record
+from ..run.records import LEFT_OUT, check, digest, read_record
 from ..study.grammars import FileGrammarConfig
 from ..study.reading import split_scale
 from . import crate
@@ -105,7 +105,8 @@ def _recorded(finished: Finished, datasets: bool) -> Iterator[Path]:
         for name, product in known.items():
             files = {role: Path(path) for role, path in product.files.items()}
             record = files.pop("record")
-            kept = [path for path in files.values() if path.name not in status.spared]
+            absent = {*status.spared, *(LEFT_OUT if (kind, name) in status.bare else ())}
+            kept = [path for path in files.values() if path.name not in absent]
             if kind == "sentences":
                 for path in kept if datasets else []:
                     if not path.is_file():

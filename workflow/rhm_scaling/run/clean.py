@@ -15,11 +15,13 @@ from ..study.artifacts import FOLDERS, STORE
 from ..study.reading import load_study, scales
 from .precision import plan_of
 from .records import damage, read_record
+from .rows import ROWS
 
 
 def records(root: Path) -> Iterator[Path]:
     """Every record below ``results/``."""
-    yield from sorted((root / STORE).rglob("*record.json"))
+    for folder in (STORE, ROWS):
+        yield from sorted((root / folder).rglob("*record.json"))
     yield from sorted((root / "results").glob("*/stages/*.record.json"))
 
 
@@ -33,6 +35,8 @@ def damaged(root: Path) -> Iterator[tuple[Path, Path, str]]:
 def made(root: Path) -> Iterator[dict[str, Any]]:
     """What each readable record below ``results/`` says of how its product was made."""
     for record in records(root):
+        if record.is_relative_to(root / ROWS):  # in the store as well, once it was used
+            continue
         with contextlib.suppress(UserError):
             yield read_record(record)["made"]
 

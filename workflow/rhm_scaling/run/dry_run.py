@@ -33,6 +33,7 @@ _LAYERS = (
     ("draw_grammars",),
     ("sample_datasets", "solve_grammars"),
     ("train_networks", "count_symbols"),
+    ("measure_networks",),
 )
 _DECIDE = ("torch", "numpy")  # packages whose versions may change results
 _SIMILAR = 4  # records that are compared with what is missing
@@ -153,6 +154,8 @@ class _Reasons:
 
     def why(self, product: Product) -> str:
         """The reason in a few words."""
+        if (product.kind, product.name) in self._status.bare:
+            return "its networks are not kept"
         if (self._status.root / product.files["record"]).is_file():
             return "damaged"
         like, label = _label(product.kind, product.name)

@@ -10,12 +10,14 @@ from ..study.cost import BlockCost, Rates
 # reference results; only trainings take long enough to be counted one by one.
 _JOB = {
     **{"grammars": 0.4, "sentences": 0.4, "exact": 0.6, "theory": 0.9, "survey": 0.8},
-    **{"counts": 1.2, "coordinates": 3.0},
+    **{"counts": 1.2, "coordinates": 3.0, "representations": 5.0},
 }
-_IMPORTS = {"coordinates": 2.5}  # of these, starting Python and importing packages
+# of these, starting Python and importing packages
+_IMPORTS = {"coordinates": 2.5, "representations": 2.5}
 _USUAL_IMPORTS = 0.35
 STAGE = 4.0  # core-seconds of tables or figures
 _TOKENS = 2e8  # drawn a second
+_EXCHANGED = 2048  # sentences in which hidden layers are compared, as in `measure_block`
 MEMORY = 250.0  # MiB of a job that trains nothing
 _MIB = 2**20
 
@@ -42,7 +44,18 @@ def seconds_of_work(product: Product, rates: Rates) -> float:
 
 def memory(product: Product) -> float:
     """Expected MiB of a product's job."""
-    return cost_of(product).memory() if product.kind == "models" else MEMORY
+    if product.kind == "models":
+        return cost_of(product).memory()
+    return MEMORY + (_activations(product) / _MIB if product.kind == "representations" else 0.0)
+
+
+def _activations(product: Product) -> float:
+    """Bytes of what is compared of hidden layers, five numbers of each activation at once."""
+    what = product.specification
+    networks = len(what["replicas"]) * len(what["learning_rates"])
+    numbers: int = what["architecture"]["width"] * what["architecture"]["depth"]
+    tokens = Parameters.from_specification(what["grammar"]).d * _EXCHANGED
+    return 20.0 * networks * tokens * numbers
 
 
 def disk(product: Product) -> float:

@@ -135,7 +135,7 @@ def _ask_squeue_only() -> None:
 
 
 @contextlib.contextmanager
-def alone(name: str, log: Callable[[str], None]) -> Iterator[None]:
+def alone(name: str, log: Callable[[str], None], results: Path = RESULTS) -> Iterator[None]:
     """Be the only process that makes something with these results, once others have ended.
 
     Where the file system has no locks, nothing is waited for.
@@ -145,9 +145,11 @@ def alone(name: str, log: Callable[[str], None]) -> Iterator[None]:
     name
         Of what is made; it names the lock's file, which is removed with the lock.
     log
-        Takes a line, if another process has to be waited for.
+        Takes a line, if another process has to be waited for; what it raises ends the wait.
+    results
+        The folder of the results.
     """
-    path = RESULTS / "locks" / name
+    path = results / "locks" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         locked = False

@@ -173,6 +173,8 @@ class Progress:
             began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.began))
             yield f"a run is under way here since {began}"
         yield self.table.to_string(index=False)
+        if bare := len(self.status.bare & self.status.made):
+            yield f"{bare} trainings are rows alone, without networks"
         yield from _listed("running:", [*map(_at_work, self.in_state("running"))])
         groups: dict[tuple[str, str], list[Item]] = {}
         for item in self.in_state("failed"):

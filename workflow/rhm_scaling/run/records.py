@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -34,6 +34,8 @@ from ..core.hashing import canonical_json, identity
 FORMATS = (1, 2)
 FORMAT = FORMATS[-1]
 _MOST = 2**24  # bytes of a record
+# Files that a record may say are not kept with the product, as no table reads them
+LEFT_OUT = ("weights.safetensors",)
 _DEPTH = 2  # parts of a path in a study's folder: a figure's folder, and the figure
 # what is raised when something is read as a record that is none
 _NO_RECORD = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
@@ -52,6 +54,7 @@ class _File(TypedDict):
     __pydantic_config__ = _STRICT  # type: ignore[misc]
     bytes: Annotated[int, Field(ge=0)]
     sha256: str
+    left_out: NotRequired[bool]
 
 
 class _Made(TypedDict):
@@ -126,7 +129,25 @@ def write_record(
             "versions": versions(),
         },
     }
-    write_text(path, json.dumps({**record, "sha256": _seal(record)}, indent=1) + "\n")
+    write_text(path, _sealed(record))
+
+
+def without(record: dict[str, Any]) -> str:
+    """The text of a product's record that says of its large files that they are left out."""
+    files = {
+        name: {**known, "left_out": True} if name in LEFT_OUT else known
+        for name, known in record["files"].items()
+    }
+    return _sealed({**record, "files": files})
+
+
+def left_out(record: dict[str, Any]) -> set[str]:
+    """Names of files that a product may lack, as its record says."""
+    return {name for name, known in record["files"].items() if known.get("left_out")}
+
+
+def _sealed(record: dict[str, Any]) -> str:
+    return json.dumps({**record, "sha256": _seal(record)}, indent=1) + "\n"
 
 
 def _seal(record: dict[str, Any]) -> str:
@@ -172,6 +193,8 @@ def _check_fields(path: Path, record: dict[str, Any]) -> None:
     for name in record["files"]:
         if not _is_own(path, name):
             raise ValueError(f"names {texts.short(name)}, no file of its product")
+    if not left_out(record) <= {*LEFT_OUT}:
+        raise ValueError("leaves out what tables read")
     if path.parent.name != "stages":  # addressed by what made them
         known = identity(record["specification"])
         address = path.name.removesuffix("record.json").rstrip(".") or path.parent.name
@@ -251,6 +274,11 @@ def check(record: Path, *files: Path) -> None:
     for name in names:
         path = Path(os.path.normpath(record.parent / name))
         known = recorded.get(name)
+        if known and known.get("left_out") and not os.path.lexists(path):
+            raise UserError(
+                f"{path}: is not kept with the rows; delete {record} and its copy in results/rows, "
+                "and run again to train it"
+            )
         problem = "not in its record" if known is None else _problem(path, known)
         if problem:
             raise UserError(f"{path}: damaged ({problem}); delete {record} and run again")

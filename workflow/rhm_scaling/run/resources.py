@@ -12,7 +12,7 @@ from pathlib import Path
 from ..core.errors import UserError
 from ..study.artifacts import Product
 from ..study.cost import GPU, BlockCost, Rates, threads
-from .estimates import MEMORY, cost_of, seconds_of_work
+from .estimates import cost_of, memory, seconds_of_work
 from .machine import Cluster, Machine
 
 _USABLE = 0.9  # of the memory
@@ -87,7 +87,7 @@ def in_batches(
     for product in products:
         seconds = seconds_of_work(product, rates)
         if product.kind != "models":
-            job = Job(1, math.ceil(MEMORY) + (_SNAKEMAKE if cluster else 0), 0, seconds)
+            job = Job(1, math.ceil(memory(product)) + (_SNAKEMAKE if cluster else 0), 0, seconds)
         elif cluster:
             job = _training(product, seconds, machine, cluster)
         else:

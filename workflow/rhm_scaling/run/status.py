@@ -1,7 +1,8 @@
 """What of a plan is made already, as the records in the store and beside the tables say.
 
 Snakemake decides by time stamps and by its own memory, which follow neither copies nor clocks;
-here a product is made if its record has its identity and its files have their recorded sizes.
+here a product is made if its record has its identity and its files have their recorded sizes. What
+is not there is taken from the rows that git keeps, so that nobody else has to know of these.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from ..steps.plan import stages
 from ..study.artifacts import Product
 from ..study.plan import Plan
 from ..study.tables import Stage
-from .records import intact, read_record
+from .records import intact, left_out, read_record
+from .rows import restore
 
 # Kinds that are results by themselves; the others are only made for these.
 RESULTS = ("models", "counts")
@@ -36,6 +38,8 @@ class Status:
         Names of files that a finished product may lack, being temporary.
     made
         Kind and name of every product that is made.
+    bare
+        Trainings that are rows alone: without networks, as git keeps them.
     stages
         The plan's tables and figures by step.
     current
@@ -44,11 +48,20 @@ class Status:
 
     def __init__(self, plan: Plan, spared: Collection[str] = (), root: Path = Path()) -> None:
         self.plan, self.spared, self.root = plan, spared, root
+        self.bare: set[tuple[str, str]] = set()
         self.made = {
             (kind, name)
             for kind, known in plan.products.items()
             for name, product in known.items()
-            if self._made(product)
+            if self._made(product) or (restore(product, root) and self._made(product))
+        }
+        # what is to be measured of networks needs them
+        self.made -= self.bare & {
+            (source.kind, source.name)
+            for kind, known in plan.products.items()
+            for name, product in known.items()
+            if (kind, name) not in self.made
+            for source in product.inputs.values()
         }
         self.stages = stages(plan)
         self.current = {name for name, stage in self.stages.items() if self._current(stage)}
@@ -71,7 +84,11 @@ class Status:
                 f"{path}: describes another product of the same name; change one of the study's "
                 "sizes and report it"
             )
-        return intact(path, record, self.spared)
+        if intact(path, record, self.spared):
+            return True
+        there = intact(path, record, left_out(record))
+        self.bare |= {(product.kind, product.name)} if there else set()
+        return there
 
     def _current(self, stage: Stage) -> bool:
         """Whether a stage's tables and figures are up to date."""

@@ -23,6 +23,7 @@ STEPS = {
     "models": "train_block",
     "counts": "count_block",
     "coordinates": "check_coordinates",
+    "representations": "measure_block",
 }
 KINDS = tuple(STEPS)
 # Kinds that are a folder of files, by role
@@ -31,7 +32,10 @@ FOLDERS = {
     "models": {"runs": "runs.csv", "history": "history.csv", "weights": "weights.safetensors"},
     "counts": {"runs": "runs.csv", "recovery": "recovery.csv"},
 }
-_SUFFIXES = {"sentences": "npy", "exact": "npz", "survey": "csv", "coordinates": "csv"}
+_SUFFIXES = {
+    **{"sentences": "npy", "exact": "npz"},
+    **dict.fromkeys(("survey", "coordinates", "representations"), "csv"),
+}
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,10 @@ class Product:
     @property
     def sources(self) -> dict[str, str]:
         """Files that it is read from, by role."""
-        made = {role: product.files["product"] for role, product in self.inputs.items()}
+        made = {
+            role: product.files["weights" if product.kind == "models" else "product"]
+            for role, product in self.inputs.items()
+        }
         return {**made, **self.reads}
 
     @property

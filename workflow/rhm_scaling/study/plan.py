@@ -44,6 +44,9 @@ class Plan:
     coordinates
         Coordinate checks of networks that sweep both width and learning rate, each with the first
         of its curves.
+    represented
+        What hidden layers of trained networks distinguish, of each block for which it is asked,
+        with its curve.
     curves
         The learning curves.
     designs
@@ -81,6 +84,13 @@ class Plan:
                 draws[curve.grammar] = max(draws[curve.grammar], self._train(curve, experiment))
             for grammar, rule_draws in draws.items():
                 self._solve(grammar, experiment.task, experiment.replicas.rules(stop=rule_draws))
+        self.represented = [
+            (curve, self._products.representations(curve, block))
+            for curve, block in self.blocks
+            if study.experiments[curve.experiment].representations
+            and block.kind == "models"
+            and curve.protocol == "finite"
+        ]
 
     @property
     def products(self) -> dict[str, dict[str, Product]]:
@@ -257,22 +267,6 @@ class Plan:
     def crossing(self) -> list[Curve]:
         """Curves whose crossings are predicted: none of the autoregressive task."""
         return [curve for curve in self.curves if curve.task != "autoregressive"]
-
-    @property
-    def represented(self) -> list[tuple[Curve, Product]]:
-        """Blocks of networks whose hidden layers are measured."""
-        return [
-            (curve, block)
-            for curve, block in self.blocks
-            if self.study.experiments[curve.experiment].representations
-            and block.kind == "models"
-            and curve.protocol == "finite"
-        ]
-
-    def grammars_of(self, curve: Curve, block: Product) -> dict[int, Product]:
-        """The grammars of a block's rule draws."""
-        rules = sorted({rule for rule, _, _ in block.specification["replicas"]})
-        return {rule: self._products.grammar(curve.grammar, rule) for rule in rules}
 
     @property
     def recovering(self) -> list[Curve]:

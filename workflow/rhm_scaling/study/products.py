@@ -259,6 +259,18 @@ class Products:
             **config.training.model_dump(exclude=stops),
         }
 
+    def representations(self, curve: Curve, block: Product) -> Product:
+        """What hidden layers of a block's networks distinguish."""
+        names = ("grammar", "task", "train_size", "replicas", "architecture", "learning_rates")
+        what = {name: block.specification[name] for name in names}
+        inputs = {"block": block} | {
+            f"r{rule:03d}-grammar": self.grammar(curve.grammar, rule)
+            for rule in sorted({rule for rule, _, _ in what["replicas"]})
+        }
+        by_name = (f"models.{what['architecture']['kind']}:Network",)
+        label = block.name.rpartition("-")[0]
+        return self._add(make_product("representations", label, what, inputs, by_name))
+
     def coordinates(self, curve: Curve, rule: int) -> Product:
         """The coordinate check of a network that sweeps both width and learning rate."""
         config: Any = self._study.architectures[curve.architecture]

@@ -43,19 +43,13 @@ def test_thresholds_with_a_vocabulary_by_level() -> None:
 
 
 @pytest.mark.parametrize("learner", ["transformer", "cnn"])
-def test_the_ensemble_becomes_the_bare_form_where_all_levels_are_large(learner: str) -> None:
-    large = Parameters.from_keys(v={0: 4096, 1: 1024, 2: 2048}, s=2, L=3, m={1: 300, 2: 99, 3: 200})
-    for level in (1, 2, 3):
-        bare = theory.sample_complexities(large, level, learner)
-        full = theory.ensemble_complexities(large, level, learner)
-        np.testing.assert_allclose(full, bare, rtol=0.01)
-    labels = theory.ensemble_label_complexities(large)
-    np.testing.assert_allclose(labels, theory.classification_thresholds(large), rtol=0.01)
-
-
-@pytest.mark.parametrize("learner", ["transformer", "cnn"])
-def test_the_ensemble_becomes_the_papers_form_at_large_v(learner: str) -> None:
-    large = Parameters.from_keys(v=2048, s=2, L=3, m=300)
+@pytest.mark.parametrize(
+    ("v", "m"), [(2048, 300), ({0: 4096, 1: 1024, 2: 2048}, {1: 300, 2: 99, 3: 200})]
+)
+def test_the_ensemble_becomes_the_papers_form_where_all_levels_are_large(
+    v: int | dict[int, int], m: int | dict[int, int], learner: str
+) -> None:
+    large = Parameters.from_keys(v=v, s=2, L=3, m=m)
     for level in (1, 2, 3):
         bare = theory.sample_complexities(large, level, learner)
         full = theory.ensemble_complexities(large, level, learner)

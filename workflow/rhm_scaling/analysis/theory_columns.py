@@ -66,10 +66,7 @@ class Known:
 
     def _indices(self, **where: Any) -> NDArray[np.int64]:
         """The indices of one quantity, in their order."""
-        rows = self.rows
-        for column, value in where.items():
-            rows = rows[rows[column] == value]
-        return np.unique(rows["index"]).astype(int)
+        return np.unique(_where(self.rows, **where)["index"]).astype(int)
 
     @cached_property
     def entropies(self) -> dict[int, Array]:
@@ -126,10 +123,20 @@ class Known:
         return {rule: all_patches(numbers, errors.tolist()) for rule, errors in found.items()}
 
 
-def _by_draw(rows: pd.DataFrame, index: str, **where: Any) -> dict[int, Array]:
+def _where(rows: pd.DataFrame, **where: Any) -> pd.DataFrame:
+    """The rows with these values."""
     for column, value in where.items():
         rows = rows[rows[column] == value]
-    rows = rows.dropna(subset=["rule_seed"]).astype({"rule_seed": int}).sort_values(index)
+    return rows
+
+
+def _by_draw(rows: pd.DataFrame, index: str, **where: Any) -> dict[int, Array]:
+    rows = (
+        _where(rows, **where)
+        .dropna(subset=["rule_seed"])
+        .astype({"rule_seed": int})
+        .sort_values(index)
+    )
     groups = rows.groupby("rule_seed")["value"]
     return {int(str(rule)): group.to_numpy(dtype=float) for rule, group in groups}
 

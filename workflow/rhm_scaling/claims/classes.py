@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..analysis.curves import falls_to
 from ..analysis.theory_columns import are_twins, measured_rule_curve, smooth_errors
 from ..theory.complexities import classification_exponent
-from .contrasts import Found, Options, Part, Reasons, available, by_network, each, joined
+from .contrasts import Found, Options, Part, Reasons, available, by_network, each, joined, slope_of
 from .evidence import Curves, Evidence
 from .frozen import frozen
 from .verdicts import Lacking, Observed
@@ -71,7 +71,7 @@ def growth_of_threshold(curves: Curves, options: Options) -> Found:
         x = np.array([np.log(c.parameters.n) + np.log(c.parameters.m).sum() for c, _ in found])
         if np.ptp(x) < 1e-9:
             raise Lacking("grammars with other n m^L")
-        weights = (x - x.mean()) / ((x - x.mean()) ** 2).sum()
+        weights = slope_of(x)
         return joined([made for _, made in found], lambda y: y @ weights)
 
     return each(by_network(curves, options), observe, "networks")
@@ -129,8 +129,8 @@ class Tail:
         draws = sorted({*curve.draws} & {*twin.draws})
         fractions: dict[int, Callable[[Array], Array]]
         if curve.trained:
-            # each draw's prediction from another draw of the twin: so the scatter of deviations
-            # has that of what is predicted
+            # each draw is predicted from one draw of the twin, not from their mean: so the scatter
+            # of deviations has that of what is predicted
             rows = dict(zip(twin.draws, twin.losses))
             if not draws or min(np.isfinite(rows[draw]).sum() for draw in draws) < _FEWEST:
                 raise Lacking(f"{_FEWEST} sizes that count, of {twin.key['grammar']}")
@@ -185,8 +185,7 @@ class Tail:
     @property
     def weights(self) -> Array:
         """What makes an exponent of logarithms of errors, ``(sizes,)``."""
-        centred = self.x - self.x.mean()
-        return np.asarray(-centred / (centred @ centred))
+        return -slope_of(self.x)
 
     @property
     def exponent(self) -> float:
@@ -231,13 +230,12 @@ def exponent_with_a(curves: Curves, options: Options) -> Found:
         x = np.array([tail.exponent for tail in tails])
         if np.ptp(x) < 1e-9:
             raise Lacking("several Zipf exponents a whose tails are reached")
-        slope = (x - x.mean()) / ((x - x.mean()) ** 2).sum()
         # the rival: one exponent for all
         parts = [
             tail.against(tail.part.claim + (tail.exponent - x.mean()) * (tail.x - tail.x.mean()))
             for tail in tails
         ]
-        weights = np.concatenate([k * tail.weights for k, tail in zip(slope, tails)])
+        weights = np.concatenate([k * tail.weights for k, tail in zip(slope_of(x), tails)])
         return joined(parts, lambda y: y @ weights)
 
     return each(_by_depth(curves, options), observe, "Zipf rules at level 1")
@@ -291,9 +289,12 @@ def _constants(tails: Sequence[Tail]) -> Callable[[Array], Array]:
 
 
 def _of_depths(
-    curves: Curves, options: Options, least: int, shape: Callable[[Array, Array], Array],
+    curves: Curves,
+    options: Options,
+    least: int,
+    shape: Callable[[Array, Array], Array],
     rival: Callable[[Array, Array], Array],
-) -> Found:  # fmt: skip
+) -> Found:
     """A contrast of log constants ``(..., depths)`` at depths ``(depths,)``, for each ``a``.
 
     `rival` says what the constants, ``(depths,)``, would be.

@@ -114,6 +114,12 @@ def each(
     return found or {"": Lacking(what)}
 
 
+def slope_of(x: Array) -> Array:
+    """What makes a least-squares slope on `x` of values at it, ``(n,)``."""
+    centred = x - x.mean()
+    return np.asarray(centred / (centred @ centred))
+
+
 def by_network(curves: Curves, options: Options) -> dict[str, Curves]:
     """The curves of every network, of the kinds that a criterion names or of all."""
     named = options.get("networks")
@@ -253,7 +259,7 @@ def growth_with_m(curves: Curves, options: Options) -> Found:
         m = np.log([curve.parameters.m[0] for curve, _ in found])
         if len({*m}) < 2:
             raise Lacking("grammars with two values of m whose levels are crossed")
-        weights = (m - m.mean()) / ((m - m.mean()) ** 2).sum()
+        weights = slope_of(m)
         return joined([part for _, part in found], lambda y: (y[..., 1::2] - y[..., ::2]) @ weights)
 
     return each(by_network(curves, options), observe, "such networks")

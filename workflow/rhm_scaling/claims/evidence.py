@@ -20,6 +20,8 @@ from .frozen import frozen
 
 Array = NDArray[np.float64]
 
+_MOST_CAPPED = 0.5  # of the replicas of a size
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -121,7 +123,6 @@ class Evidence:
         return self.known.thresholds(learner or self.learner)
 
 
-_MOST_CAPPED = 0.5
 Curves = list[Evidence]
 
 

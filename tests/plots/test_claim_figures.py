@@ -134,3 +134,13 @@ def test_an_interval_that_leaves_the_row_says_so() -> None:
     axis = claim("B2", wide, tables("last_token")).axes[-1]
     assert xs(axis, ">") == [3.0] and not xs(axis, "<")  # the rival lies to the left
     plt.close()
+
+
+def test_a_drop_of_uniform_rules_is_no_exponent() -> None:
+    fitted = {"exponent": 9.0, "predicted_same_fit": 0.5, "predicted_smooth_fit": 0.5}
+    for name, drawn in (("A2", [1.0]), ("A4", [0.0, 1.0])):
+        task = CLAIM_TASKS[name]
+        fits = pd.DataFrame([{**key(grammar, task), **fitted} for grammar in GRAMMARS])
+        figure = claim(name, criterion(), tables(task, fits=fits))
+        assert sorted(xs(figure.axes[1], "x")) == drawn
+        plt.close(figure)

@@ -101,10 +101,15 @@ def _at_threshold(axis: Axes, tables: Tables) -> None:
 
 
 def _exponents(axis: Axes, tables: Tables) -> None:
-    """Exponents against a; with uniform rules, at the left edge."""
+    """Exponents against a; with uniform rules, at the left edge.
+
+    Classification errors of uniform rules drop, and have no exponent.
+    """
     for name, grammar, rows, color, marker in tables.each(tables.fits):
         rows = rows[np.isfinite(rows["exponent"])]
         given = [a for a in grammar.zipf if a is not None]
+        if not given and {*rows["task"]} == {"classification"}:
+            continue
         a = pd.Series(given[0] if given else 0.0, index=rows.index)
         if rows.empty:
             continue

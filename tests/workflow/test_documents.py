@@ -68,6 +68,17 @@ def test_what_the_readme_says_of_learning_rates_is_the_reference() -> None:
     assert best.query("architecture == 'cnn'")["optimum"].between(0.7, 1).all()
 
 
+def test_what_the_readme_says_of_the_claims_is_the_reference() -> None:
+    table = pd.read_csv(ROOT / "results" / "reference" / "claims" / "laptop.csv")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.split("\n## The nine claims\n")[1].split("\n## ")[0]
+    known = {f"{r.estimate:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in table.itertuples()}
+    told = re.findall(r"-?[0-9.]+ \[-?[0-9.]+, -?[0-9.]+\]", section)
+    assert len(told) >= 10 and {*told} <= known
+    verdicts = table.groupby("claim")["claim_verdict"].first().items()
+    assert all(f"| {claim} | {verdict} |" in section for claim, verdict in verdicts)
+
+
 def test_what_the_readme_says_of_network_sizes_is_the_reference() -> None:
     folder = ROOT / "results" / "reference" / "sizes"
     text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())

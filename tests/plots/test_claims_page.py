@@ -148,6 +148,10 @@ def test_guide_takes_its_numbers_from_the_tables(name: ClaimName) -> None:
     assert "could not be estimated" in told(estimate=np.nan, low=np.nan, high=np.nan)
     assert "needs about 12 rule draws" in told(verdict=UNDETERMINED, needed="about 12 rule draws")
     assert "not decisive" in told(decisive=False)
+    assert "**In which order" not in text
+    table = pd.DataFrame([criterion(name)])
+    text = guide(name, "study", GRAMMARS, curves(name), table, POWER, order="(1, 1) 64.")
+    assert "**In which order layers become invariant.** (1, 1) 64.\n" in text
 
 
 def tables(name: ClaimName) -> Tables:

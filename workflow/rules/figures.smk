@@ -13,7 +13,8 @@ HEADINGS = {
     "learning_rates": "Learning rates",
     "scaling": "Network size",
     "claim": "Claim",
-    "invariance": "Representations",
+    "invariance_sizes": "Representations",
+    "invariance_ratios": "Representations",
     "exponents": "Exponents",
 }
 
@@ -69,6 +70,8 @@ use rule gather_runs as draw_figures with:
             "results/{study}/claims.csv",
             "results/{study}/representations.csv",
             "results/{study}/invariance.csv",
+            "results/{study}/half_invariant.csv",
+            "results/{study}/invariance_sizes.csv",
         ),
     output:
         report(

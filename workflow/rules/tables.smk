@@ -163,6 +163,29 @@ use rule gather_runs as measure_representations with:
         "Gathering what hidden layers distinguish: {wildcards.study}"
 
 
+use rule gather_runs as find_invariance with:
+    input:
+        reads(
+            "find_invariance",
+            "results/{study}/runs.csv",
+            "results/{study}/theory.csv",
+            "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
+            "results/{study}/representations.csv",
+            "results/{study}/invariance.csv",
+        ),
+    output:
+        "results/{study}/half_invariant.csv",
+        table("results/{study}/invariance_sizes.csv"),
+        record="results/{study}/stages/find_invariance.record.json",
+    log:
+        "results/{study}/logs/find_invariance.log",
+    params:
+        order=order("find_invariance"),
+    message:
+        "Finding the sizes at which hidden layers become invariant: {wildcards.study}"
+
+
 use rule gather_runs as estimate_power with:
     input:
         reads(
@@ -215,6 +238,8 @@ use rule gather_runs as write_guide with:
             "results/{study}/curves.csv",
             "results/{study}/claims.csv",
             "results/{study}/power.csv",
+            "results/{study}/half_invariant.csv",
+            "results/{study}/invariance_sizes.csv",
         ),
     output:
         "results/{study}/guide.md",

@@ -11,11 +11,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..analysis.curves import CURVE_KEY, rows_of
 from ..claims.names import CLAIM_TASKS, ClaimName
 from ..claims.verdicts import AGREES, DISAGREES, NEARER, UNDETERMINED
 from .claim_panels import PANELS, Tables
-from .curves import GREY, curve_labels
+from .curves import GREY
 
 COLORS = {AGREES: "#0173b2", NEARER: "#56b4e9", DISAGREES: "#d55e00", UNDETERMINED: "0.45"}
 _FARTHEST = 3.0  # of a row's scale, from its middle
@@ -94,45 +93,3 @@ def _scale(rival: float, predicted: float) -> Callable[[float], float]:
     half = half if np.isfinite(half) and half else 1.0
     middle = middle if np.isfinite(middle) else 0.0
     return lambda value: float(np.clip((value - middle) / half, -_FARTHEST, _FARTHEST))
-
-
-def invariance(table: pd.DataFrame, thresholds: pd.DataFrame, title: str) -> Figure:
-    """Heat maps of one experiment: a row a curve, a panel a level, layers against sizes.
-
-    `table` is ``invariance.csv``; the line marks the predicted threshold of the level above, which
-    tells the synonyms, between the sizes.
-    """
-    labels = curve_labels(table)
-    levels = sorted(table["level"].unique())
-    figure, axes = plt.subplots(
-        len(labels),
-        len(levels),
-        figsize=(0.8 + 3.2 * len(levels), 0.5 + 1.9 * len(labels)),
-        squeeze=False,
-    )
-    for row, (key, label) in zip(axes, labels.items()):
-        curve = dict(zip(CURVE_KEY, key))
-        mine = rows_of(table, curve)
-        steps = rows_of(thresholds, curve).set_index("level")["threshold"]
-        for axis, level in zip(row, levels):
-            cells = mine[mine["level"] == level].pivot_table(
-                index="layer", columns="train_size", values="mean", sort=True
-            )
-            last = axis is row[-1]
-            sns.heatmap(
-                cells.iloc[::-1],
-                ax=axis,
-                vmin=0,
-                vmax=1,
-                cmap="viridis",
-                cbar=last,
-                cbar_kws={"label": "synonym / other"} if last else None,
-            )
-            sizes = np.log(cells.columns.to_numpy(dtype=float))
-            if len(sizes) > 1 and (level + 1) in steps.index:
-                at = np.interp(np.log(steps[level + 1]), sizes, np.arange(len(sizes)) + 0.5)
-                axis.axvline(at, color="white", linestyle="--", linewidth=1.2)
-            axis.set(title=f"{label}: synonyms of level {level}", xlabel="$P$", ylabel="layer")
-            axis.tick_params(axis="y", rotation=0)
-    figure.suptitle(title.replace("$", r"\$"), fontsize="medium")
-    return figure

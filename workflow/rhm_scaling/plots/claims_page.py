@@ -62,6 +62,14 @@ def number(value: float) -> str:
     return ("∞" if value > 0 else "−∞") if np.isinf(value) else f"{value:.2f}".replace("-", "−")
 
 
+def size(train_size: float) -> str:
+    """A training size in few digits: 64, 512, 1.3k, 13k."""
+    for unit, letter in ((1e6, "M"), (1e3, "k")):
+        if float(f"{train_size:.3g}") >= unit:
+            return f"{train_size / unit:.{1 if train_size < 9.95 * unit else 0}f}{letter}"
+    return f"{train_size:.0f}"
+
+
 def with_interval(estimate: float, low: float, high: float) -> str:
     """An estimate and its interval."""
     return f"{number(estimate)} [{number(low)}, {number(high)}]"

@@ -56,13 +56,14 @@ def planned(plan: Plan) -> Part:
         "recovery": plan.recovering,
         "learning_rates": plan.sweeping,
         "scaling": plan.sized,
-        "invariance": represented,
+        **dict.fromkeys(("invariance_sizes", "invariance_ratios"), represented),
     }
     names = [f"{kind}-{name}" for kind, curves in kinds.items() for name in _experiments(curves)]
     names += [f"claim-{study.claim}"] if study.claim else []
     after = (
         *("aggregate_curves", "fit_curves", "tabulate_theory", "gather_recovery", "compare_rates"),
         *("compare_sizes", "find_crossings", "decide_claim", "measure_representations"),
+        "find_invariance",
     )
     outputs = [*figure_files("figures", names), "figures/exponents-table.html"]
     return Part(what, outputs, after=after)
@@ -78,8 +79,8 @@ def _experiments(curves: Iterable[Curve]) -> list[str]:
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Draw everything under ``figures/``."""
-    from ...plots.claims import invariance
     from ...plots.curves import recoveries, save, style
+    from ...plots.invariance import invariance_ratios, invariance_sizes
     from ...plots.rates import learning_rates
     from ...plots.sizes import network_sizes
 
@@ -90,9 +91,15 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         _draw_claim(specification, folder)
     for experiment in dict.fromkeys(curve["experiment"] for curve in specification["represented"]):
         keys = _keys(specification["represented"], experiment)
-        tables = [pd.read_csv(folder / f"{name}.csv") for name in ("invariance", "thresholds")]
-        drawn = invariance(tables[0].merge(keys), tables[1], specification["titles"][experiment])
-        save(drawn, folder / "figures", f"invariance-{experiment}")
+        title = specification["titles"][experiment]
+        ratios, at, thresholds = (
+            pd.read_csv(folder / f"{name}.csv")
+            for name in ("invariance", "invariance_sizes", "thresholds")
+        )
+        drawn = invariance_sizes(at.merge(keys), title)
+        save(drawn, folder / "figures", f"invariance_sizes-{experiment}")
+        drawn = invariance_ratios(ratios.merge(keys), thresholds, title)
+        save(drawn, folder / "figures", f"invariance_ratios-{experiment}")
     for experiment in specification["recovering"]:
         recovery = pd.read_csv(folder / "recovery.csv")
         found = pd.read_csv(folder / "recovered_at.csv")

@@ -14,6 +14,7 @@ HEADINGS = {
     "scaling": "Network size",
     "claim": "Claim",
     "invariance": "Representations",
+    "rule_errors": "Errors by rule",
     "exponents": "Exponents",
 }
 
@@ -69,6 +70,9 @@ use rule gather_runs as draw_figures with:
             "results/{study}/claims.csv",
             "results/{study}/representations.csv",
             "results/{study}/invariance.csv",
+            "results/{study}/rule_errors.csv",
+            "results/{study}/rule_error_curves.csv",
+            "results/{study}/rule_collapse.csv",
         ),
     output:
         report(

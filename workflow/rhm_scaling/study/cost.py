@@ -62,6 +62,10 @@ class Work:
         """Operations of a training step."""
         return 2 * self.first + 3 * self.products
 
+    def seconds(self, rates: Rates) -> float:
+        """A forward pass on one thread."""
+        return self.forward * rates.operation + self.numbers * rates.number
+
 
 def work(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
     """The work of a network, from its kind, width, depth and heads."""
@@ -261,8 +265,8 @@ class BlockCost:
         """The whole block on one thread."""
         steps = self.steps if steps is None else steps
         evaluated = self.replicas * self.evaluated
-        example = self.work.forward * rates.operation + self.work.numbers * rates.number
-        return rates.start + steps * self.step_seconds(rates) + evaluated * example
+        measured = evaluated * self.work.seconds(rates)
+        return rates.start + steps * self.step_seconds(rates) + measured
 
     def memory(self, replicas: int | None = None) -> float:
         """MiB at the peak, for the whole block or a part of it."""

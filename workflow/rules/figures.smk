@@ -15,6 +15,7 @@ HEADINGS = {
     "claim": "Claim",
     "invariance_sizes": "Representations",
     "invariance_ratios": "Representations",
+    "rule_errors": "Errors by rule",
     "exponents": "Exponents",
 }
 
@@ -72,6 +73,9 @@ use rule gather_runs as draw_figures with:
             "results/{study}/invariance.csv",
             "results/{study}/half_invariant.csv",
             "results/{study}/invariance_sizes.csv",
+            "results/{study}/rule_errors.csv",
+            "results/{study}/rule_error_curves.csv",
+            "results/{study}/rule_collapse.csv",
         ),
     output:
         report(

@@ -186,6 +186,29 @@ use rule gather_runs as find_invariance with:
         "Finding the sizes at which hidden layers become invariant: {wildcards.study}"
 
 
+use rule gather_runs as gather_rule_errors with:
+    input:
+        reads(
+            "gather_rule_errors",
+            "results/{study}/runs.csv",
+            "results/{study}/theory.csv",
+            "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
+            "results/{study}/curves.csv",
+        ),
+    output:
+        "results/{study}/rule_errors.csv",
+        "results/{study}/rule_error_curves.csv",
+        table("results/{study}/rule_collapse.csv"),
+        record="results/{study}/stages/gather_rule_errors.record.json",
+    log:
+        "results/{study}/logs/gather_rule_errors.log",
+    params:
+        order=order("gather_rule_errors"),
+    message:
+        "Gathering errors by the rarest rule: {wildcards.study}"
+
+
 use rule gather_runs as estimate_power with:
     input:
         reads(

@@ -78,6 +78,10 @@ class Work:
         """Operations of a training step."""
         return 2 * self.first + 3 * self.products
 
+    def seconds(self, rates: Rates) -> float:
+        """A forward pass on one thread."""
+        return self.forward * rates.operation + self.numbers * rates.number
+
 
 def work(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
     """The work of a network, from its kind, width, depth and heads."""
@@ -285,9 +289,9 @@ class BlockCost:
     def seconds(self, rates: Rates, steps: int | None = None) -> float:
         """The whole block on one thread."""
         steps = self.steps if steps is None else steps
-        evaluated, here = self.replicas * self.evaluated, self.work.done(rates.gpu)
-        example = here.forward * rates.operation + here.numbers * rates.number
-        return rates.start + steps * self.step_seconds(rates) + evaluated * example
+        evaluated = self.replicas * self.evaluated
+        measured = evaluated * self.work.done(rates.gpu).seconds(rates)
+        return rates.start + steps * self.step_seconds(rates) + measured
 
     def memory(self, replicas: int | None = None) -> float:
         """MiB at the peak, for the whole block or a part of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import product as cartesian
-from typing import Any
+from typing import Any, Literal
 
 from ..core.errors import UserError
 from ..grammar.model import Parameters
@@ -44,9 +44,9 @@ class Plan:
     coordinates
         Coordinate checks of networks that sweep both width and learning rate, each with the first
         of its curves.
-    represented
-        What hidden layers of trained networks distinguish, of each block for which it is asked,
-        with its curve.
+    represented, ranked
+        What hidden layers of trained networks distinguish, and their errors by rule, of each block
+        for which it is asked, with its curve.
     curves
         The learning curves.
     designs
@@ -84,13 +84,8 @@ class Plan:
                 draws[curve.grammar] = max(draws[curve.grammar], self._train(curve, experiment))
             for grammar, rule_draws in draws.items():
                 self._solve(grammar, experiment.task, experiment.replicas.rules(stop=rule_draws))
-        self.represented = [
-            (curve, self._products.representations(curve, block))
-            for curve, block in self.blocks
-            if study.experiments[curve.experiment].representations
-            and block.kind == "models"
-            and curve.protocol == "finite"
-        ]
+        self.represented = self._measure("representations")
+        self.ranked = self._measure("rule_errors")
 
     @property
     def products(self) -> dict[str, dict[str, Product]]:
@@ -168,6 +163,18 @@ class Plan:
                 sizes = known.telling(grid)
         self.blocks += [(curve, block) for block in blocks]
         return draws
+
+    def _measure(
+        self, kind: Literal["representations", "rule_errors"]
+    ) -> list[tuple[Curve, Product]]:
+        """What is measured of trained blocks whose experiment has the key of that name."""
+        return [
+            (curve, self._products.measured(kind, curve, block))
+            for curve, block in self.blocks
+            if getattr(self.study.experiments[curve.experiment], kind)
+            and block.kind == "models"
+            and curve.protocol == "finite"
+        ]
 
     def _solve(self, grammar: str, task: Task, rules: range) -> None:
         """Add the theory of each rule draw, and a survey of many where rules are drawn."""

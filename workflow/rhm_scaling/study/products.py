@@ -259,17 +259,22 @@ class Products:
             **config.training.model_dump(exclude=stops),
         }
 
-    def representations(self, curve: Curve, block: Product) -> Product:
-        """What hidden layers of a block's networks distinguish."""
+    def measured(
+        self, kind: Literal["representations", "rule_errors"], curve: Curve, block: Product
+    ) -> Product:
+        """What hidden layers of a block's networks distinguish, or their errors by rule."""
         names = ("grammar", "task", "train_size", "replicas", "architecture", "learning_rates")
         what = {name: block.specification[name] for name in names}
         inputs = {"block": block} | {
             f"r{rule:03d}-grammar": self.grammar(curve.grammar, rule)
             for rule in sorted({rule for rule, _, _ in what["replicas"]})
         }
+        if kind == "rule_errors":
+            tests = [role for role in block.inputs if role.endswith("-test")]
+            inputs |= {role: block.inputs[role] for role in tests}
         by_name = (f"models.{what['architecture']['kind']}:Network",)
         label = block.name.rpartition("-")[0]
-        return self._add(make_product("representations", label, what, inputs, by_name))
+        return self._add(make_product(kind, label, what, inputs, by_name))
 
     def coordinates(self, curve: Curve, rule: int) -> Product:
         """The coordinate check of a network that sweeps both width and learning rate."""

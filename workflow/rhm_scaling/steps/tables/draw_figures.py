@@ -33,6 +33,7 @@ def planned(plan: Plan) -> Part:
     families = {curve.family: curve for curve in plan.sized}
     windows = [curve for curve in plan.curves if curve.context]
     represented = dict.fromkeys(curve for curve, _ in plan.represented)
+    ranked = any(plan.parameters(curve.grammar).zipf[0] is not None for curve, _ in plan.ranked)
     what = {
         "curves": _named(plan.curves),
         "families": _named(families.values()),
@@ -47,6 +48,7 @@ def planned(plan: Plan) -> Part:
         "sweeping": _experiments(plan.sweeping),
         "title": study.title or study.name,
         "represented": _named(represented),
+        "ranked": ranked,
         "claim": study.claim,
         **({"grammars": plan.specifications()} if study.claim or windows else {}),
     }
@@ -60,10 +62,12 @@ def planned(plan: Plan) -> Part:
     }
     names = [f"{kind}-{name}" for kind, curves in kinds.items() for name in _experiments(curves)]
     names += [f"claim-{study.claim}"] if study.claim else []
+    names += ["rule_errors-classification"] if ranked else []
     after = (
         *("aggregate_curves", "fit_curves", "tabulate_theory", "gather_recovery", "compare_rates"),
         *("compare_sizes", "find_crossings", "decide_claim", "measure_representations"),
         "find_invariance",
+        "gather_rule_errors",
     )
     outputs = [*figure_files("figures", names), "figures/exponents-table.html"]
     return Part(what, outputs, after=after)
@@ -82,6 +86,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     from ...plots.curves import recoveries, save, style
     from ...plots.invariance import invariance_ratios, invariance_sizes
     from ...plots.rates import learning_rates
+    from ...plots.rule_errors import rule_errors
     from ...plots.sizes import network_sizes
 
     style()
@@ -89,6 +94,10 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     _draw_curves(specification, folder)
     if specification["claim"]:
         _draw_claim(specification, folder)
+    if specification["ranked"]:
+        averaged = pd.read_csv(folder / "rule_error_curves.csv")
+        drawn = rule_errors(averaged, pd.read_csv(folder / "rule_collapse.csv"))
+        save(drawn, folder / "figures", "rule_errors-classification")
     for experiment in dict.fromkeys(curve["experiment"] for curve in specification["represented"]):
         keys = _keys(specification["represented"], experiment)
         title = specification["titles"][experiment]

@@ -180,7 +180,8 @@ def test_the_rarest_rules_have_the_most_errors(small: Path) -> None:
 
 def test_what_it_takes_grows_with_the_test_set(plan: Plan, known: Product) -> None:
     more = Plan(parse_study(STUDY.replace(f"test_size: {TEST}", "test_size: 1048576"), "s.yaml"))
-    assert core_seconds(more.ranked[0][1], Rates()) > core_seconds(known, Rates()) + 1
+    longer = core_seconds(more.ranked[0][1], Rates()) - core_seconds(known, Rates())
+    assert longer > 0.1 * core_seconds(known, Rates())
     assert memory(more.ranked[0][1]) > memory(known)
 
 

@@ -80,7 +80,8 @@ class Work:
 
     def seconds(self, rates: Rates) -> float:
         """A forward pass on one thread."""
-        return self.forward * rates.operation + self.numbers * rates.number
+        here = self.done(rates.gpu)
+        return here.forward * rates.operation + here.numbers * rates.number
 
 
 def work(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
@@ -290,7 +291,7 @@ class BlockCost:
         """The whole block on one thread."""
         steps = self.steps if steps is None else steps
         evaluated = self.replicas * self.evaluated
-        measured = evaluated * self.work.done(rates.gpu).seconds(rates)
+        measured = evaluated * self.work.seconds(rates)
         return rates.start + steps * self.step_seconds(rates) + measured
 
     def memory(self, replicas: int | None = None) -> float:

@@ -14,6 +14,7 @@ HEADINGS = {
     "scaling": "Network size",
     "claim": "Claim",
     "invariance": "Representations",
+    "controls": "Controls",
     "exponents": "Exponents",
 }
 
@@ -69,6 +70,8 @@ use rule gather_runs as draw_figures with:
             "results/{study}/claims.csv",
             "results/{study}/representations.csv",
             "results/{study}/invariance.csv",
+            "results/{study}/controls.csv",
+            "results/{study}/control_runs.csv",
         ),
     output:
         report(

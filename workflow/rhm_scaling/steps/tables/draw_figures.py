@@ -33,6 +33,7 @@ def planned(plan: Plan) -> Part:
     families = {curve.family: curve for curve in plan.sized}
     windows = [curve for curve in plan.curves if curve.context]
     represented = dict.fromkeys(curve for curve, _ in plan.represented)
+    controlled = dict.fromkeys(curve for curve, _, _ in plan.controls)
     what = {
         "curves": _named(plan.curves),
         "families": _named(families.values()),
@@ -47,6 +48,7 @@ def planned(plan: Plan) -> Part:
         "sweeping": _experiments(plan.sweeping),
         "title": study.title or study.name,
         "represented": _named(represented),
+        "controlled": _named(controlled),
         "claim": study.claim,
         **({"grammars": plan.specifications()} if study.claim or windows else {}),
     }
@@ -57,12 +59,14 @@ def planned(plan: Plan) -> Part:
         "learning_rates": plan.sweeping,
         "scaling": plan.sized,
         "invariance": represented,
+        "controls": controlled,
     }
     names = [f"{kind}-{name}" for kind, curves in kinds.items() for name in _experiments(curves)]
     names += [f"claim-{study.claim}"] if study.claim else []
     after = (
         *("aggregate_curves", "fit_curves", "tabulate_theory", "gather_recovery", "compare_rates"),
         *("compare_sizes", "find_crossings", "decide_claim", "measure_representations"),
+        "compare_controls",
     )
     outputs = [*figure_files("figures", names), "figures/exponents-table.html"]
     return Part(what, outputs, after=after)
@@ -79,6 +83,7 @@ def _experiments(curves: Iterable[Curve]) -> list[str]:
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Draw everything under ``figures/``."""
     from ...plots.claims import invariance
+    from ...plots.controls import controls
     from ...plots.curves import recoveries, save, style
     from ...plots.rates import learning_rates
     from ...plots.sizes import network_sizes
@@ -93,6 +98,11 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         tables = [pd.read_csv(folder / f"{name}.csv") for name in ("invariance", "thresholds")]
         drawn = invariance(tables[0].merge(keys), tables[1], specification["titles"][experiment])
         save(drawn, folder / "figures", f"invariance-{experiment}")
+    for experiment in dict.fromkeys(curve["experiment"] for curve in specification["controlled"]):
+        keys = _keys(specification["controlled"], experiment)
+        compared = pd.read_csv(folder / "controls.csv").merge(keys)
+        drawn = controls(compared, specification["titles"][experiment])
+        save(drawn, folder / "figures", f"controls-{experiment}")
     for experiment in specification["recovering"]:
         recovery = pd.read_csv(folder / "recovery.csv")
         found = pd.read_csv(folder / "recovered_at.csv")

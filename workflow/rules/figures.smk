@@ -16,6 +16,7 @@ HEADINGS = {
     "invariance_sizes": "Representations",
     "invariance_ratios": "Representations",
     "rule_errors": "Errors by rule",
+    "controls": "Controls",
     "exponents": "Exponents",
 }
 
@@ -76,6 +77,8 @@ use rule gather_runs as draw_figures with:
             "results/{study}/rule_errors.csv",
             "results/{study}/rule_error_curves.csv",
             "results/{study}/rule_collapse.csv",
+            "results/{study}/controls.csv",
+            "results/{study}/control_runs.csv",
         ),
     output:
         report(

@@ -209,6 +209,28 @@ use rule gather_runs as gather_rule_errors with:
         "Gathering errors by the rarest rule: {wildcards.study}"
 
 
+use rule gather_runs as compare_controls with:
+    input:
+        reads(
+            "compare_controls",
+            "results/{study}/runs.csv",
+            "results/{study}/histories.csv",
+            "results/{study}/theory.csv",
+            "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
+        ),
+    output:
+        table("results/{study}/controls.csv"),
+        "results/{study}/control_runs.csv",
+        record="results/{study}/stages/compare_controls.record.json",
+    log:
+        "results/{study}/logs/compare_controls.log",
+    params:
+        order=order("compare_controls"),
+    message:
+        "Comparing curves with networks trained otherwise: {wildcards.study}"
+
+
 use rule gather_runs as estimate_power with:
     input:
         reads(
@@ -242,6 +264,8 @@ use rule gather_runs as decide_claim with:
             "results/{study}/correlations.csv",
             "results/{study}/representations.csv",
             "results/{study}/invariance.csv",
+            "results/{study}/controls.csv",
+            "results/{study}/control_runs.csv",
         ),
     output:
         table("results/{study}/claims.csv"),

@@ -29,6 +29,7 @@ def show(arguments: Namespace) -> None:
     """Print the tables of exponents of a finished study."""
     import pandas as pd
 
+    from ..analysis.controls import told
     from ..plots.summary import exponent_table, scaling_table
     from ..run.records import check
     from ..study.reading import load_study
@@ -51,6 +52,9 @@ def show(arguments: Namespace) -> None:
         _print_table(scaling_table(scaling))
     for status, failed in runs[runs["status"] != "ok"].groupby("status"):
         print(f"{len(failed)} replicas {status}; they are marked in {folder}/runs.csv")
+    if (controls := made("controls", "compare_controls")) is not None:
+        for line in told(controls).limited:
+            print(line)
     print(f"report: {folder}/report.html   tables: {folder}/*.csv   figures: {folder}/figures/")
 
 
@@ -64,7 +68,7 @@ def name(arguments: Namespace) -> None:
 def claims(arguments: Namespace) -> None:
     """Print the verdicts of finished studies, and write one page with all of them."""
     from ..core.files import write_text
-    from ..plots.claims_page import Decided, claims_table, errors_table, page
+    from ..plots.claims_page import Decided, claims_table, errors_table, page, training
     from ..study.reading import load_study, split_scale
 
     results, scales, found = Path("results"), set(), []
@@ -79,6 +83,9 @@ def claims(arguments: Namespace) -> None:
     _print_table(claims_table(found))
     print("\nhow often made-up studies agree:")
     _print_table(errors_table(found))
+    for one in found:
+        for line in training(one.criteria)[1] if one.criteria is not None else ():
+            print(f"{one.name}: {line}")
     scale = scales.pop()
     target = arguments.page or results / "claims" / f"{scale or 'index'}.html"
     title = f"The claims of the theory{f', {scale} scale' if scale else ''}"

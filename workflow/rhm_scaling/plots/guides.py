@@ -15,7 +15,7 @@ from ..claims.frozen import frozen
 from ..claims.names import ClaimName
 from ..claims.verdicts import DISAGREES, NEARER
 from ..grammar.model import Parameters
-from .claims_page import number, predicted, size, subject, with_interval
+from .claims_page import number, predicted, size, subject, training, with_interval
 
 _RULES = "arXiv:2505.07067 (power-law distributed production rules)"
 _LEARNERS = "arXiv:2505.07070 (convolutional networks and transformers)"
@@ -116,6 +116,7 @@ def guide(
         "**What was found.**",
         "\n".join(_found(row, power) for row in criteria.to_dict("records")),
         *([f"**In which order layers become invariant.** {order}"] if order else []),
+        f"**Whether training limits it.** {_trained(criteria)}",
         f"**What differs, and why.** {_differs(criteria)} {_CAVEATS[name]}",
         f"**How to go on.** {_next(criteria)} Figure: `figures/claim-{name}.pdf`; curves with fits "
         "and predictions: `figures/learning_curves-*.pdf`. To change one parameter, edit the study "
@@ -198,6 +199,15 @@ def _found(row: Mapping[Any, Any], power: pd.DataFrame) -> str:
         said += f" Half-width expected before training: {number(mine['half_width'].iloc[0])}."
     left = row.get("left_out")
     return said + ("" if not left or pd.isna(left) else f" Left out, for want of {left}.")
+
+
+def _trained(criteria: pd.DataFrame) -> str:
+    controls, limited, differing = training(criteria)
+    if not controls:
+        return "Not tested: no experiment of the study has `controls`."
+    said = f"{controls} (`controls.csv`). The verdict does not depend on them."
+    lines = "\n".join(f"- {line}" for line in [*limited, *differing])
+    return f"{said}\n\n{lines}" if lines else said
 
 
 def _differs(criteria: pd.DataFrame) -> str:

@@ -21,6 +21,7 @@ from ..core import texts
 from ..grammar.model import Parameters
 from ..grammar.tasks import Task, levels_seen
 from .architectures import ArchitectureConfig
+from .controls import ControlsConfig, check_controls
 from .grammars import FileGrammarConfig, GrammarConfig
 from .types import (
     Fraction,
@@ -181,6 +182,8 @@ class ExperimentConfig(Model):
     precision: Precision | None = None
     """How narrow intervals have to be: rule draws are added until they are. None are if not
     given, and in a study with a `claim`, whose design is fixed beforehand."""
+    controls: ControlsConfig | None = None
+    """Whether its networks are also trained otherwise, to tell data from training."""
 
     def window(self, parameters: Parameters) -> int:
         """Last tokens of a grammar's sentences that learners see; 0 for all of them."""
@@ -377,6 +380,8 @@ class Study(Model):
                             "make two studies"
                         )
                     seen[curve] = name
+            if experiment.controls:
+                check_controls(here, experiment, self.architectures)
             for grammar in experiment.grammars:
                 from_file = isinstance(self.grammars[grammar], FileGrammarConfig)
                 if from_file and experiment.precision:

@@ -34,6 +34,7 @@ def planned(plan: Plan) -> Part:
     windows = [curve for curve in plan.curves if curve.context]
     represented = dict.fromkeys(curve for curve, _ in plan.represented)
     ranked = any(plan.parameters(curve.grammar).zipf[0] is not None for curve, _ in plan.ranked)
+    controlled = dict.fromkeys(curve for curve, _, _ in plan.controls)
     what = {
         "curves": _named(plan.curves),
         "families": _named(families.values()),
@@ -49,6 +50,7 @@ def planned(plan: Plan) -> Part:
         "title": study.title or study.name,
         "represented": _named(represented),
         "ranked": ranked,
+        "controlled": _named(controlled),
         "claim": study.claim,
         **({"grammars": plan.specifications()} if study.claim or windows else {}),
     }
@@ -59,6 +61,7 @@ def planned(plan: Plan) -> Part:
         "learning_rates": plan.sweeping,
         "scaling": plan.sized,
         **dict.fromkeys(("invariance_sizes", "invariance_ratios"), represented),
+        "controls": controlled,
     }
     names = [f"{kind}-{name}" for kind, curves in kinds.items() for name in _experiments(curves)]
     names += [f"claim-{study.claim}"] if study.claim else []
@@ -68,6 +71,7 @@ def planned(plan: Plan) -> Part:
         *("compare_sizes", "find_crossings", "decide_claim", "measure_representations"),
         "find_invariance",
         "gather_rule_errors",
+        "compare_controls",
     )
     outputs = [*figure_files("figures", names), "figures/exponents-table.html"]
     return Part(what, outputs, after=after)
@@ -83,6 +87,7 @@ def _experiments(curves: Iterable[Curve]) -> list[str]:
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Draw everything under ``figures/``."""
+    from ...plots.controls import controls
     from ...plots.curves import recoveries, save, style
     from ...plots.invariance import invariance_ratios, invariance_sizes
     from ...plots.rates import learning_rates
@@ -109,6 +114,11 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         save(drawn, folder / "figures", f"invariance_sizes-{experiment}")
         drawn = invariance_ratios(ratios.merge(keys), thresholds, title)
         save(drawn, folder / "figures", f"invariance_ratios-{experiment}")
+    for experiment in dict.fromkeys(curve["experiment"] for curve in specification["controlled"]):
+        keys = _keys(specification["controlled"], experiment)
+        compared = pd.read_csv(folder / "controls.csv").merge(keys)
+        drawn = controls(compared, specification["titles"][experiment])
+        save(drawn, folder / "figures", f"controls-{experiment}")
     for experiment in specification["recovering"]:
         recovery = pd.read_csv(folder / "recovery.csv")
         found = pd.read_csv(folder / "recovered_at.csv")

@@ -79,6 +79,15 @@ def test_what_the_readme_says_of_the_claims_is_the_reference() -> None:
     assert all(f"| {claim} | {verdict} |" in section for claim, verdict in verdicts)
 
 
+def test_what_the_readme_says_of_single_rules_is_the_reference() -> None:
+    table = pd.read_csv(ROOT / "results" / "reference" / "claims" / "rule_collapse.csv")
+    two, three = (table[table["L"] == L].iloc[0] for L in (2, 3))
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"a factor of {two['spread']:.2f} apart at `L = 2` and {three['spread']:.2f} at" in text
+    assert f"({two['shuffled']:.1f} and {three['shuffled']:.1f} if ranks are shuffled)" in text
+    assert f"`P f_k` = {two['learnt_at_f']:.1f} and {three['learnt_at_f']:.1f}, the same" in text
+
+
 def test_what_the_readme_says_of_network_sizes_is_the_reference() -> None:
     folder = ROOT / "results" / "reference" / "sizes"
     text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())

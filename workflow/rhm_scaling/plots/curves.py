@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-
-matplotlib.use("Agg")  # no display is needed, or asked for
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -41,7 +38,8 @@ _PREDICTIONS: dict[str, tuple[str, Any]] = {
 
 
 def style() -> None:
-    """The look of all figures."""
+    """The look of all figures of a job; no display is needed, or asked for."""
+    matplotlib.use("Agg")
     matplotlib.rcdefaults()  # whatever a user's own settings are
     sns.set_theme(context="paper", style="ticks", palette="colorblind", font_scale=0.95)
     plt.rcParams.update(

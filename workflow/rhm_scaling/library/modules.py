@@ -1,4 +1,4 @@
-"""One's own plain module: whether it can be trained, told before anything is sampled."""
+"""One's own plain module: whether it can be trained, told before anything is trained."""
 
 from __future__ import annotations
 

@@ -79,10 +79,11 @@ def _experiments(curves: Iterable[Curve]) -> list[str]:
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Draw everything under ``figures/``."""
-    from ...plots.curves import recoveries, save, style
+    from ...plots.curves import recoveries
     from ...plots.invariance import invariance_ratios, invariance_sizes
     from ...plots.rates import learning_rates
     from ...plots.sizes import network_sizes
+    from ...plots.style import save, style
 
     style()
     # identical tables make identical files: no time stamps inside
@@ -128,7 +129,7 @@ def _draw_claim(specification: dict[str, Any], folder: Path) -> None:
     """What decides the study's claim."""
     from ...plots.claim_panels import Tables
     from ...plots.claims import claim
-    from ...plots.curves import save
+    from ...plots.style import save
 
     names = ("curves", "fits", "crossings", "thresholds", "theory")
     given = {name: pd.read_csv(folder / f"{name}.csv") for name in names}
@@ -151,7 +152,8 @@ def _keys(curves: list[dict[str, Any]], experiment: str) -> pd.DataFrame:
 
 def _draw_curves(specification: dict[str, Any], folder: Path) -> None:
     """Learning curves and local exponents of every experiment, and the table of exponents."""
-    from ...plots.curves import learning_curves, local_exponents, save
+    from ...plots.curves import learning_curves, local_exponents
+    from ...plots.style import save
     from ...plots.summary import exponent_table
 
     curves, fits, local, theory = (

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from rhm_scaling.analysis.control_names import WORDS
 from rhm_scaling.analysis.controls import BETTER, NOT_COMPARED, WITHIN, WORSE
 from rhm_scaling.plots.controls import controls
-from rhm_scaling.plots.curves import style
+from rhm_scaling.plots.style import style
 
 KEY = {"task": "classification", "architecture": "cnn", "width": 64, "depth": 2, "context": 0}
 GRAMMARS = ("zipf-L2-zipf1_0.5", "zipf-L2-zipf1_0.75", "zipf-L2-zipf1_1")

@@ -10,8 +10,8 @@ import pytest
 
 from rhm_scaling.analysis.curves import CURVE_KEY
 from rhm_scaling.analysis.rule_errors import COLLAPSE, CURVES, FEWEST
-from rhm_scaling.plots.curves import save
 from rhm_scaling.plots.rule_errors import rule_errors
+from rhm_scaling.plots.style import save
 
 SIZES = [64, 256, 1024]
 COLLAPSED = pd.DataFrame(

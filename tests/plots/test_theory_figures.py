@@ -8,7 +8,7 @@ import pytest
 from helpers.grammars import GRAMMARS
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.plots.correlations import correlations_figure
-from rhm_scaling.plots.curves import save
+from rhm_scaling.plots.style import save
 from rhm_scaling.plots.theory import theory_figure
 from rhm_scaling.steps.products import survey_grammars
 from rhm_scaling.steps.tables import tabulate_theory

@@ -69,7 +69,7 @@ def draw_curves(tables: pd.DataFrame | Sequence[pd.DataFrame], ax: Axes | None =
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-    from ..plots.curves import GREY, MARKERS
+    from ..plots.style import GREY, MARKERS
 
     if ax is not None and not isinstance(ax, Axes):
         raise TypeError(f"ax: take the axes of a figure, not {checks.kind_of(ax)}")

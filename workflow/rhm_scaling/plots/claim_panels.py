@@ -15,7 +15,8 @@ from ..analysis.curves import CURVE_KEY, falls_to, rows_of
 from ..claims.names import ClaimName
 from ..grammar.model import Parameters
 from ..grammar.tasks import Task
-from .curves import GREY, MARKERS, MEASURE_LABELS, curve_labels
+from .curves import MEASURE_LABELS, curve_labels
+from .style import GREY, MARKERS
 
 _LINES = ("-", "--", ":", "-.") * 9
 _GROWTH = {"cnn": ":", "transformer": "--"}  # of each learner's thresholds

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from ..claims.names import CLAIM_TASKS, ClaimName
 from ..claims.verdicts import AGREES, DISAGREES, NEARER, UNDETERMINED
 from .claim_panels import PANELS, Tables
-from .curves import GREY
+from .style import GREY
 
 COLORS = {AGREES: "#0173b2", NEARER: "#56b4e9", DISAGREES: "#d55e00", UNDETERMINED: "0.45"}
 _FARTHEST = 3.0  # of a row's scale, from its middle

@@ -59,7 +59,9 @@ def number(value: float) -> str:
     """A number for a reader; an empty one is a dash."""
     if np.isnan(value):
         return "–"
-    return ("∞" if value > 0 else "−∞") if np.isinf(value) else f"{value:.2f}".replace("-", "−")
+    if np.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")  # zero has no sign
 
 
 def size(train_size: float) -> str:

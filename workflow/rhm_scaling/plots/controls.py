@@ -17,7 +17,8 @@ from matplotlib.lines import Line2D
 from ..analysis.control_names import WORDS
 from ..analysis.controls import BETTER, CROSSED, NOT_COMPARED, WITHIN, WORSE
 from ..analysis.curves import CURVE_KEY
-from .curves import GREY, curve_labels
+from .curves import curve_labels
+from .style import COLUMN, GREY
 
 _MARKERS = "osD"
 _APART = 0.22  # of the distance of two rows, between controls
@@ -35,7 +36,7 @@ def controls(table: pd.DataFrame, title: str) -> Figure:
     labels = curve_labels(table)
     points = table[[*CURVE_KEY, "quantity", "train_size", "level"]].drop_duplicates()
     count = len(points)
-    figure, axis = plt.subplots(figsize=(3.35, 1.5 + 0.34 * count))
+    figure, axis = plt.subplots(figsize=(COLUMN, 1.5 + 0.34 * count))
     same = [*points.columns]
     rows = table.merge(points.assign(at=np.arange(count)[::-1].astype(float)), on=same)
     ends = rows[["log2_ratio", "log2_low", "log2_high"]].to_numpy(dtype=float)

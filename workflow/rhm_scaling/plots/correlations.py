@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from .curves import GREY, MARKERS
+from .style import GREY, MARKERS
 
 _TITLES = {
     "cnn": "CNN: tuples of level-$(l-2)$ symbols",

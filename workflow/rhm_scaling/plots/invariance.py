@@ -17,12 +17,11 @@ from ..analysis.curves import CURVE_KEY, rows_of
 from ..analysis.invariance import HALF, NO_SIZES, mean_or_bound
 from .claims_page import size
 from .curves import curve_labels
+from .style import COLUMN, SMALLEST, TEXT
 
-_WIDTH = 85 / 25.4  # inches
 _MATRICES, _RATIOS = 2, 5  # side by side
 _MOST_LEVELS = 4  # of matrices side by side, for room
 _COLORS = "viridis"  # as light in print as they are on the screen
-_SMALL, _SMALLEST = 7.0, 5.5  # of text
 _BESIDE = {"crossed_at": "loss", "threshold": "$P_{l+1}$"}  # rows above the layers
 _GAP = 0.25  # between them and the layers, in rows
 _PASSED: dict[str, Any] = {"color": "black", "linewidth": 1.2, "solid_capstyle": "butt"}
@@ -36,7 +35,7 @@ def invariance_sizes(table: pd.DataFrame, title: str) -> Figure:
     where some do not, the number is a bound on the mean, over the share that does.
     """
     if table.empty:
-        figure, axis = plt.subplots(figsize=(_WIDTH, 1.0))
+        figure, axis = plt.subplots(figsize=(COLUMN, 1.0))
         axis.text(0.5, 0.5, f"{title}:\n{NO_SIZES}".replace("$", r"\$"), ha="center", va="center")
         axis.set_axis_off()
         return figure
@@ -45,7 +44,7 @@ def invariance_sizes(table: pd.DataFrame, title: str) -> Figure:
     rows = math.ceil(len(labels) / columns)
     most = table["layer"].nunique() + len(_BESIDE)
     figure, axes = plt.subplots(
-        rows, columns, figsize=(_WIDTH, 0.7 + rows * (0.5 + 0.24 * most)), squeeze=False
+        rows, columns, figsize=(COLUMN, 0.7 + rows * (0.5 + 0.24 * most)), squeeze=False
     )
     told = [mean_or_bound(row)[0] for row in table.to_dict("records")]
     shown = np.array([*told, *table[[*_BESIDE]].to_numpy(dtype=float).flat])
@@ -53,13 +52,13 @@ def invariance_sizes(table: pd.DataFrame, title: str) -> Figure:
     norm = LogNorm(shown.min() / 1.02, shown.max() * 1.02) if len(shown) else LogNorm(1, 10)
     for axis, (key, label) in zip(axes.flat, labels.items()):
         _matrix(axis, rows_of(table, dict(zip(CURVE_KEY, key))), norm)
-        axis.set_title(label, fontsize=_SMALL)
+        axis.set_title(label, fontsize=TEXT)
     for axis in axes.flat[len(labels) :]:
         axis.set_axis_off()
     for axis in axes[:, 0]:
-        axis.set_ylabel("hidden layer", fontsize=_SMALL)
+        axis.set_ylabel("hidden layer", fontsize=TEXT)
     _bar(figure, axes, norm, "bottom", "training sentences $P$")
-    figure.suptitle(title.replace("$", r"\$"), fontsize=_SMALL + 1)
+    figure.suptitle(title.replace("$", r"\$"), fontsize=TEXT + 1)
     return figure
 
 
@@ -77,9 +76,9 @@ def _matrix(axis: Axes, rows: pd.DataFrame, norm: LogNorm) -> None:
             value = rows.loc[rows["level"] == level, column].iloc[0]
             _cell(axis, (x, y), norm, value if np.isfinite(value) else np.nan, "")
     axis.set(xlim=(-0.5, len(levels) - 0.5), ylim=(-0.5, above[-1] + 0.5))
-    axis.set_xticks(range(len(levels)), levels, fontsize=_SMALL)
-    axis.set_xlabel("synonyms of level $l$", fontsize=_SMALL)
-    axis.set_yticks([*range(len(layers)), *above], [*layers, *_BESIDE.values()], fontsize=_SMALL)
+    axis.set_xticks(range(len(levels)), levels, fontsize=TEXT)
+    axis.set_xlabel("synonyms of level $l$", fontsize=TEXT)
+    axis.set_yticks([*range(len(layers)), *above], [*layers, *_BESIDE.values()], fontsize=TEXT)
     _bare(axis)
 
 
@@ -99,8 +98,8 @@ def _cell(
     text = f"{sign}{size(value)}" if known else "–"
     behind = None if known else {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
     where: dict[str, Any] = {"ha": "center", "va": "center_baseline", "color": ink}
-    axis.text(at[0], at[1] + lift, text, fontsize=_SMALL, bbox=behind, **where)
-    axis.text(at[0], at[1] - 0.3, told, fontsize=_SMALLEST, **where)
+    axis.text(at[0], at[1] + lift, text, fontsize=TEXT, bbox=behind, **where)
+    axis.text(at[0], at[1] - 0.3, told, fontsize=SMALLEST, **where)
 
 
 def _light(color: tuple[float, float, float, float]) -> bool:
@@ -111,8 +110,8 @@ def _bar(figure: Figure, axes: Any, norm: Normalize, where: str, label: str) -> 
     """The scale of the colours of all panels."""
     colors = plt.cm.ScalarMappable(norm, _COLORS)
     bar = figure.colorbar(colors, ax=axes, location=where, aspect=40, pad=0.02)
-    bar.set_label(label, fontsize=_SMALL)
-    bar.ax.tick_params(labelsize=_SMALL, width=0.5)
+    bar.set_label(label, fontsize=TEXT)
+    bar.ax.tick_params(labelsize=TEXT, width=0.5)
     bar.outline.set_linewidth(0.5)
 
 
@@ -133,7 +132,7 @@ def invariance_ratios(table: pd.DataFrame, thresholds: pd.DataFrame, title: str)
     columns = min(_RATIOS, max(part["train_size"].nunique() for part in parts))
     lines = [math.ceil(part["train_size"].nunique() / columns) for part in parts]
     height = 0.8 + sum(lines) * (0.4 + 0.12 * table["layer"].nunique())
-    figure, axes = plt.subplots(sum(lines), columns, figsize=(_WIDTH, height), squeeze=False)
+    figure, axes = plt.subplots(sum(lines), columns, figsize=(COLUMN, height), squeeze=False)
     norm = Normalize(0, 1)
     panels = np.split(axes, np.cumsum(lines)[:-1])
     for key, label, part, mine in zip(keys, labels.values(), parts, panels):
@@ -149,9 +148,9 @@ def invariance_ratios(table: pd.DataFrame, thresholds: pd.DataFrame, title: str)
         _name(mine[0, 0], label)
     _bar(figure, axes, norm, "top", "change by a synonym / by another symbol")
     for axis in axes[:, 0]:
-        axis.set_ylabel("layer", fontsize=_SMALL)
-    figure.supxlabel("synonyms of level $l$", fontsize=_SMALL)
-    figure.suptitle(title.replace("$", r"\$"), fontsize=_SMALL + 1)
+        axis.set_ylabel("layer", fontsize=TEXT)
+    figure.supxlabel("synonyms of level $l$", fontsize=TEXT)
+    figure.suptitle(title.replace("$", r"\$"), fontsize=TEXT + 1)
     return figure
 
 
@@ -170,16 +169,16 @@ def _ratios(axis: Axes, rows: pd.DataFrame, steps: pd.Series, norm: Normalize) -
             axis.plot([level - 0.4, level + 0.4], 2 * [layers[0] - 0.65], **_PASSED)
     axis.set(xlim=(levels[0] - 0.5, levels[-1] + 0.5), ylim=(layers[0] - 0.8, layers[-1] + 0.5))
     for set_ticks, at in ((axis.set_xticks, levels), (axis.set_yticks, layers)):
-        set_ticks(at, at, fontsize=_SMALL)
-    axis.set_title(f"$P=${size(train_size)}", loc="left", fontsize=_SMALL, pad=2)
+        set_ticks(at, at, fontsize=TEXT)
+    axis.set_title(f"$P=${size(train_size)}", loc="left", fontsize=TEXT, pad=2)
     _bare(axis)
 
 
 def _name(axis: Axes, label: str) -> None:
     """A curve's name above the title of its first panel."""
-    axis.set_title(f"\n{axis.get_title('left')}", loc="left", fontsize=_SMALL, pad=2)
+    axis.set_title(f"\n{axis.get_title('left')}", loc="left", fontsize=TEXT, pad=2)
     named = axis.annotate(
-        label, (0, 1), xytext=(0, 1.5 * _SMALL), xycoords="axes fraction",
-        textcoords="offset points", fontsize=_SMALL, weight="bold",
+        label, (0, 1), xytext=(0, 1.5 * TEXT), xycoords="axes fraction",
+        textcoords="offset points", fontsize=TEXT, weight="bold",
     )  # fmt: skip
     named.set_in_layout(False)  # it may be wider than the panel

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..analysis.learning_rates import LIST_EDGES
-from .curves import MARKERS
+from .style import MARKERS
 
 _NETWORK = ["grammar", "task", "architecture", "depth", "context"]
 _MOST_TICKS = 6

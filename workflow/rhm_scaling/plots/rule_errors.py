@@ -16,9 +16,8 @@ from matplotlib.lines import Line2D
 
 from ..analysis.curves import CURVE_KEY
 from ..analysis.rule_errors import FEWEST, NETWORK, RANKS
-from .curves import GREY, MARKERS
+from .style import COLUMN, GREY, MARKERS
 
-_WIDTH = 3.35  # inches: one column of a journal
 _COLORS = "viridis"
 
 
@@ -38,7 +37,7 @@ def rule_errors(curves: pd.DataFrame, collapsed: pd.DataFrame) -> Figure:
     ranks = LogNorm(1, max([2, *told["rank_low"]]))
     count = len(collapsed)
     figure, axes = plt.subplots(
-        count, 1, figsize=(_WIDTH, 1.1 + 2.0 * count), sharex=True, sharey=True, squeeze=False
+        count, 1, figsize=(COLUMN, 1.1 + 2.0 * count), sharex=True, sharey=True, squeeze=False
     )
     for axis, panel in zip(axes[:, 0], collapsed.to_dict("records")):
         mine = told[(told[NETWORK] == [panel[column] for column in NETWORK]).all(axis=1)]

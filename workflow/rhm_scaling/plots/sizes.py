@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from ..analysis.size_scaling import family, surface_of
-from .curves import GREY, MARKERS, with_interval
+from .style import GREY, MARKERS, with_interval
 
 _EXCESS = "excess over the Bayes limit (nats)"
 
@@ -52,6 +52,10 @@ def amount(train_size: float) -> str:
     return "online" if np.isinf(train_size) else f"$P={train_size:.0f}$"
 
 
+def _told(fit: pd.Series) -> str:
+    return with_interval(fit["estimate"], fit["low"], fit["high"])
+
+
 def _value(fits: pd.DataFrame, quantity: str) -> pd.Series | None:
     rows = fits[fits["quantity"] == quantity]
     return rows.iloc[0] if len(rows) else None
@@ -71,7 +75,7 @@ def _sizes(axis: Axes, sizes: pd.DataFrame, fits: pd.DataFrame, levels: pd.DataF
         exponent, label = _value(free, "size_exponent"), amount(size)
         if exponent is not None:
             # else the size hardly matters, and any steep law would do
-            label += f": {with_interval(exponent, 'estimate')}" if exponent["converged"] else ""
+            label += f": {_told(exponent)}" if exponent["converged"] else ""
             used = curve.loc[curve["fitted"], "parameters"]
             span = np.geomspace(used.min(), used.max(), 60)
             axis.plot(span, surface_of(free, "size", "free").at(span), color=color, linewidth=1.2)
@@ -166,7 +170,7 @@ def _regions(axis: Axes, sizes: pd.DataFrame, fits: pd.DataFrame) -> None:
     axis.set_yticks(ticks, [f"{size:g}" for size in ticks])
     axis.yaxis.set_minor_locator(NullLocator())
     exponents = [_value(joint, name) for name in ("size_exponent", "data_exponent")]
-    shown = [with_interval(found, "estimate") for found in exponents if found is not None]
+    shown = [_told(found) for found in exponents if found is not None]
     axis.set_title("$N$: {}, $P$: {}".format(*shown))
 
 
@@ -191,7 +195,7 @@ def _compute(axis: Axes, spent: pd.DataFrame, fits: pd.DataFrame, frontier: pd.D
         online = fits[(fits["fit"] == "online") & (fits["floor"] == "exact")]
         label = "fitted frontier"
         if (found := _value(online, "optimal_size_exponent")) is not None:
-            label += f": $N\\sim C^p$,\n$p=${with_interval(found, 'estimate')}"
+            label += f": $N\\sim C^p$,\n$p=${_told(found)}"
         axis.plot(
             frontier["budget"], frontier["fitted_excess"], "--", color="black", linewidth=1.2,
             label=label,

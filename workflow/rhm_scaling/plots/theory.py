@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from .curves import GREY
+from .style import GREY
 
 _LEARNERS = {"cnn": ("o", 0), "transformer": ("s", 1)}
 _CLASSIFICATION = {

@@ -88,11 +88,12 @@ def _experiments(curves: Iterable[Curve]) -> list[str]:
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Draw everything under ``figures/``."""
     from ...plots.controls import controls
-    from ...plots.curves import recoveries, save, style
+    from ...plots.curves import recoveries
     from ...plots.invariance import invariance_ratios, invariance_sizes
     from ...plots.rates import learning_rates
     from ...plots.rule_errors import rule_errors
     from ...plots.sizes import network_sizes
+    from ...plots.style import save, style
 
     style()
     # identical tables make identical files: no time stamps inside
@@ -147,7 +148,7 @@ def _draw_claim(specification: dict[str, Any], folder: Path) -> None:
     """What decides the study's claim."""
     from ...plots.claim_panels import Tables
     from ...plots.claims import claim
-    from ...plots.curves import save
+    from ...plots.style import save
 
     names = ("curves", "fits", "crossings", "thresholds", "theory")
     given = {name: pd.read_csv(folder / f"{name}.csv") for name in names}
@@ -170,7 +171,8 @@ def _keys(curves: list[dict[str, Any]], experiment: str) -> pd.DataFrame:
 
 def _draw_curves(specification: dict[str, Any], folder: Path) -> None:
     """Learning curves and local exponents of every experiment, and the table of exponents."""
-    from ...plots.curves import learning_curves, local_exponents, save
+    from ...plots.curves import learning_curves, local_exponents
+    from ...plots.style import save
     from ...plots.summary import exponent_table
 
     curves, fits, local, theory = (

@@ -8,15 +8,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
+from helpers.figures import readable
 from rhm_scaling.plots.curves import (
     exponent_in_words,
     learning_curves,
     local_exponents,
     recoveries,
 )
-from rhm_scaling.plots.style import COLUMN, apart, looks, same_curves, save, style
+from rhm_scaling.plots.style import apart, looks, same_curves, style
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 LEARNERS = {
@@ -31,30 +31,6 @@ OF_OLD = {
     "predicted_smooth": np.nan,
     "lookup": np.nan,
 }
-
-
-def readable(figure: Figure, folder: Path) -> None:
-    """Fail unless a figure can be printed and read: its width, fonts, legends."""
-    save(figure, folder, "figure")
-    assert figure.get_figwidth() == pytest.approx(COLUMN)
-    fonts = (folder / "figure.pdf").read_bytes()
-    assert b"/FontFile2" in fonts and b"/Subtype /Type3" not in fonts
-    legends = [*figure.legends, *(axis.get_legend() for axis in figure.axes)]
-    boxes = [legend.get_window_extent() for legend in legends if legend is not None]
-    whole = figure.bbox.padded(1)
-    assert all(whole.x0 <= box.x0 and box.x1 <= whole.x1 for box in boxes)
-    for axis in figure.axes:
-        panel = axis.get_window_extent()
-        assert panel.width > 0.5 * figure.bbox.width  # labels leave it room
-        for line in axis.lines:
-            if line.get_transform() != axis.transData:
-                continue
-            drawn = axis.transData.transform(np.column_stack(line.get_data()).astype(float))
-            drawn = drawn[np.isfinite(drawn).all(axis=1)]
-            shown = [point for point in drawn if panel.contains(*point)]
-            assert not any(box.contains(*point) for point in shown for box in boxes)
-        for text in axis.get_xticklabels() + axis.get_yticklabels():
-            assert text.get_fontsize() >= 5.5
 
 
 def reference(study: str, task: str, *depths: int) -> tuple[pd.DataFrame, ...]:

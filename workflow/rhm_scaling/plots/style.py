@@ -26,10 +26,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from ..core.files import write_aside
-from .claims_page import number
+from .claims_page import number, size
 
 COLUMN = 85 / 25.4  # inches: the width of every figure
 TEXT, SMALL, SMALLEST = 7.0, 6.0, 5.5  # points
@@ -41,10 +41,11 @@ COLORS = (
 )
 GREY = "0.35"
 _MOST_TICKS = 5  # of long numbers side by side
+_FEW_DECADES = 60  # an axis that goes less far has names between powers of ten
 _MANY = 60  # points in a panel
 _DODGE = 0.011  # of an axis, from one curve to the next
 _WIDEST = 0.06  # of an axis, from the first to the last
-_BESIDE_AXES = 0.42  # inches: what labels and ticks take of the width
+_BESIDE_AXES = 0.6  # inches: what labels and ticks take of the width
 
 
 def style() -> None:
@@ -236,6 +237,15 @@ def whole_numbers(axis: Axes, values: Any, along: str = "x") -> None:
     of.set_major_locator(FixedLocator(known))
     of.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
     of.set_minor_locator(NullLocator())
+
+
+def amounts(axis: Axes) -> None:
+    """A logarithmic y-axis of sizes, in few digits; its limits must be known."""
+    low, high = axis.get_ylim()
+    told = FuncFormatter(lambda value, _: size(value))
+    axis.yaxis.set_major_formatter(told)
+    axis.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axis.yaxis.set_minor_formatter(told if high < _FEW_DECADES * low else NullFormatter())
 
 
 def ranks_axis(axis: Axes, ranks: pd.Series) -> None:

@@ -29,7 +29,13 @@ def show(arguments: Namespace) -> None:
     """Print the tables of exponents of a finished study."""
     import pandas as pd
 
-    from ..plots.summary import exponent_table, scaling_table
+    from ..plots.summary import (
+        SCALING_COLUMNS,
+        columns,
+        exponent_notes,
+        exponent_table,
+        scaling_table,
+    )
     from ..run.records import check
     from ..study.reading import load_study
 
@@ -47,8 +53,10 @@ def show(arguments: Namespace) -> None:
         raise UserError(f"{folder}/runs.csv: is missing; run the study first")
     if (fits := made("fits", "fit_curves")) is not None:
         _print_table(exponent_table(fits).drop(columns="window"))
+        print("\n".join(exponent_notes(fits)))
     if (scaling := made("scaling", "compare_sizes")) is not None:
         _print_table(scaling_table(scaling))
+        print("\n".join(columns(SCALING_COLUMNS)))
     for status, failed in runs[runs["status"] != "ok"].groupby("status"):
         print(f"{len(failed)} replicas {status}; they are marked in {folder}/runs.csv")
     print(f"report: {folder}/report.html   tables: {folder}/*.csv   figures: {folder}/figures/")

@@ -11,7 +11,7 @@ from ..analysis.curves import CURVE_KEY
 from ..analysis.power_law import why_no_fit, why_no_interval
 
 EXPONENT_COLUMNS = {
-    "asymptotic": "predicted for deep grammars, many rules; -: none (with uniform rules, classes drop)",
+    "asymptotic": "predicted for deep grammars, many rules; -: none (uniform rules: error drops)",
     "same fit": "of the curve predicted for these grammars, fitted at the same sizes; -: none",
     "from uniform": "the same, predicted from the curve of uniform rules; -: none was measured",
     "fitted": "the error falls as P to minus this",

@@ -11,8 +11,11 @@ from matplotlib.figure import Figure
 from rhm_scaling.plots.style import COLUMN, save
 
 
-def readable(figure: Figure, folder: Path) -> None:
-    """Fail unless a figure can be printed and read: its width, fonts, legends."""
+def readable(figure: Figure, folder: Path, beside: int = 1) -> None:
+    """Fail unless a figure can be printed and read: its width, fonts, legends.
+
+    `beside`: how many panels stand side by side.
+    """
     save(figure, folder, "figure")
     assert figure.get_figwidth() == pytest.approx(COLUMN)
     fonts = (folder / "figure.pdf").read_bytes()
@@ -23,7 +26,7 @@ def readable(figure: Figure, folder: Path) -> None:
     assert all(whole.x0 <= box.x0 and box.x1 <= whole.x1 for box in boxes)
     for axis in figure.axes:
         panel = axis.get_window_extent()
-        assert panel.width > 0.5 * figure.bbox.width  # labels leave it room
+        assert panel.width > 0.5 * figure.bbox.width / beside  # labels leave it room
         for line in axis.lines:
             if line.get_transform() != axis.transData:
                 continue

@@ -128,11 +128,11 @@ def legend_of(figure: Figure, handles: Sequence[Artist], title: str = "") -> Leg
 
 
 def legend_above(
-    axis: Axes, handles: Sequence[Artist] | None = None, title: str = ""
+    axis: Axes, handles: Sequence[Artist] | None = None, title: str = "", beside: int = 1
 ) -> Legend | None:
     """A legend above a panel, under a title, in as many columns as there is room for.
 
-    Without `handles`, of all that has a label.
+    Without `handles`, of all that has a label. `beside`: how many panels stand side by side.
     """
     if handles is None:
         handles = list(axis.get_legend_handles_labels()[0])
@@ -141,7 +141,7 @@ def legend_above(
         axis.set_title(title, loc="left")
         return None
     where = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.1}
-    room = (COLUMN - _BESIDE_AXES) * figure.dpi
+    room = (COLUMN / beside - _BESIDE_AXES) * figure.dpi
     legend = _fitting(axis, figure, handles, room, title=title or None, alignment="left", **where)
     if legend is not None:
         legend.get_title().set_fontsize(TEXT)

@@ -22,7 +22,7 @@ def readable(figure: Figure, folder: Path, beside: int = 1) -> None:
     assert b"/FontFile2" in fonts and b"/Subtype /Type3" not in fonts
     legends = [*figure.legends, *(axis.get_legend() for axis in figure.axes)]
     boxes = [legend.get_window_extent() for legend in legends if legend is not None]
-    whole = figure.bbox.padded(1)
+    whole = figure.bbox
     assert all(whole.x0 <= box.x0 and box.x1 <= whole.x1 for box in boxes)
     for axis in figure.axes:
         panel = axis.get_window_extent()

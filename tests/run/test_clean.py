@@ -15,6 +15,7 @@ import pytest
 
 from conftest import ROOT, TINY, Project, call, environment, labels_only
 from rhm_scaling.core.errors import UserError
+from rhm_scaling.plots.summary import exponent_notes
 from rhm_scaling.run import dry_run, records
 from rhm_scaling.run.batches import RULES, batches
 from rhm_scaling.run.clean import leftovers
@@ -189,7 +190,8 @@ def test_the_plan_of_a_finished_study_compares_estimates_with_what_it_took(
 def test_a_finished_study_is_shown(project: Project) -> None:
     status, lines, errors = call(project, "show", TINY)
     assert (status, errors) == (0, [])
-    assert len(lines) == 1 + len(project.table("fits")) + 1
+    fits = project.table("fits")
+    assert lines[1 + len(fits) : -1] == "\n".join(exponent_notes(fits)).splitlines()
     assert lines[-1].startswith("report: results/tiny/report.html ")
 
 

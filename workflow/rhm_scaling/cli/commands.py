@@ -56,8 +56,10 @@ def show(arguments: Namespace) -> None:
         _print_table(exponent_table(fits).drop(columns="window"))
         print("\n".join(exponent_notes(fits)))
     if (scaling := made("scaling", "compare_sizes")) is not None:
-        _print_table(scaling_table(scaling))
-        print("\n".join(columns(SCALING_COLUMNS)))
+        laws = scaling_table(scaling)
+        _print_table(laws)
+        if len(laws):
+            print("\n".join(columns(SCALING_COLUMNS)))
     for status, failed in runs[runs["status"] != "ok"].groupby("status"):
         print(f"{len(failed)} replicas {status}; they are marked in {folder}/runs.csv")
     if (controls := made("controls", "compare_controls")) is not None:

@@ -14,8 +14,8 @@ from rhm_scaling.analysis import size_scaling
 from rhm_scaling.analysis.curves import REPLICA_KEY
 from rhm_scaling.analysis.loss_surface import Effort, Surface, optimal_size
 from rhm_scaling.grammar.model import Parameters
-from rhm_scaling.plots.curves import save
 from rhm_scaling.plots.sizes import network_sizes
+from rhm_scaling.plots.style import save
 from rhm_scaling.theory.complexities import parameters_needed
 
 SIZES = {4: 100, 8: 300, 16: 1000, 32: 3000, 64: 10000}  # parameters by width

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from helpers.studies import Array, Law, design, power_law, staircase, trained
+from helpers.studies import Array, Law, design, power_law, represented, staircase, trained
 from rhm_scaling.claims.deciding import CONTRASTS, findings
 from rhm_scaling.claims.evidence import Evidence
 from rhm_scaling.claims.frozen import frozen
@@ -97,6 +97,22 @@ def test_a_structureless_power_law_is_no_staircase() -> None:
     found = verdicts("B1", lambda seed: study({"cnn": power_law(1.0)}, seed))
     print(found)
     assert not found[AGREES]
+
+
+def layers(at_once: bool, seed: int) -> list[Evidence]:
+    """A network that learns level by level, with a hidden layer."""
+    curve = trained(design(DEEP[1], "last_token", "cnn", SIZES, 6, "finite"), staircase(), seed)
+    return [represented(curve, seed, at_once)]
+
+
+def test_layers_that_become_invariant_to_all_levels_at_once_disagree() -> None:
+    holding = verdicts("B4", lambda seed: layers(False, seed))
+    against = verdicts("B4", lambda seed: layers(True, seed))
+    print(holding, against)
+    assert holding[AGREES] >= STUDIES - 2
+    assert against[DISAGREES] == STUDIES
+    for seed in range(STUDIES):  # nor does it pass one criterion by itself
+        assert {f.verdict for *_, f in findings("B4", layers(True, seed))} == {DISAGREES}
 
 
 def test_what_every_draw_does_not_cross_is_no_evidence() -> None:

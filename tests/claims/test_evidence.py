@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from helpers.studies import design, staircase, trained
+from helpers.studies import design, represented, staircase, trained
 from rhm_scaling.claims.deciding import findings
 from rhm_scaling.claims.evidence import Evidence
 from rhm_scaling.claims.names import ClaimName
@@ -99,29 +98,12 @@ def test_grammars_of_one_exponent_are_averaged() -> None:
     assert estimates[2] == pytest.approx((estimates[0] + estimates[1]) / 2)
 
 
-def represented(sizes: Array) -> Evidence:
-    """A finite curve whose hidden layer becomes invariant at the thresholds of the levels above."""
-    few = Parameters.from_keys(v=8, s=2, L=4, m=2)
-    curve = trained(design(few, "last_token", "cnn", sizes, protocol="finite"), staircase(), 0)
-    rows = [
-        {
-            **{"rule_seed": rule, "level": level, "train_size": size, "layer": 3, "other": 1.0},
-            "synonym": 1 / (1 + size / (4 * curve.thresholds()[rule][level])),
-        }
-        for rule in curve.draws
-        for level in (1, 2, 3)
-        for size in sizes
-    ]
-    return replace(curve, layers=pd.DataFrame(rows))
-
-
 def test_layers_count_at_the_sizes_at_which_losses_do() -> None:
     def found(curve: Evidence) -> Finding:
         return findings("B4", [curve])[0][2]
 
-    curve = represented(SIZES[SIZES < 2**14])
+    curve = represented(finite({}), seed=0, scatter=0.0)
     assert found(curve).measured.estimate == pytest.approx(found(curve).prediction, abs=0.2)
-    capped = curve.points["sentences"] >= 2**9
-    curve = represented(SIZES[SIZES < 2**14])
-    curve.points.loc[capped, "stop_reason"] = "max_steps"
+    curve.points.loc[curve.points["sentences"] >= 2**9, "stop_reason"] = "max_steps"
+    curve = replace(curve)  # with nothing computed
     assert "sizes that count" in found(curve).needed

@@ -60,6 +60,9 @@ def main() -> None:
         found[name, obeys] = Counter(levels.verdict(name, study) for study in made)
     for (name, obeys), kinds in LEVELS.items():
         found[name, obeys] = Counter(levels.verdict(name, levels.study(kinds, s)) for s in studies)
+    for at_once, obeys in enumerate(("claim", "all levels of a layer at once")):
+        made = (levels.layers(bool(at_once), seed) for seed in studies)
+        found["B4", obeys] = Counter(levels.verdict("B4", study) for study in made)
     rows = [
         {"claim": name, "studies obey": obeys, **{verdict: count[verdict] for verdict in VERDICTS}}
         for (name, obeys), count in found.items()

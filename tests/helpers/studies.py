@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -89,6 +90,28 @@ def power_law(exponent: float, factor: float = 4) -> Law:
         return np.asarray((levels[0] - levels[-1]) * np.minimum(1, (sizes / start) ** -exponent))
 
     return law
+
+
+def represented(
+    curve: Evidence, seed: int, at_once: bool = False, layer: int = 3, scatter: float = 0.1
+) -> Evidence:
+    """The same with a hidden layer that becomes half invariant as the levels above are learnt.
+
+    Or, the rival, to all levels at once; each rule draw's sizes get a random factor, and so does
+    each level's.
+    """
+    generator = np.random.default_rng([seed, *curve.key["grammar"].encode()])
+    parts = []
+    for rule in curve.draws:
+        at = 4 * curve.thresholds()[rule][1:]
+        at = np.full(len(at), np.exp(np.log(at).mean())) if at_once else at
+        at = at * np.exp(scatter * generator.standard_normal())
+        at = at * np.exp(scatter * generator.standard_normal(len(at)))
+        rows = pd.DataFrame({"level": np.arange(len(at)) + 1, "half_at": at})
+        rows = rows.merge(pd.DataFrame({"train_size": curve.sizes}), how="cross")
+        rows["synonym"] = 1 / (1 + (rows["train_size"] / rows["half_at"]) ** 2)
+        parts.append(rows.assign(rule_seed=rule, layer=layer, other=1.0))
+    return replace(curve, layers=pd.concat(parts))
 
 
 def measured(curve: Evidence, losses: pd.DataFrame) -> pd.DataFrame:

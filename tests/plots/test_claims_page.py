@@ -148,6 +148,48 @@ def test_guide_takes_its_numbers_from_the_tables(name: ClaimName) -> None:
     assert "could not be estimated" in told(estimate=np.nan, low=np.nan, high=np.nan)
     assert "needs about 12 rule draws" in told(verdict=UNDETERMINED, needed="about 12 rule draws")
     assert "not decisive" in told(decisive=False)
+    assert "**In which order" not in text
+    table = pd.DataFrame([criterion(name)])
+    text = guide(name, "study", GRAMMARS, curves(name), table, POWER, order="(1, 1) 64.")
+    assert "**In which order layers become invariant.** (1, 1) 64.\n" in text
+
+
+MARKS = ["limited by training: cnn on a & b: half", "limited by training: cnn on zipf: twice"]
+CONTROLS = {
+    "controls": "9 comparisons: 6 within, 2 better, 1 worse",
+    "limited_by_training": "; ".join(MARKS),
+    "controls_differ": "the control differs: worse: cnn on zipf: half",
+}
+
+
+def test_what_controls_say_stands_beside_the_verdict(tmp_path: Path) -> None:
+    html = page([decided("A1", **CONTROLS), decided("A2")], tmp_path, "Claims")
+    marked, unmarked = html.split("<section")[1:]
+    for section, mark in ((marked, 1), (unmarked, 0)):
+        assert section.count(">limited by training</span>") == mark
+        assert section.count('<span class="verdict agrees">agrees</span>') == 1
+    for line in (*MARKS, CONTROLS["controls_differ"], f"Controls: {CONTROLS['controls']}."):
+        assert line.replace("&", "&amp;") in marked
+    assert "Controls: none." in unmarked
+    assert "2 agrees" in html
+
+
+def test_a_control_that_is_worse_marks_nothing(tmp_path: Path) -> None:
+    html = page([decided("A1", **{**CONTROLS, "limited_by_training": np.nan})], tmp_path, "Claims")
+    assert ">limited by training</span>" not in html
+    assert CONTROLS["controls_differ"] in html
+
+
+def test_guide_tells_what_training_limits() -> None:
+    def told(**changes: Any) -> str:
+        table = pd.DataFrame([criterion("A1", **changes)])
+        text = guide("A1", "study", GRAMMARS, curves("A1"), table, POWER)
+        return text.split("**Whether training limits it.** ")[1].split("\n\n**")[0]
+
+    assert told() == "Not tested: no experiment of the study has `controls`."
+    lines = told(**CONTROLS).splitlines()
+    assert lines[0].startswith(CONTROLS["controls"])
+    assert lines[2:] == [f"- {line}" for line in (*MARKS, CONTROLS["controls_differ"])]
 
 
 def tables(name: ClaimName) -> Tables:

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from rhm_scaling.plots.curves import _sizes
+from rhm_scaling.plots.style import sizes_axis
 
 
 @pytest.mark.parametrize(
@@ -22,9 +22,9 @@ from rhm_scaling.plots.curves import _sizes
 )
 def test_an_axis_has_a_few_ticks_within_its_sizes(sizes: list[int]) -> None:
     figure, axis = plt.subplots()
-    _sizes(axis, pd.Series(sizes))
+    sizes_axis(axis, pd.Series(sizes))
     ticks = axis.get_xticks()
-    assert 1 <= len(ticks) <= 7
+    assert 1 <= len(ticks) <= 5
     assert len(ticks) >= min(len(sizes), 3)
     assert min(sizes) <= min(ticks) and max(ticks) <= max(sizes)
     plt.close(figure)

@@ -21,7 +21,8 @@ from rhm_scaling.study.artifacts import STORE, Product
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
 
-REPRESENTED = ("    task: last_token\n", "    task: last_token\n    representations: true\n")
+# measured of trained networks, of which the tiny study measures nothing
+MEASURED = {"representations": "last_token", "rule_errors": "classification"}
 
 
 def status_of(project: Project, study: str = TINY) -> Status:
@@ -71,7 +72,7 @@ def place(clone: Project, product: Product, role: str) -> Path:
 
 def test_rows_are_the_stores_without_networks(project: Project, kept: Path) -> None:
     rows, store = files_below(kept), files_below(project.folder / STORE)
-    assert {name.split("/")[0] for name in rows} == {*KINDS} - {"representations"}
+    assert {name.split("/")[0] for name in rows} == {*KINDS} - {*MEASURED}
     expected = {name for name in store if name.split("/")[0] in KINDS}
     assert {*rows} == {name for name in expected if not name.endswith(LEFT_OUT)}
     for name, content in rows.items():
@@ -104,7 +105,7 @@ def test_git_keeps_rows_and_nothing_else_of_results(tmp_path: Path) -> None:
 def test_a_clone_has_what_was_kept_and_keeps_the_same(clone: Project, kept: Path) -> None:
     now = status_of(clone)
     known = now.plan.products
-    assert {kind for kind, _ in now.made} == {*KINDS} - {"representations"}
+    assert {kind for kind, _ in now.made} == {*KINDS} - {*MEASURED}
     assert all(now.needed([kind]) == [] for kind in (*RESULTS, "theory"))
     assert {name for _, name in now.bare} == {*known["models"]}
     assert not [*(clone.folder / STORE).rglob(*LEFT_OUT)]
@@ -183,10 +184,12 @@ def test_what_was_interrupted_is_over(clone: Project, row: Product) -> None:
 
 
 def test_networks_are_trained_again_only_to_be_measured(project: Project, clone: Project) -> None:
+    tasks = {kind: f"    task: {task}\n" for kind, task in MEASURED.items()}
+    changes = [(task, f"{task}    {kind}: true\n") for kind, task in tasks.items()]
     for where in (project, clone):
-        study = where.edited("represented", REPRESENTED)
+        study = where.edited("measured", *changes)
     measured = status_of(project, study).needed()
-    assert {product.kind for product in measured} == {"representations"}
+    assert {product.kind for product in measured} == {*MEASURED}
     now = status_of(clone, study)
     networks = {source.name for p in measured for source in p.inputs.values()} & {
         *now.plan.products["models"]
@@ -196,6 +199,7 @@ def test_networks_are_trained_again_only_to_be_measured(project: Project, clone:
     status, lines, _ = call(clone, "plan", study)
     assert status == 0
     assert any(line.endswith("its networks are not kept") for line in lines)
+    assert {*MEASURED} <= {line.split()[0] for line in lines if line.strip()}
     (clone.folder / study).unlink()
     (project.folder / study).unlink()
 

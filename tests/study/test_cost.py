@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -11,10 +13,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.grammar.model import Parameters
 from rhm_scaling.grammar.tasks import TASKS
-from rhm_scaling.models import build
+from rhm_scaling.models import build, cnn
 from rhm_scaling.models.layers import Shape
 from rhm_scaling.study.architectures import kinds
-from rhm_scaling.study.cost import BlockCost, Rates, threads, work
+from rhm_scaling.study.cost import LOOKED_UP, BlockCost, Rates, threads, work
 from rhm_scaling.training.datasets import example_losses
 
 ATTENTION = ("transformer", "attention")
@@ -83,6 +85,61 @@ def test_cost_grows_with_everything() -> None:
         assert more.operations() > base.operations()
     assert base.most_steps == 20000 > base.steps
     assert base.operations(base.most_steps) > base.operations()
+
+
+def trained() -> list[tuple[str, float, float]]:
+    """Of every training in ``data/trainings.json``: study, steps and time over the measured ones.
+
+    The studies' plans have changed since; the file has all that decides a training's cost.
+    """
+    path = Path(__file__).parents[1] / "data" / "trainings.json"
+    found = []
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        replicas = {"replicas": [[r, 0, 0] for r in range(cell["networks"])]}
+        for size, steps, seconds in cell["trainings"]:
+            block = {**cell, **replicas, "learning_rates": [0.1], "train_size": size}
+            cost = BlockCost.from_specification(block, *cell["held_out"])
+            spent = cost.seconds(Rates(start=0.0))  # which records do not count
+            found.append((cell["study"], cost.replicas * cost.steps / steps, spent / seconds))
+    return found
+
+
+@pytest.mark.parametrize("study", ["a1", "a2", "b1", "b4", "b5"])
+def test_what_studies_of_claims_took_was_foretold_within_a_factor_of_two(study: str) -> None:
+    """The median training of each (B2 has those of B1), with the rates of their machine."""
+    steps, seconds = zip(*((steps, time) for name, steps, time in trained() if name == study))
+    assert 0.5 < np.median(steps) < 2
+    assert 0.5 < np.median(seconds) < 2
+
+
+def test_tokens_are_looked_up_on_a_cpu_alone() -> None:
+    """There the time of a step hardly grows with the vocabulary, on a GPU it does."""
+    assert LOOKED_UP == cnn._LOOKED_UP
+    shape = {"kind": "cnn", "width": 64, "depth": 2, "heads": 1}
+    few, many = (
+        work(Parameters.from_keys(v={0: v, 1: 8}, n=8, s=2, L=2, m=8), "classification", shape)
+        for v in (32, 256)
+    )
+    assert few.done(gpu=False).products == many.done(gpu=False).products
+    assert few.done(gpu=False).first == many.done(gpu=False).first == 0
+    assert few.done(gpu=False).numbers == many.done(gpu=False).numbers
+    assert many.done(gpu=True) == many
+    assert many.first == 8 * few.first
+    each = work(
+        Parameters.from_keys(v=256, s=2, L=2, m=8), "classification", {**shape, "kind": "lcn"}
+    )
+    assert each.done(gpu=False) == each
+
+
+def test_a_training_loss_that_ends_nothing_costs_more() -> None:
+    settings = {**specification()["settings"], "min_steps": 4096}
+    costs = [
+        BlockCost.from_specification(
+            specification(settings={**settings, "train_loss": loss}), 1024, 8192
+        )
+        for loss in (0.001, 0.0)
+    ]
+    assert costs[0].steps < costs[1].steps == 4096
 
 
 def test_online_trainings_go_on_to_the_cap_and_store_no_training_set() -> None:

@@ -148,6 +148,11 @@ def test_a_good_study() -> None:
         ),
         (
             "train_sizes: [8, 16]",
+            "train_sizes: [8, 16], rule_errors: true",
+            "experiments.last.rule_errors: are measured for the task classification; set it to",
+        ),
+        (
+            "train_sizes: [8, 16]",
             "train_sizes: [8, 16], context: 2, representations: true",
             "experiments.last.context: representations are measured in whole sentences; leave it",
         ),
@@ -233,6 +238,10 @@ def test_a_grammar_from_a_file_lies_beside_the_study(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
     study = load_study(tmp_path / "s.yaml")
     assert study.grammars["g"].parameters() == GRAMMARS["ambiguous"].parameters
+    labels = text.replace("task: last_token", "task: classification, rule_errors: true")
+    (tmp_path / "s.yaml").write_text(labels, encoding="utf-8")
+    with pytest.raises(UserError, match=r"rule_errors: grammar 'g' comes from a file, whose rules"):
+        load_study(tmp_path / "s.yaml")
     (tmp_path / "mine.json").write_text(AMBIGUOUS.replace("0.5, 0.2", "0.5, 0.1"), encoding="utf-8")
     with pytest.raises(UserError, match=r"grammars\.g\.file: .*root: probabilities sum to 0.9"):
         load_study(tmp_path / "s.yaml")
@@ -247,11 +256,10 @@ def test_the_rate_of_an_online_training_does_not_depend_on_its_end() -> None:
 
 
 def test_what_is_measured_at_training_sizes_needs_them() -> None:
-    text = GOOD.replace("train_sizes: [8, 16]", "online: true, representations: true")
-    with pytest.raises(
-        UserError, match=r"experiments\.last\.representations: are measured at train"
-    ):
-        parse_study(text, "s.yaml")
+    for key in ("representations", "rule_errors"):
+        text = GOOD.replace("train_sizes: [8, 16]", f"online: true, {key}: true")
+        with pytest.raises(UserError, match=rf"experiments\.last\.{key}: are measured at train"):
+            parse_study(text, "s.yaml")
     text = GOOD.replace("train_sizes: [8, 16]", "online: true")
     parse_study("claim: B1\n" + text.lstrip(), "s.yaml")
     with pytest.raises(UserError, match=r"claim: A1 is about classification; add such"):

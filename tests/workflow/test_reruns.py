@@ -193,7 +193,7 @@ COUNTING = ("training/counting", "pseudo = 0.2 *", "pseudo = 0.3 *")
             *COUNTING,
             {"count_block": COUNTED, **TABLES, "compare_rates": 1, "gather_recovery": 1},
         ),
-        ("plots/curves", '"Agg"', '"agg"', {"draw_figures": 1, "draw_theory": 1}),
+        ("plots/style", '"Agg"', '"agg"', {"draw_figures": 1, "draw_theory": 1}),
         ("plots/rates", "def ", "_UNUSED = 1\n\n\ndef ", {}),
         ("analysis/power_law", "HUBER = 0.1", "HUBER = 0.2", {"fit_curves": 1, "draw_figures": 1}),
         ("study/schema", "= 2048", "= 2048 + 0", {}),

@@ -77,7 +77,9 @@ def table(sized: Project, name: str) -> pd.DataFrame:
 
 
 def test_all_tables_and_figures_are_there(sized: Project) -> None:
-    for name in ("runs", "histories", "sizes", "scaling", "compute", "frontier", "levels"):
+    hidden = ("representations", "invariance", "half_invariant", "invariance_sizes")
+    scaled = ("sizes", "scaling", "compute", "frontier", "levels")
+    for name in ("runs", "histories", *scaled, *hidden):
         assert list(table(sized, name).columns) == documented(f"{name}.csv"), name
     runs = table(sized, "runs")
     assert len(runs) == 2 * (2 * 3 * 3 + 3)
@@ -85,6 +87,8 @@ def test_all_tables_and_figures_are_there(sized: Project) -> None:
     assert len(sizes) == len(runs) / 2
     assert set(sizes.loc[sizes["task"] == "last_token", "train_size"]) == {64, 256, np.inf}
     assert set(table(sized, "levels")["level"]) == {1, 2}
+    # of a language of 162 sentences no size counts
+    assert table(sized, "invariance_sizes").empty
     # layers are measured at training sizes
     assert set(table(sized, "invariance")["protocol"]) == {"finite"}
     figures = sized.folder / "results" / "sized" / "figures"
@@ -93,9 +97,11 @@ def test_all_tables_and_figures_are_there(sized: Project) -> None:
         "scaling-endless",
         "learning_curves-both",
         "local_exponents-endless",
+        "invariance_ratios-both",
     ):
         assert (figures / f"{name}.png").stat().st_size > 20_000
         assert (figures / f"{name}.pdf").is_file()
+    assert (figures / "invariance_sizes-both.pdf").is_file()
 
 
 def test_it_ends_with_the_exponents_and_then_has_nothing_to_do(sized: Project) -> None:
@@ -212,7 +218,7 @@ def test_another_width_trains_its_own_cells_alone(sized: Project) -> None:
     assert (jobs.pop("train_block"), jobs.pop("measure_block")) == (3, 2)
     assert set(jobs) == {
         *("gather_runs", "gather_histories", "aggregate_curves", "fit_curves", "find_crossings"),
-        *("compare_sizes", "measure_representations", "draw_figures"),
+        *("compare_sizes", "measure_representations", "find_invariance", "draw_figures"),
     }
     plan = Plan(load_study(sized.folder / wider))
     data = [

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import ROOT, Project
+from conftest import ROOT, Project, call
+from helpers.documents import documented
 from rhm_scaling.grammar.json_file import from_json
 from rhm_scaling.publish.loading import load_network
 from rhm_scaling.run.precision import plan_of
+from rhm_scaling.study.artifacts import STEPS
 from rhm_scaling.study.reading import load_study
 
 pytestmark = pytest.mark.slow
@@ -30,6 +34,7 @@ experiments:
     grammars: [dense]
     architectures: [cnn, counting]
     train_sizes: [32, 64, 128, 256]
+    rule_errors: true
     validation_size: 128
     test_size: 256
     replicas: &replicas {rule_draws: 2, rule_seeds: {first: 1000}}
@@ -97,6 +102,21 @@ def test_the_theory_of_both_tasks_takes_the_levels_as_they_are(tokens: Project) 
     precision = table(tokens, "precision").set_index("architecture")
     assert precision["rule_draws"].tolist() == [2, 2]
     assert precision.loc["counting", "exponent"] > 0
+
+
+def test_a_clone_goes_on_from_errors_by_rule_and_trains_no_network(
+    tokens: Project, tmp_path: Path
+) -> None:
+    names = ("rule_errors", "rule_error_curves", "rule_collapse")
+    assert all(list(table(tokens, name).columns) == documented(f"{name}.csv") for name in names)
+    figure = tokens.folder / "results/tokens/figures/rule_errors-classification.png"
+    assert figure.stat().st_size > 20_000
+    assert call(tokens, "rows", PATH)[0] == 0
+    clone = tokens.copy(tmp_path, results=False)
+    shutil.copytree(tokens.folder / "results/rows", tmp_path / "results/rows")
+    jobs = clone.planned(study=PATH)
+    assert jobs["gather_rule_errors"] == 1
+    assert not {*jobs} & {*STEPS.values()}
 
 
 def test_what_was_resolved_names_the_grammars_that_the_lists_made(tokens: Project) -> None:

@@ -91,9 +91,10 @@ def calibrate(device: str = "cpu") -> Rates:
     """Rates of this machine, by least squares of the relative error over packs of many sizes."""
     rows = _timed(_KNOWN[device], device)
     seconds = np.array([row["seconds"] for row in rows])
-    features = np.array([row["cost"].step_features() for row in rows])
+    features = np.array([row["cost"].step_features(device == "cuda") for row in rows])
     found, _ = nnls(features / seconds[:, None], np.ones(len(rows)))
-    return Rates(*found.tolist())
+    operation, number, call = found.tolist()
+    return Rates(operation, number, call, gpu=device == "cuda")
 
 
 def predictions(rates: Rates, device: str = "cpu") -> pd.DataFrame:

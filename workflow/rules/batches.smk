@@ -9,7 +9,8 @@ path ends in the hash of what made it, and once all are made a receipt:
     solve_grammars    theory/.../, survey/...-<identity>.csv
     train_networks    models/<parameters>/<task>/<architecture>/P<size>/<replicas>-<identity>/,
                       coordinates/...-<identity>.csv
-    measure_networks  representations/<as models>-<identity>.csv
+    measure_networks  representations/<as models>-<identity>.csv,
+                      rule_errors/<as models>-<identity>.csv
     count_symbols     counts/<parameters>/<task>/<learner>/P<size>/<replicas>-<identity>/
 
 No product is an output of a rule: Snakemake removes outputs before it runs a job, and so would
@@ -95,7 +96,7 @@ use rule draw_grammars as measure_networks with:
     benchmark:
         "results/batches/measure_networks-{batch}.tsv"
     message:
-        "Measuring what hidden layers distinguish ({params.makes})"
+        "Measuring hidden layers, or errors by rule ({params.makes})"
 
 
 use rule draw_grammars as count_symbols with:

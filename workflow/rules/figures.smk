@@ -13,7 +13,10 @@ HEADINGS = {
     "learning_rates": "Learning rates",
     "scaling": "Network size",
     "claim": "Claim",
-    "invariance": "Representations",
+    "invariance_sizes": "Representations",
+    "invariance_ratios": "Representations",
+    "rule_errors": "Errors by rule",
+    "controls": "Controls",
     "exponents": "Exponents",
 }
 
@@ -69,6 +72,13 @@ use rule gather_runs as draw_figures with:
             "results/{study}/claims.csv",
             "results/{study}/representations.csv",
             "results/{study}/invariance.csv",
+            "results/{study}/half_invariant.csv",
+            "results/{study}/invariance_sizes.csv",
+            "results/{study}/rule_errors.csv",
+            "results/{study}/rule_error_curves.csv",
+            "results/{study}/rule_collapse.csv",
+            "results/{study}/controls.csv",
+            "results/{study}/control_runs.csv",
         ),
     output:
         report(

@@ -163,6 +163,74 @@ use rule gather_runs as measure_representations with:
         "Gathering what hidden layers distinguish: {wildcards.study}"
 
 
+use rule gather_runs as find_invariance with:
+    input:
+        reads(
+            "find_invariance",
+            "results/{study}/runs.csv",
+            "results/{study}/theory.csv",
+            "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
+            "results/{study}/representations.csv",
+            "results/{study}/invariance.csv",
+        ),
+    output:
+        "results/{study}/half_invariant.csv",
+        table("results/{study}/invariance_sizes.csv"),
+        record="results/{study}/stages/find_invariance.record.json",
+    log:
+        "results/{study}/logs/find_invariance.log",
+    params:
+        order=order("find_invariance"),
+    message:
+        "Finding the sizes at which hidden layers become invariant: {wildcards.study}"
+
+
+use rule gather_runs as gather_rule_errors with:
+    input:
+        reads(
+            "gather_rule_errors",
+            "results/{study}/runs.csv",
+            "results/{study}/theory.csv",
+            "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
+            "results/{study}/curves.csv",
+        ),
+    output:
+        "results/{study}/rule_errors.csv",
+        "results/{study}/rule_error_curves.csv",
+        table("results/{study}/rule_collapse.csv"),
+        record="results/{study}/stages/gather_rule_errors.record.json",
+    log:
+        "results/{study}/logs/gather_rule_errors.log",
+    params:
+        order=order("gather_rule_errors"),
+    message:
+        "Gathering errors by the rarest rule: {wildcards.study}"
+
+
+use rule gather_runs as compare_controls with:
+    input:
+        reads(
+            "compare_controls",
+            "results/{study}/runs.csv",
+            "results/{study}/histories.csv",
+            "results/{study}/theory.csv",
+            "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
+        ),
+    output:
+        table("results/{study}/controls.csv"),
+        "results/{study}/control_runs.csv",
+        record="results/{study}/stages/compare_controls.record.json",
+    log:
+        "results/{study}/logs/compare_controls.log",
+    params:
+        order=order("compare_controls"),
+    message:
+        "Comparing curves with networks trained otherwise: {wildcards.study}"
+
+
 use rule gather_runs as estimate_power with:
     input:
         reads(
@@ -196,6 +264,8 @@ use rule gather_runs as decide_claim with:
             "results/{study}/correlations.csv",
             "results/{study}/representations.csv",
             "results/{study}/invariance.csv",
+            "results/{study}/controls.csv",
+            "results/{study}/control_runs.csv",
         ),
     output:
         table("results/{study}/claims.csv"),
@@ -215,6 +285,8 @@ use rule gather_runs as write_guide with:
             "results/{study}/curves.csv",
             "results/{study}/claims.csv",
             "results/{study}/power.csv",
+            "results/{study}/half_invariant.csv",
+            "results/{study}/invariance_sizes.csv",
         ),
     output:
         "results/{study}/guide.md",

@@ -61,6 +61,8 @@ MEASURED = frozenset(
         *("crossed_at", "growth", "growth_low", "growth_high", "prediction", "rival"),
         *("region_low", "region_high", "synonym", "other", "random"),
         *("probe", "probe_low", "probe_high"),
+        # of controls
+        *("unpaired", "control_mean", "log2_ratio", "log2_low", "log2_high"),
     }
 )
 # what says why something measured ended where it did
@@ -68,6 +70,7 @@ _REASONS = frozenset(
     {
         *("status", "stop_reason", "window_reason", "converged", "edge", "chosen"),
         *("verdict", "claim_verdict", "needed", "left_out"),
+        *("within", "finding", "controls", "limited_by_training", "controls_differ"),
     }
 )
 _ROUNDING = 1e-6

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..theory.predicted_curves import (
     rule_curve,
     smooth_error,
 )
+from .curves import CURVE_KEY
 
 Array = NDArray[np.float64]
 
@@ -152,6 +153,25 @@ def are_twins(zipf: Mapping[str, Any], uniform: Mapping[str, Any]) -> bool:
     names = ("v", "n", "s", "L", "file")
     above = all(zipf[name][1:] == uniform[name][1:] for name in ("m", "zipf"))
     return above and all(zipf.get(name) == uniform.get(name) for name in names)
+
+
+def twin_of(
+    curves: Sequence[Mapping[str, Any]],
+    grammars: Mapping[str, Mapping[str, Any]],
+    key: Mapping[str, Any],
+) -> int | None:
+    """Which curve of the same network shows how rules of one frequency are learnt, if one does.
+
+    Of several, that of the fewest rules. `grammars` are specifications by name.
+    """
+    same = [column for column in CURVE_KEY if column != "grammar"]
+    twins = [
+        (grammars[other["grammar"]]["m"][0], row)
+        for row, other in enumerate(curves)
+        if all(other[column] == key[column] for column in same)
+        and are_twins(grammars[key["grammar"]], grammars[other["grammar"]])
+    ]
+    return min(twins)[1] if twins else None
 
 
 def measured_rule_curve(

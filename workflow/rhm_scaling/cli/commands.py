@@ -29,7 +29,14 @@ def show(arguments: Namespace) -> None:
     """Print the tables of exponents of a finished study."""
     import pandas as pd
 
-    from ..plots.summary import exponent_table, scaling_table
+    from ..analysis.controls import told
+    from ..plots.summary import (
+        SCALING_COLUMNS,
+        columns,
+        exponent_notes,
+        exponent_table,
+        scaling_table,
+    )
     from ..run.records import check
     from ..study.reading import load_study
 
@@ -47,10 +54,15 @@ def show(arguments: Namespace) -> None:
         raise UserError(f"{folder}/runs.csv: is missing; run the study first")
     if (fits := made("fits", "fit_curves")) is not None:
         _print_table(exponent_table(fits).drop(columns="window"))
+        print("\n".join(exponent_notes(fits)))
     if (scaling := made("scaling", "compare_sizes")) is not None:
         _print_table(scaling_table(scaling))
+        print("\n".join(columns(SCALING_COLUMNS)))
     for status, failed in runs[runs["status"] != "ok"].groupby("status"):
         print(f"{len(failed)} replicas {status}; they are marked in {folder}/runs.csv")
+    if (controls := made("controls", "compare_controls")) is not None:
+        for line in told(controls).limited:
+            print(line)
     print(f"report: {folder}/report.html   tables: {folder}/*.csv   figures: {folder}/figures/")
 
 
@@ -64,7 +76,7 @@ def name(arguments: Namespace) -> None:
 def claims(arguments: Namespace) -> None:
     """Print the verdicts of finished studies, and write one page with all of them."""
     from ..core.files import write_text
-    from ..plots.claims_page import Decided, claims_table, errors_table, page
+    from ..plots.claims_page import Decided, claims_table, errors_table, page, training
     from ..study.reading import load_study, split_scale
 
     results, scales, found = Path("results"), set(), []
@@ -79,6 +91,9 @@ def claims(arguments: Namespace) -> None:
     _print_table(claims_table(found))
     print("\nhow often made-up studies agree:")
     _print_table(errors_table(found))
+    for one in found:
+        for line in training(one.criteria)[1] if one.criteria is not None else ():
+            print(f"{one.name}: {line}")
     scale = scales.pop()
     target = arguments.page or results / "claims" / f"{scale or 'index'}.html"
     title = f"The claims of the theory{f', {scale} scale' if scale else ''}"

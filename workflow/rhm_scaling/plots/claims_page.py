@@ -27,7 +27,7 @@ th, td { text-align: left; vertical-align: top; padding: 0.2em 0.6em; }
 td { border-bottom: 1px solid #ddd; }
 .verdict { padding: 0.1em 0.5em; border-radius: 0.3em; color: white; background: #666; }
 .agrees { background: #0173b2; } .nearer { background: #1b7f9e; }
-.disagrees { background: #c04e00; }
+.disagrees { background: #c04e00; } .limited { background: #7a3b8f; }
 small { color: #555; }
 """
 
@@ -59,7 +59,17 @@ def number(value: float) -> str:
     """A number for a reader; an empty one is a dash."""
     if np.isnan(value):
         return "–"
-    return ("∞" if value > 0 else "−∞") if np.isinf(value) else f"{value:.2f}".replace("-", "−")
+    if np.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")  # zero has no sign
+
+
+def size(train_size: float) -> str:
+    """A training size in few digits: 64, 512, 1.3k, 13k."""
+    for unit, letter in ((1e6, "M"), (1e3, "k")):
+        if float(f"{train_size:.3g}") >= unit:
+            return f"{train_size / unit:.{1 if train_size < 9.95 * unit else 0}f}{letter}"
+    return f"{train_size:.0f}"
 
 
 def with_interval(estimate: float, low: float, high: float) -> str:
@@ -70,6 +80,17 @@ def with_interval(estimate: float, low: float, high: float) -> str:
 def subject(row: Mapping[Any, Any]) -> str:
     """What a row of ``claims.csv`` is about: its criterion, and of which network."""
     return str(row["criterion"]) + ("" if pd.isna(row["about"]) else f" ({row['about']})")
+
+
+def training(criteria: pd.DataFrame) -> tuple[str, list[str], list[str]]:
+    """What controls say of a study's curves: a summary, those limited by training, those worse.
+
+    Nothing, if the study has no controls.
+    """
+    names = ("controls", "limited_by_training", "controls_differ")
+    row = criteria.iloc[0].reindex(names).fillna("")
+    limited, differing = (row[name].split("; ") if row[name] else [] for name in names[1:])
+    return str(row["controls"]), limited, differing
 
 
 def predicted(row: Mapping[Any, Any]) -> str:
@@ -185,14 +206,19 @@ def _badge(verdict: str) -> str:
 
 def _section(study: Decided, results: Path) -> str:
     statement = _text(frozen().claims[study.name].statement)
-    head = f'<section id="{study.name}"><h2>{study.name} {_badge(study.verdict)} {statement}</h2>'
+    head = f'<section id="{study.name}"><h2>{study.name} {_badge(study.verdict)}'
     if study.criteria is None:
         command = f"make run STUDY={study.file}"
-        return f"{head}<p>Not run, or not finished: <code>{_text(command)}</code></p></section>"
+        why = f"<p>Not run, or not finished: <code>{_text(command)}</code></p></section>"
+        return f"{head} {statement}</h2>{why}"
+    controls, limited, differing = training(study.criteria)
+    mark = ' <span class="verdict limited">limited by training</span>' if limited else ""
+    head = f"{head}{mark} {statement}</h2>"
+    said = "<br>".join(map(_text, [*limited, *differing, f"Controls: {controls or 'none'}."]))
     draws, replicas = (study.criteria[c].max() for c in ("rule_draws", "replicas"))
     here = f"../{study.study}"
     foot = (
-        f"<p><small>{draws} rule draws, {replicas} replicas a point. "
+        f"<p><small>{said}</small></p><p><small>{draws} rule draws, {replicas} replicas a point. "
         f'<a href="{_text(here)}/guide.md">guide</a>, '
         f'<a href="{_text(here)}/report.html">report</a>, '
         f'<a href="{_text(here)}/claims.csv">all numbers</a></small></p></section>'

@@ -1,71 +1,55 @@
-"""Figures from tidy tables: learning curves and local exponents, each with the theory beside.
-
-Colours are safe for colour-blind readers and every curve has its own marker too, so that figures
-survive black-and-white print.
-"""
+"""Figures from tidy tables: learning curves and local exponents, each with the theory beside."""
 
 from __future__ import annotations
 
-import math
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")  # no display is needed, or asked for
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.transforms import blended_transform_factory, offset_copy
 
 from ..analysis.curves import CURVE_KEY, FAILED, rows_of
-from ..core.files import write_aside
+from .style import (
+    GREY,
+    SMALL,
+    SMALLEST,
+    apart,
+    density,
+    dodged,
+    errorbars,
+    handle,
+    heading,
+    in_turn,
+    legend_of,
+    looks,
+    ordered,
+    same_curves,
+    sizes_axis,
+    stacked,
+    with_interval,
+)
 
-MARKERS = "osD^vP*Xd<>"
 MEASURE_LABELS = {
     "test_error": "test error",
     "test_excess": "excess over the Bayes limit (nats)",
 }
-GREY = "0.35"
-_MOST_TICKS = 7
-_PREDICTIONS: dict[str, tuple[str, Any]] = {
-    "predicted": ("predicted", "--"),
-    "predicted_smooth": ("predicted from the uniform curve", (0, (6, 1, 1, 1, 1, 1))),
+_ROW = 7.0  # points from one row of thresholds to the next
+_COLUMN = 11.0  # points from one grammar's names of entropies to the next
+_FARTHEST = 30  # below the least measured value, predictions are cut off
+_MOST_MARKS = 5  # of a predicted curve
+_HOLLOW = {"markerfacecolor": "white", "markersize": 2.8, "markeredgewidth": 0.7}
+_PREDICTIONS: dict[str, tuple[str, tuple[float, float]]] = {
+    "predicted": ("predicted", (3.0, 1.5)),
+    "predicted_smooth": ("predicted from the uniform curve", (1.0, 1.0)),
 }
+Key = tuple[Any, ...]
 
 
-def style() -> None:
-    """The look of all figures."""
-    matplotlib.rcdefaults()  # whatever a user's own settings are
-    sns.set_theme(context="paper", style="ticks", palette="colorblind", font_scale=0.95)
-    plt.rcParams.update(
-        {
-            "figure.constrained_layout.use": True,
-            "savefig.dpi": 200,
-            "pdf.fonttype": 42,  # text stays text
-            "axes.titlesize": "medium",
-            "legend.edgecolor": "none",
-            "legend.fontsize": "small",
-        }
-    )
-
-
-def save(figure: Figure, folder: Path, name: str) -> None:
-    """Write a figure as PDF and PNG into a folder; equal figures make equal files."""
-    for suffix, metadata in {"pdf": {"CreationDate": None}, "png": {"Software": None}}.items():
-        path = folder / f"{name}.{suffix}"
-        write_aside(path, partial(figure.savefig, metadata=metadata))
-        figure.set_layout_engine("none")  # it is laid out now
-    plt.close(figure)
-
-
-def curve_labels(curves: pd.DataFrame) -> dict[tuple[Any, ...], str]:
+def curve_labels(curves: pd.DataFrame) -> dict[Key, str]:
     """A short name for each curve: the parts of its key in which the curves differ."""
     keys = curves[CURVE_KEY].drop_duplicates()
     words = {
@@ -73,6 +57,8 @@ def curve_labels(curves: pd.DataFrame) -> dict[tuple[Any, ...], str]:
         **{"protocol": "{}", "context": "last {} tokens"},
     }
     telling = [column for column in words if keys[column].nunique() > 1] or ["architecture"]
+    if keys.groupby("architecture")["width"].nunique().max() == 1 and "architecture" in telling:
+        telling = [column for column in telling if column != "width"]  # it tells nothing more
     labels = {}
     for key in keys.itertuples(index=False, name=None):
         parts = {column: key[CURVE_KEY.index(column)] for column in telling}
@@ -81,37 +67,19 @@ def curve_labels(curves: pd.DataFrame) -> dict[tuple[Any, ...], str]:
     return labels
 
 
-def with_interval(fit: pd.Series, column: str = "exponent") -> str:
-    """A fitted number with its interval, for a legend."""
-    if not np.isfinite(fit[column]):
-        return "no fit"
-    if not np.isfinite(fit["low"]):
-        return f"{fit[column]:.2f}"
-    return f"{fit[column]:.2f} [{fit['low']:.2f}, {fit['high']:.2f}]"
-
-
-def _rows(table: pd.DataFrame, key: tuple[Any, ...]) -> pd.DataFrame:
+def _rows(table: pd.DataFrame, key: Key) -> pd.DataFrame:
     return rows_of(table, dict(zip(CURVE_KEY, key)))
 
 
-def _errorbars(axis: Axes, table: pd.DataFrame, column: str, color: Any, marker: str) -> None:
-    # a missing interval is drawn as none; the point stays
-    spread = [
-        (table[column] - table["low"]).fillna(0.0).clip(lower=0.0),
-        (table["high"] - table[column]).fillna(0.0).clip(lower=0.0),
-    ]
-    axis.errorbar(
-        table["sentences"],
-        table[column],
-        yerr=spread,
-        color=color,
-        marker=marker,
-        markersize=4,
-        linestyle="none",
-        elinewidth=1,
-        capsize=2,
-        zorder=3,
-    )
+def exponent_in_words(fit: pd.Series, drops: bool) -> str:
+    """A fitted exponent with its interval, where it is a result; `drops`: theory has none."""
+    if not np.isfinite(fit["exponent"]):
+        return "no fit"
+    if drops:
+        return "drops, no power law"
+    if np.nanmax([fit["exponent"], fit["high"]]) < 0.005:
+        return "does not fall"
+    return with_interval(fit["exponent"], fit["low"], fit["high"])
 
 
 def learning_curves(
@@ -119,78 +87,99 @@ def learning_curves(
 ) -> Figure:
     """Learning curves of one experiment, log-log, with fits, predictions, controls and thresholds.
 
-    For prediction tasks a second panel shows the test loss between the exact n-gram entropies.
+    For prediction tasks a panel above shows the test loss between the exact n-gram entropies.
+    Predictions have hollow markers; where those of several curves coincide, their dashes and their
+    markers take turns. Thresholds stand above the panel, a row for curves that share them.
     """
-    task = curves["task"].iloc[0]
-    labels = curve_labels(curves)
-    colors = sns.color_palette("colorblind", len(labels))
+    task, labels = curves["task"].iloc[0], curve_labels(curves)
+    shared = dict(zip(labels, looks(len(labels))))
+    around = 0.75 + 0.19 * len(labels)
     if task == "classification":
-        figure, axis = plt.subplots(figsize=(5.6, 4.2))
+        figure, (axis,) = stacked(2.4, around=around)
     else:
-        figure, (loss_axis, axis) = plt.subplots(1, 2, figsize=(9.2, 4.0))
-        _losses(loss_axis, curves, theory, labels)
-    handles = []
-    for (key, label), color, marker in zip(labels.items(), colors, MARKERS * 9):
-        table, fit = _rows(curves, key), _rows(fits, key).iloc[0]
-        shown = table[table["mean"] > 0]
-        _errorbars(axis, shown, "mean", color, marker)
-        if np.isfinite(fit["exponent"]):
-            span = np.geomspace(fit["window_low"], fit["window_high"], 2)
-            axis.plot(span, fit["amplitude"] * span ** -fit["exponent"], color=color, linewidth=1.4)
-        for column, (_, line) in _PREDICTIONS.items():
-            visible = table[table[column] > 0]
-            axis.plot(
-                visible["sentences"], visible[column], color=color, linestyle=line, linewidth=1
-            )
-        if table["lookup"].notna().any():
-            axis.plot(
-                table["sentences"], table["lookup"], color=color, linestyle=":", linewidth=1.2
-            )
-        tuned = ", tuned rate" if (table["rates_tried"] > 1).all() else ""
-        failed = [f", {fit[name]} {name}" for name in FAILED if fit[name]]
-        text = f"{label}{tuned}: {with_interval(fit)}{''.join(failed)}"
-        handles.append(Line2D([], [], color=color, marker=marker, markersize=4, label=text))
-    _sizes(axis, curves["sentences"])
+        figure, (loss_axis, axis) = stacked(1.3, 2.2, around=around)
+        _losses(loss_axis, curves, theory, shared)
+        loss_axis.set_xlabel("")
+    sizes_axis(axis, curves["sentences"])
     axis.set_yscale("log")
     axis.set_ylabel(MEASURE_LABELS[curves["measure"].iloc[0]])
+    handles = []
+    exponents = theory[theory["quantity"] == "exponent"].dropna(subset=["value"])
+    dense = density(curves["sentences"].nunique(), len(labels))
+    for index, (key, label) in enumerate(labels.items()):
+        table, fit = _rows(curves, key), _rows(fits, key).iloc[0]
+        color, marker = shared[key]
+        shown = table[table["mean"] > 0]
+        at = dodged(axis, shown["sentences"], index, len(labels))
+        errorbars(axis, at, shown, "mean", color=color, marker=marker, **dense(index))
+        drops = task == "classification" and key[0] not in {*exponents["grammar"]}
+        if np.isfinite(fit["exponent"]) and not drops:
+            span = np.geomspace(fit["window_low"], fit["window_high"], 2)
+            axis.plot(span, fit["amplitude"] * span ** -fit["exponent"], color=color)
+        tuned = ", tuned rate" if (table["rates_tried"] > 1).all() else ""
+        failed = [f", {fit[name]} {name}" for name in FAILED if fit[name]]
+        text = f"{label}{tuned}: {exponent_in_words(fit, drops)}{''.join(failed)}"
+        handles.append(handle(text, color=color, marker=marker, linestyle="none"))
+    for column, (_, dashes) in _PREDICTIONS.items():
+        _in_turn(axis, curves, column, shared, dashes, _HOLLOW)
+    _in_turn(axis, curves, "lookup", shared, (0.8, 1.2), None)
     _limit(axis, curves)
-    _thresholds(axis, curves, theory, labels, colors)
-    axis.set_title(title.replace("$", r"\$"))  # a title is no formula
-    axis.legend(handles=handles + _line_styles(curves), loc="lower left", title="exponent [95%]")
+    handles += _line_styles(curves, fits)
+    handles += _thresholds(axis, curves, theory, shared)
+    heading(figure, title)
+    legend_of(figure, handles, "fitted exponent [95% interval]")
     sns.despine(figure)
     return figure
 
 
-def _sizes(axis: Axes, known: pd.Series) -> None:
-    """A logarithmic axis of sizes that names those known, or powers of two if there are many."""
-    sizes = sorted(known.unique())
-    octaves = range(math.ceil(math.log2(sizes[0])), math.floor(math.log2(sizes[-1])) + 1)
-    if len(sizes) > _MOST_TICKS and len(octaves) > 2:
-        sizes = [2.0**octave for octave in octaves]
-    sizes = sizes[:: -(-len(sizes) // _MOST_TICKS)]
-    axis.set(xscale="log", xlabel="training sentences $P$")
-    axis.set_xticks(sizes)
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:.0f}"))
-    axis.xaxis.set_minor_locator(NullLocator())
+def _in_turn(
+    axis: Axes,
+    curves: pd.DataFrame,
+    column: str,
+    shared: dict[Key, tuple[Any, str]],
+    dashes: tuple[float, float],
+    marks: dict[str, Any] | None,
+) -> None:
+    """A known curve of each measured one; those that coincide are drawn in turns."""
+    known = {
+        key: _rows(curves, key).loc[lambda rows: rows[column] > 0, ["sentences", column]]
+        for key in shared
+    }
+    for group in same_curves({k: rows.to_numpy() for k, rows in known.items() if len(rows)}):
+        every = -(-len(known[group[0]]) // _MOST_MARKS)
+        for index, key in enumerate(group):
+            color, marker = shared[key]
+            axis.plot(
+                known[key]["sentences"],
+                known[key][column],
+                color=color,
+                linestyle=in_turn(index, len(group), *dashes),
+                zorder=2.5,
+                **({} if marks is None else {**marks, "marker": marker}),
+                markevery=(min(every * index, len(known[key]) - 1), every * len(group)),
+            )
 
 
 def _limit(axis: Axes, curves: pd.DataFrame) -> None:
-    """Show the measured curves; predictions that leave this range are cut off."""
+    """Show what was measured and what is predicted, as far as that is not far below it."""
     measured = curves["mean"][curves["mean"] > 0]
-    if len(measured):
-        top = max(measured.max(), curves["lookup"].max(skipna=True) if len(curves) else 0)
-        top = measured.max() if not np.isfinite(top) else top
-        axis.set_ylim(measured.min() / 12, top * 2)  # room for the legend below
+    if not len(measured):
+        return
+    known = curves[["mean", "low", *_PREDICTIONS]].to_numpy(dtype=float)
+    above = [measured.max(), curves["high"].max(), curves["lookup"].max()]
+    bottom = max(np.nanmin(np.where(known > 0, known, np.nan)), measured.min() / _FARTHEST)
+    axis.set_ylim(bottom / 1.5, np.nanmax(above) * 1.5)
 
 
-def _line_styles(curves: pd.DataFrame) -> list[Line2D]:
-    shown = [Line2D([], [], color=GREY, linewidth=1.4, label="fitted power law")]
-    for column, (label, line) in _PREDICTIONS.items():
+def _line_styles(curves: pd.DataFrame, fits: pd.DataFrame) -> list[Line2D]:
+    mine = fits.merge(curves[CURVE_KEY].drop_duplicates())
+    shown = [handle("fitted power law")] if mine["exponent"].notna().any() else []
+    for column, (label, dashes) in _PREDICTIONS.items():
         if curves[column].notna().any():
-            shown.append(Line2D([], [], color=GREY, linestyle=line, linewidth=1, label=label))
+            look = {"linestyle": (0, dashes), "marker": "o", **_HOLLOW}
+            shown.append(handle(f"{label} (hollow)", **look))
     if curves["lookup"].notna().any():
-        label = "lookup table of seen sentences"
-        shown.append(Line2D([], [], color=GREY, linestyle=":", linewidth=1.2, label=label))
+        shown.append(handle("lookup table of seen sentences", linestyle=(0, (0.8, 1.2))))
     return shown
 
 
@@ -198,60 +187,127 @@ def _thresholds(
     axis: Axes,
     curves: pd.DataFrame,
     theory: pd.DataFrame,
-    labels: dict[tuple[Any, ...], str],
-    colors: Any,
-) -> None:
-    """Predicted sample complexities as short ticks at the top, in the curve's colour."""
-    low, high = axis.get_xlim()
-    task = curves["task"].iloc[0]
-    quantity = "sample_complexity" if task == "classification" else "threshold"
+    shared: dict[Key, tuple[Any, str]],
+) -> list[Line2D]:
+    """Predicted thresholds above the panel, by level or by rank; what the legend says of them."""
+    ranked = curves["task"].iloc[0] == "classification"
+    quantity = "sample_complexity" if ranked else "threshold"
     known = theory[(theory["quantity"] == quantity) & (theory["method"] == "ensemble")]
-    for row, (key, color) in enumerate(zip(labels, colors)):
+    low, high = axis.get_xlim()
+    rows: dict[tuple[Any, ...], tuple[pd.DataFrame, list[Key]]] = {}
+    for key in shared:
         learner = _rows(curves, key)["learner"].iloc[0]
         if not isinstance(learner, str):  # has no thresholds
             continue
         mine = known[(known["grammar"] == key[0]) & (known["task"] == key[1])]
         mine = mine[mine["learner"].isna() | (mine["learner"] == learner)]
-        for value in mine["value"].unique():
-            if low < value < high:
-                top = 1.0 - 0.03 * row
-                axis.axvline(value, ymin=top - 0.025, ymax=top, color=color, linewidth=1.5)
+        mine = mine[mine["value"].between(low, high)].drop_duplicates(["level", "value"])
+        if len(mine):
+            same = key[0], *sorted(mine["value"])
+            rows.setdefault(same, (mine, []))[1].append(key)
+    figure = axis.figure
+    for row, (mine, keys) in enumerate(rows.values()):
+        color = shared[keys[0]][0]
+        up: dict[str, Any] = {"y": 4.0 + _ROW * row, "units": "points", "fig": figure}
+        along = offset_copy(blended_transform_factory(axis.transData, axis.transAxes), **up)
+        for value, level in zip(mine["value"], mine["level"]):
+            if ranked:
+                axis.plot(value, 1.0, "|", color=color, markersize=4.5, transform=along,
+                          clip_on=False)  # fmt: skip
+            else:
+                axis.text(
+                    value, 1.0, f"{float(level):.0f}", color=color, fontsize=SMALL, weight="bold",
+                    transform=along, ha="center", va="center",
+                )  # fmt: skip
+        for place, key in enumerate(keys):
+            beside = offset_copy(axis.transAxes, x=-6.0 - 6.0 * place, **up)
+            axis.plot(0.0, 1.0, shared[key][1], color=shared[key][0], transform=beside,
+                      clip_on=False)  # fmt: skip
+    if not rows:
+        return []
+    if ranked:
+        label = "thresholds of rules (above)"
+        return [handle(label, linestyle="none", marker="|", markersize=4.5)]
+    level = f"{float(next(iter(rows.values()))[0]['level'].max()):.0f}"
+    label = f"threshold $P_{level}$ (above)"
+    return [handle(label, linestyle="none", marker=f"${level}$", markersize=4.5)]
 
 
 def _losses(
-    axis: Axes, curves: pd.DataFrame, theory: pd.DataFrame, labels: dict[tuple[Any, ...], str]
+    axis: Axes, curves: pd.DataFrame, theory: pd.DataFrame, shared: dict[Key, tuple[Any, str]]
 ) -> None:
     """Test loss against size, between the exact entropies (mean over rule draws)."""
-    colors = sns.color_palette("colorblind", len(labels))
-    for (key, label), color, marker in zip(labels.items(), colors, MARKERS * 9):
+    sizes_axis(axis, curves["sentences"])
+    for key, (color, marker) in shared.items():
         table = _rows(curves, key)
+        every = -(-len(table) // 8)
         axis.plot(
-            table["sentences"], table["test_loss"], color=color, marker=marker, markersize=4,
-            label=label,
-        )  # fmt: skip
-    entropies = theory[theory["quantity"].isin(["entropy", "entropy_rate"])]
-    same = curves["grammar"].nunique() == 1
-    if same and curves["task"].iloc[0] == "last_token":
-        mean = entropies[entropies["quantity"] == "entropy"].groupby("level")["value"].mean()
-        for level, value in mean.items():
-            axis.axhline(value, color=GREY, linewidth=0.7, zorder=0)
-            axis.annotate(
-                f"$H_{{{int(str(level).split('.')[0])}}}$",
-                (1.0, value),
-                xycoords=("axes fraction", "data"),
-                xytext=(2, -2),
-                textcoords="offset points",
-                color=GREY,
-                fontsize="small",
-            )
-    else:
-        for (key, _), color in zip(labels.items(), colors):
-            floor = _rows(curves, key)["bayes_loss"].mean()
-            axis.axhline(floor, color=color, linewidth=0.7, linestyle=":", zorder=0)
-    _sizes(axis, curves["sentences"])
+            table["sentences"], table["test_loss"], color=color, marker=marker, markevery=every
+        )
     axis.set_ylabel("test loss (nats)")
-    axis.set_title("test loss and exact entropies")
-    axis.legend(loc="best")
+    grammars: dict[str, list[Key]] = {}
+    for key in shared:
+        grammars.setdefault(key[0], []).append(key)
+    if curves["task"].iloc[0] == "last_token":
+        entropies = theory.loc[theory["quantity"] == "entropy", "value"]
+        above = entropies[entropies >= curves["test_loss"].max()].min()  # the next one, for scale
+        lowest = np.nanmin([entropies.min(), curves["test_loss"].min()])
+        highest = np.nanmax([above, curves["test_loss"].max()])
+        beyond = 0.05 * (highest - lowest)
+        axis.set_ylim(lowest - beyond, highest + beyond)
+        right = 0.0
+        for grammar, keys in grammars.items():
+            alone = len(grammars) == 1
+            right = _entropies(axis, theory, shared[keys[0]], grammar, right, alone)
+        return
+    for keys in grammars.values():
+        floors = {key: _rows(curves, key)["bayes_loss"].mean() for key in keys}
+        for group in same_curves({key: np.array([floor]) for key, floor in floors.items()}):
+            for index, key in enumerate(group):
+                line = in_turn(index, len(group), 1.0, 1.0)
+                axis.axhline(floors[key], color=shared[key][0], linestyle=line, zorder=0)
+    axis.annotate(
+        "Bayes limit", (0.0, np.nanmin([*floors.values()])), fontsize=SMALL, color=GREY,
+        xycoords=("axes fraction", "data"), xytext=(2, 2), textcoords="offset points",
+    )  # fmt: skip
+
+
+def _entropies(
+    axis: Axes,
+    theory: pd.DataFrame,
+    look: tuple[Any, str],
+    grammar: str,
+    right: float,
+    alone: bool,
+) -> float:
+    """Lines at a grammar's entropies, named to the right, under the marker of its first curve.
+
+    `right` is where the column begins, in points beyond the axis; where it ends is returned.
+    """
+    known = theory[(theory["quantity"] == "entropy") & (theory["grammar"] == grammar)]
+    mean = known.groupby("level")["value"].mean()
+    color = GREY if alone else look[0]
+    low, high = axis.get_ylim()
+    mean = mean[mean.between(low, high)]
+    points = 0.75 * axis.bbox.height * 72 / axis.figure.dpi  # about what the layout leaves
+    gap = (SMALLEST + 0.5) / points * (high - low)
+    for (level, value), place in zip(mean.items(), apart([*mean], gap)):
+        axis.axhline(value, color=color, linewidth=0.6, zorder=0)
+        axis.annotate(
+            f"$H_{{{int(float(str(level)))}}}$",
+            (1.0, value),
+            xytext=(right + 3, (place - value) / (high - low) * points),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center",
+            color=color,
+            fontsize=SMALLEST,
+        )
+    if not alone:
+        on: dict[str, Any] = {"fig": axis.figure}
+        up = offset_copy(axis.transAxes, x=right + 7, y=5, units="points", **on)
+        axis.plot(1.0, 1.0, look[1], color=color, transform=up, clip_on=False)
+    return right + _COLUMN
 
 
 def local_exponents(
@@ -259,60 +315,66 @@ def local_exponents(
 ) -> Figure:
     """Slopes between neighbouring sizes, with the asymptotic exponents as dashed lines."""
     labels = curve_labels(curves)
-    colors = sns.color_palette("colorblind", len(labels))
-    figure, axis = plt.subplots(figsize=(5.6, 3.8))
-    ends = [0.0, 1.0]
-    for (key, label), color, marker in zip(labels.items(), colors, MARKERS * 9):
+    shared = dict(zip(labels, looks(len(labels))))
+    figure, (axis,) = stacked(2.2, around=0.6 + 0.07 * len(labels))
+    sizes_axis(axis, curves["sentences"])
+    ends, handles, known = [0.0, 1.0], [], {}
+    for index, (key, label) in enumerate(labels.items()):
         table, fit = _rows(local, key).dropna(subset=["exponent"]), _rows(fits, key).iloc[0]
-        _errorbars(axis, table, "exponent", color, marker)
-        axis.plot(
-            table["sentences"], table["exponent"], color=color, marker=marker, markersize=4,
-            linewidth=0.8, label=label,
-        )  # fmt: skip
+        color, marker = shared[key]
+        at = dodged(axis, table["sentences"], index, len(labels))
+        look = {"color": color, "marker": marker, "linestyle": "-", "linewidth": 0.6}
+        errorbars(axis, at, table, "exponent", **look)
+        handles.append(handle(label, **look))
         ends += [table["exponent"].min(), table["exponent"].max(), fit["predicted_asymptotic"]]
         if np.isfinite(fit["predicted_asymptotic"]):
-            axis.axhline(fit["predicted_asymptotic"], color=color, linestyle="--", linewidth=1)
-    handles, _ = axis.get_legend_handles_labels()
-    if fits["predicted_asymptotic"].notna().any():
-        name = "asymptotic prediction"
-        handles.append(Line2D([], [], color=GREY, linestyle="--", linewidth=1, label=name))
-    _sizes(axis, curves["sentences"])
+            known[key] = np.array([fit["predicted_asymptotic"]])
+    for group in same_curves(known):
+        for index, key in enumerate(group):
+            line = in_turn(index, len(group))
+            axis.axhline(known[key][0], color=shared[key][0], linestyle=line)
+    if known:
+        handles.append(handle("asymptotic prediction", linestyle=(0, (3.0, 1.5))))
     axis.set_ylabel("local exponent")
-    axis.set_ylim(1.5 * float(np.nanmin(ends)), 1.5 * float(np.nanmax(ends)))
-    axis.set_title(title.replace("$", r"\$"))  # a title is no formula
-    axis.legend(handles=handles, loc="upper left")
+    axis.set_ylim(1.2 * float(np.nanmin(ends)), 1.2 * float(np.nanmax(ends)))
+    heading(figure, title)
+    legend_of(figure, handles)
     sns.despine(figure)
     return figure
 
 
 def recoveries(recovery: pd.DataFrame, found: pd.DataFrame, title: str) -> Figure:
-    """Fraction of hidden symbols that counting recovers, by level; a panel a learner.
-
-    Vertical lines: the predicted thresholds, mean over rule draws; crosses: where half is reached.
-    """
+    """Fraction of hidden symbols that counting recovers, by level; a panel a learner."""
     labels = curve_labels(recovery)
-    figure, axes = plt.subplots(
-        1, len(labels), figsize=(1.4 + 3.8 * len(labels), 3.6), sharey=True, squeeze=False
-    )
-    for axis, (key, label) in zip(axes[0], labels.items()):
+    figure, axes = stacked(*([1.4] * len(labels)), around=0.8, sharex=True, sharey=True)
+    handles: dict[int, Line2D] = {}
+    for axis, (key, label) in zip(axes, labels.items()):
         mine, at = _rows(recovery, key), _rows(found, key)
+        sizes_axis(axis, mine["train_size"], "training sentences $P$" if axis is axes[-1] else "")
         levels = sorted(mine["level"].unique())
-        for level, color, marker in zip(levels, sns.color_palette("colorblind"), MARKERS):
+        for level, (color, marker) in zip(levels, ordered(len(levels))):
             curve = mine[mine["level"] == level].groupby("train_size")["recovered"].mean()
-            axis.plot(
-                curve.index, curve, color=color, marker=marker, markersize=4, label=f"level {level}"
-            )
+            axis.plot(curve.index, curve, color=color, marker=marker)
             here = at[at["level"] == level]
             predicted = np.exp(np.log(here["predicted"]).mean())
             if np.isfinite(predicted):
                 axis.axvline(predicted, color=color, linestyle="--", linewidth=0.8)
+                top = (predicted, 1.0), ("data", "axes fraction")
+                if axis.get_xlim()[0] < predicted < axis.get_xlim()[1]:
+                    axis.annotate(
+                        f"{level}", top[0], xycoords=top[1], xytext=(2, -1), ha="left", va="top",
+                        textcoords="offset points", fontsize=SMALL, color=color,
+                    )  # fmt: skip
             half = here["recovered_at"][np.isfinite(here["recovered_at"])]
-            axis.plot(half, np.full(len(half), 0.5), "x", color=color, markersize=5)
+            axis.plot(half, np.full(len(half), 0.5), "x", color=color)
+            handles[level] = handle(f"level {level}", color=color, marker=marker)
         axis.set_title(label)
-        _sizes(axis, mine["train_size"])
-    axes[0, -1].legend(title="hidden symbols of", loc="center left", bbox_to_anchor=(1.0, 0.5))
-    axes[0, 0].set_ylabel("fraction recovered by counting")
-    axes[0, 0].set_ylim(-0.03, 1.03)
-    figure.suptitle(title.replace("$", r"\$"), fontsize="medium")
+        axis.set(ylim=(-0.03, 1.08), ylabel="fraction recovered")
+    named = [
+        handle("half is reached, each rule draw", marker="x", linestyle="none"),
+        handle("predicted threshold of a level", linestyle="--", linewidth=0.8),
+    ]
+    heading(figure, title)
+    legend_of(figure, [*handles.values(), *named], "hidden symbols that counting recovers")
     sns.despine(figure)
     return figure

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..analysis.curves import CURVE_KEY, failures
+from ..analysis.curves import CURVE_KEY, failures, rows_of
+from ..analysis.invariance import NO_SIZES, mean_or_bound, order_of_levels
 from ..claims.frozen import frozen
 from ..claims.names import ClaimName
 from ..claims.verdicts import DISAGREES, NEARER
 from ..grammar.model import Parameters
-from .claims_page import number, predicted, subject, with_interval
+from .claims_page import number, predicted, size, subject, training, with_interval
 
 _RULES = "arXiv:2505.07067 (power-law distributed production rules)"
 _LEARNERS = "arXiv:2505.07070 (convolutional networks and transformers)"
@@ -90,6 +92,7 @@ def guide(
     curves: pd.DataFrame,
     criteria: pd.DataFrame,
     power: pd.DataFrame,
+    order: str = "",
 ) -> str:
     """The guide, as Markdown.
 
@@ -101,6 +104,8 @@ def guide(
         The study's, by name.
     curves, criteria, power
         ``curves.csv``, ``claims.csv`` and ``power.csv``.
+    order
+        `order_of_invariance`, of studies that measure hidden layers.
     """
     verdict = str(criteria["claim_verdict"].iloc[0])
     parts = [
@@ -110,6 +115,8 @@ def guide(
         f"**What was done.** {_done(grammars, curves)}",
         "**What was found.**",
         "\n".join(_found(row, power) for row in criteria.to_dict("records")),
+        *([f"**In which order layers become invariant.** {order}"] if order else []),
+        f"**Whether training limits it.** {_trained(criteria)}",
         f"**What differs, and why.** {_differs(criteria)} {_CAVEATS[name]}",
         f"**How to go on.** {_next(criteria)} Figure: `figures/claim-{name}.pdf`; curves with fits "
         "and predictions: `figures/learning_curves-*.pdf`. To change one parameter, edit the study "
@@ -117,6 +124,41 @@ def guide(
         f"`results/{study}/`.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def order_of_invariance(each: pd.DataFrame, sizes: pd.DataFrame) -> str:
+    """In which order layers become half invariant to levels, and what all at once would give.
+
+    Parameters are ``half_invariant.csv`` and ``invariance_sizes.csv``.
+    """
+    told = []
+    for key, rows in sizes.groupby(CURVE_KEY, sort=False):
+        curve = dict(zip(CURVE_KEY, key))
+        cells = [(*mean_or_bound(row), row) for row in rows.to_dict("records")]
+        reached = sorted((cell for cell in cells if np.isfinite(cell[0])), key=itemgetter(0))
+        listed = ", ".join(
+            f"({row['layer']}, {row['level']}) {sign}{size(value)}"
+            + (f" on {row['draws']} of {row['rule_draws']}" if sign else "")
+            for value, sign, row in reached
+        )
+        order = order_of_levels(rows_of(each, curve))
+        levels = " before ".join(map(str, order.levels))
+        told.append(
+            f"- `{curve['grammar']}`, {curve['architecture']} of width {curve['width']}: "
+            f"{listed or 'none'}. In layer {order.layer}, the deepest, level {levels} on "
+            f"{order.in_order} of {order.draws} rule draws ({order.undecided} undecided); all at "
+            f"once would give this order on {order.by_chance:.2g} of them, and on so many or more "
+            f"with probability {order.as_many_by_chance:.2g}."
+        )
+    if not told:
+        return f"Nothing is known: {NO_SIZES}."
+    return (
+        "(layer, level) by the size at which synonyms of the level change the layer half as much "
+        "as other symbols do, geometric mean over rule draws; < and >: a bound, where some draws "
+        "do so before the smallest or beyond the largest size that counts. Were all levels learnt "
+        "at once, chance alone would decide their order on a rule draw. Figure: "
+        "`figures/invariance_sizes-*.pdf`.\n\n" + "\n".join(told)
+    )
 
 
 def _done(grammars: Mapping[str, Parameters], curves: pd.DataFrame) -> str:
@@ -157,6 +199,15 @@ def _found(row: Mapping[Any, Any], power: pd.DataFrame) -> str:
         said += f" Half-width expected before training: {number(mine['half_width'].iloc[0])}."
     left = row.get("left_out")
     return said + ("" if not left or pd.isna(left) else f" Left out, for want of {left}.")
+
+
+def _trained(criteria: pd.DataFrame) -> str:
+    controls, limited, differing = training(criteria)
+    if not controls:
+        return "Not tested: no experiment of the study has `controls`."
+    said = f"{controls} (`controls.csv`). The verdict does not depend on them."
+    lines = "\n".join(f"- {line}" for line in [*limited, *differing])
+    return f"{said}\n\n{lines}" if lines else said
 
 
 def _differs(criteria: pd.DataFrame) -> str:

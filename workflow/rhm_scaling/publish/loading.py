@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from safetensors import safe_open
+from torch import Tensor
 
 from ..analysis.curves import CURVE_KEY, REPLICA_KEY
 from ..core.errors import UserError
-from ..grammar.model import Parameters
+from ..grammar.model import Grammar, Parameters
 from ..grammar.tasks import window
 from ..models import build
 from ..models.layers import Pack, Shape
-from ..run.records import check, read_record
+from ..run.records import check, read_record, record_path
+from ..steps.files import read_grammar
 
 
 def load_runs(study: str, root: Path = Path()) -> pd.DataFrame:
@@ -25,10 +27,19 @@ def load_runs(study: str, root: Path = Path()) -> pd.DataFrame:
     UserError
         If the study has not been run there, or the table is damaged.
     """
-    path = root / "results" / study / "runs.csv"
+    return _table(study, root, "runs", "gather_runs")
+
+
+def load_curves(study: str, root: Path = Path()) -> pd.DataFrame:
+    """``curves.csv`` of a study: a row a curve and training size; errors as in `load_runs`."""
+    return _table(study, root, "curves", "aggregate_curves")
+
+
+def _table(study: str, root: Path, name: str, step: str) -> pd.DataFrame:
+    path = root / "results" / study / f"{name}.csv"
     if not path.is_file():
         raise UserError(f"{path}: no such study here; run it, or give its root")
-    record = path.parent / "stages" / "gather_runs.record.json"
+    record = path.parent / "stages" / f"{step}.record.json"
     if not record.is_file():
         raise UserError(f"{path}: has no record of this version; run the study again")
     check(record, path)
@@ -60,17 +71,42 @@ def load_history(study: str, root: Path = Path(), **cell: Any) -> pd.DataFrame:
     runs = _matching(load_runs(study, root), cell)
     parts = []
     for product, rows in runs[runs["stop_reason"] != "counted"].groupby("product"):
-        folder = root / "results" / "store" / "models" / str(product)
-        path = folder / "history.csv"
-        check(folder / "record.json", path)
-        parts.append(rows[_IDENTIFYING].merge(pd.read_csv(path), on=["lr", *REPLICA_KEY]))
-    empty = pd.DataFrame(columns=[*_IDENTIFYING, "step"])
-    found = pd.concat(parts, ignore_index=True) if parts else empty
+        path = root / "results" / "store" / "models" / str(product) / "history.csv"
+        check(path.parent / "record.json", path)
+        parts.append(with_operations(rows, pd.read_csv(path)))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_EVALUATED)
+
+
+def with_operations(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """The evaluations of a block's replicas, with what identifies these and what was spent."""
+    found = runs[_IDENTIFYING].merge(history, on=["lr", *REPLICA_KEY])
     # in the table those of a step, here what was spent until then
     return found.assign(operations=found["operations"] * found["step"])
 
 
 _IDENTIFYING = [*CURVE_KEY, "parameters", "operations", "train_size", "lr", *REPLICA_KEY]
+_EVALUATED = [*_IDENTIFYING, "step"]
+
+
+class Replica(NamedTuple):
+    """A trained replica of a study, in the store.
+
+    Attributes
+    ----------
+    row
+        Its row of ``runs.csv``.
+    specification
+        That of its block.
+    folder
+        Its block's.
+    place
+        Its place in the block.
+    """
+
+    row: pd.Series
+    specification: dict[str, Any]
+    folder: Path
+    place: int
 
 
 def _matching(runs: pd.DataFrame, cell: dict[str, Any]) -> pd.DataFrame:
@@ -78,6 +114,26 @@ def _matching(runs: pd.DataFrame, cell: dict[str, Any]) -> pd.DataFrame:
     if unknown := sorted(set(cell) - set(runs.columns)):
         raise UserError(f"{unknown[0]}: not a column of runs.csv")
     return runs[(runs[list(cell)] == pd.Series(cell, dtype=object)).all(axis=1)]
+
+
+def find_replica(study: str, root: Path = Path(), **cell: Any) -> Replica:
+    """The one replica that `cell` singles out; arguments and errors as `load_network` has them."""
+    runs = load_runs(study, root)
+    rows = _matching(runs if "lr" in cell else runs[runs["chosen"]], cell)
+    if len(rows) != 1:
+        telling = [*CURVE_KEY, "lr", "train_size", *REPLICA_KEY]
+        varying = [column for column in telling if rows[column].nunique() > 1]
+        hint = f"; name also {', '.join(varying)}" if varying else ""
+        raise UserError(f"{len(rows)} replicas of {study} match {cell}{hint}")
+    row = rows.iloc[0]
+    if row["stop_reason"] == "counted":
+        raise UserError(f"{row['architecture']}: learns by counting, it has no network")
+    folder = root / "results" / "store" / "models" / row["product"]
+    specification = read_record(folder / "record.json")["specification"]
+    replica = [int(row[key]) for key in ("rule_seed", "sample_seed", "init_seed")]
+    rate = specification["learning_rates"].index(row["lr"])
+    place = rate * len(specification["replicas"]) + specification["replicas"].index(replica)
+    return Replica(row, specification, folder, place)
 
 
 def load_network(study: str, root: Path = Path(), **cell: Any) -> Pack:
@@ -97,37 +153,49 @@ def load_network(study: str, root: Path = Path(), **cell: Any) -> Pack:
     ------
     UserError
         If no row or several rows match, or the weights are damaged.
-
-    Examples
-    --------
-    >>> network = load_network("laptop", task="last_token", architecture="cnn",
-    ...                        train_size=1024, rule_seed=0)  # doctest: +SKIP
     """
-    runs = load_runs(study, root)
-    rows = _matching(runs if "lr" in cell else runs[runs["chosen"]], cell)
-    if len(rows) != 1:
-        telling = [*CURVE_KEY, "lr", "train_size", *REPLICA_KEY]
-        varying = [column for column in telling if rows[column].nunique() > 1]
-        hint = f"; name also {', '.join(varying)}" if varying else ""
-        raise UserError(f"{len(rows)} replicas of {study} match {cell}{hint}")
-    row = rows.iloc[0]
-    if row["stop_reason"] == "counted":
-        raise UserError(f"{row['architecture']}: learns by counting, it has no network")
-    folder = root / "results" / "store" / "models" / row["product"]
-    specification = read_record(folder / "record.json")["specification"]
-    replica = [int(row[key]) for key in ("rule_seed", "sample_seed", "init_seed")]
-    rate = specification["learning_rates"].index(row["lr"])
-    index = rate * len(specification["replicas"]) + specification["replicas"].index(replica)
-    path = folder / "weights.safetensors"
-    check(folder / "record.json", path)
+    return network_of(find_replica(study, root, **cell))
+
+
+def network_of(replica: Replica) -> Pack:
+    """A replica's network as a pack of one; `UserError` if its weights are damaged."""
+    path = replica.folder / "weights.safetensors"
+    check(replica.folder / "record.json", path)
+    one = slice(replica.place, replica.place + 1)
     with safe_open(path, "pt") as file:
         names = file.keys()
-        weights = {name: file.get_slice(name)[index : index + 1] for name in names}
+        weights = {name: file.get_slice(name)[one] for name in names}
+    return restored(replica.specification, weights)
+
+
+def restored(specification: dict[str, Any], weights: dict[str, Tensor]) -> Pack:
+    """The pack of a block's `specification` with these `weights`, ``(R, ...)`` by name."""
     architecture = specification["architecture"]
     parameters = window(
         Parameters.from_specification(specification["grammar"]), specification.get("context", 0)
     )
     shape = Shape.from_parameters(parameters, specification["task"], architecture)
-    network = build(architecture["kind"], shape, [0])
+    count = len(next(iter(weights.values())))
+    network = build(architecture["kind"], shape, [0] * count)
     network.load_state_dict(weights)
     return network.eval()
+
+
+def grammar_of(replica: Replica, root: Path = Path()) -> Grammar:
+    """The grammar that a replica was trained on: drawn again, or the user's own from the store.
+
+    Raises
+    ------
+    UserError
+        If the user's own is not there, or damaged.
+    """
+    parameters = Parameters.from_specification(replica.specification["grammar"])
+    rule = int(replica.row["rule_seed"])
+    if parameters.file is None:
+        return Grammar.draw(parameters, rule)
+    folder = root / "results" / "store" / "grammars" / parameters.label()
+    for path in sorted(folder.glob(f"r{rule:03d}-*.json")):
+        if not path.name.endswith(".record.json"):
+            check(record_path(path), path)
+            return read_grammar(path)
+    raise UserError(f"{folder}: holds no grammar of rule seed {rule}; run the study again")

@@ -53,6 +53,10 @@ def lines(status: Status, rates: Rates, cores: int) -> Iterator[str]:
         yield f"{head} to make"
         took = str(error)
     yield from too_wide(plan)
+    if plan.controls:
+        counts = Counter(control for _, control, _ in plan.controls)
+        named = ", ".join(f"{control} in {count} blocks" for control, count in counts.items())
+        yield f"controls, which are part of no curve: {named}"
     if chosen := [*_chosen_sizes(plan)]:
         yield from ["training sizes that auto chose:", *chosen]
     if needed:
@@ -130,18 +134,26 @@ def costs(status: Status, rates: Rates) -> pd.DataFrame:
 def cells(status: Status) -> pd.DataFrame:
     """What is to be made: a row a cell and reason, with the kinds and the number of products."""
     reasons, found = _Reasons(status), defaultdict[tuple[str, str], list[str]](list)
+    controls = _controls(status.plan)
     for product in status.needed():
-        found[_cell(product), reasons.why(product)].append(product.kind)
+        found[_cell(product, controls), reasons.why(product)].append(product.kind)
     rows = [
         (cell, ", ".join(sorted({*kinds})), len(kinds), why) for (cell, why), kinds in found.items()
     ]
     return pd.DataFrame(sorted(rows), columns=["cell", "kinds", "products", "why"])
 
 
-def _cell(product: Product) -> str:
+def _controls(plan: Plan) -> dict[str, str]:
+    """Names of controls by those of their blocks, but for blocks that are part of a curve too."""
+    own = {block.name for _, block in plan.blocks}
+    return {block.name: name for _, name, block in plan.controls if block.name not in own}
+
+
+def _cell(product: Product, controls: Mapping[str, str]) -> str:
     """The readable part of a name: grammar, task and learner for blocks, the grammar for others."""
     parts = product.name.split("/")
-    return "/".join(parts[:3] if product.kind in RESULTS else parts[:1])
+    control = f" ({controls[product.name]})" if product.name in controls else ""
+    return "/".join(parts[:3] if product.kind in RESULTS else parts[:1]) + control
 
 
 class _Reasons:
@@ -255,8 +267,9 @@ def _made(status: Status, *kinds: str) -> Iterator[tuple[Product, dict[str, Any]
 
 def calibration(status: Status, rates: Rates) -> pd.DataFrame:
     """Estimated and actual core-seconds of the trainings that are made, by cell."""
+    controls = _controls(status.plan)
     rows = [  # imports are not part of what a record counts
-        (_cell(block), 1, core_seconds(block, rates) - rates.start, made["core_seconds"])
+        (_cell(block, controls), 1, core_seconds(block, rates) - rates.start, made["core_seconds"])
         for block, made in _made(status, "models")
     ]
     table = pd.DataFrame(rows, columns=["cell", "blocks", "estimated", "actual"])

@@ -10,10 +10,10 @@ from ..study.cost import BlockCost, Rates
 # reference results; only trainings take long enough to be counted one by one.
 _JOB = {
     **{"grammars": 0.4, "sentences": 0.4, "exact": 0.6, "theory": 0.9, "survey": 0.8},
-    **{"counts": 1.2, "coordinates": 3.0, "representations": 5.0},
+    **{"counts": 1.2, "coordinates": 3.0, "representations": 5.0, "rule_errors": 3.0},
 }
 # of these, starting Python and importing packages
-_IMPORTS = {"coordinates": 2.5, "representations": 2.5}
+_IMPORTS = {"coordinates": 2.5, "representations": 2.5, "rule_errors": 2.5}
 _USUAL_IMPORTS = 0.35
 STAGE = 4.0  # core-seconds of tables or figures
 _TOKENS = 2e8  # drawn a second
@@ -32,6 +32,10 @@ def core_seconds(product: Product, rates: Rates) -> float:
     if product.kind == "models":
         return cost_of(product).seconds(rates)
     extra = _tokens(product) / _TOKENS if product.kind == "sentences" else 0.0
+    if product.kind == "rule_errors":
+        block = product.inputs["block"]
+        _, sentences = block.held_out
+        extra = cost_of(block).replicas * sentences * cost_of(block).work.seconds(rates)
     return _JOB[product.kind] + extra
 
 
@@ -46,6 +50,8 @@ def memory(product: Product) -> float:
     """Expected MiB of a product's job."""
     if product.kind == "models":
         return cost_of(product).memory()
+    if product.kind == "rule_errors":  # no more is at once in memory than when it was trained
+        return cost_of(product.inputs["block"]).memory()
     return MEMORY + (_activations(product) / _MIB if product.kind == "representations" else 0.0)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..analysis.curves import points
+from ..analysis.curves import CURVE_KEY, REPLICA_KEY, identified, points
 from ..analysis.learning_rates import at_chosen_rate
 from ..core.errors import UserError
 
@@ -20,6 +20,31 @@ def read_table(path: Path, **options: Any) -> pd.DataFrame:
     except (ValueError, OSError) as error:
         raise UserError(f"{path}: damaged ({error}); delete it and run again") from error
     return table
+
+
+def read_measured(
+    folder: Path, root: Path, study: str, blocks: Sequence[Mapping[str, Any]]
+) -> pd.DataFrame:
+    """What was measured of trained networks, at the rates that curves take, none of which failed.
+
+    Parameters
+    ----------
+    folder, root
+        The study's folder, and the one that paths in the store begin at.
+    study
+        Its name.
+    blocks
+        Of every block, the columns that identify its curve, and the path of what was ``measured``.
+    """
+    runs = pd.read_csv(folder / "runs.csv")
+    runs = runs[runs["chosen"] & (runs["status"] == "ok") & (runs["protocol"] == "finite")]
+    parts = []
+    for block in blocks:
+        known = read_table(root / block["measured"], float_precision="round_trip")
+        parts += [identified(known, study, block)] if len(known) else []
+    # several rates may have been tried
+    same = [*CURVE_KEY, *REPLICA_KEY, "train_size", "lr"]
+    return pd.concat(parts).merge(runs[same].astype({"train_size": int}), on=same)
 
 
 def read_points(folder: Path, curves: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

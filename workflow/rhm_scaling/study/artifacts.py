@@ -24,6 +24,7 @@ STEPS = {
     "counts": "count_block",
     "coordinates": "check_coordinates",
     "representations": "measure_block",
+    "rule_errors": "measure_rule_errors",
 }
 KINDS = tuple(STEPS)
 # Kinds that are a folder of files, by role
@@ -34,7 +35,7 @@ FOLDERS = {
 }
 _SUFFIXES = {
     **{"sentences": "npy", "exact": "npz"},
-    **dict.fromkeys(("survey", "coordinates", "representations"), "csv"),
+    **dict.fromkeys(("survey", "coordinates", "representations", "rule_errors"), "csv"),
 }
 
 

@@ -2,8 +2,9 @@
 
 Operations are those of matrix products, a multiplication and an addition counting as two. A
 training step does the forward pass and, for every product, the gradients of its weights and, above
-the tokens, of its inputs. That is what a network asks for: on a CPU a CNN may do less, as repeats
-are computed once and tokens looked up. No torch is needed, so that planning a study stays quick.
+the tokens, of its inputs. That is what a network asks for: on a CPU, a CNN does less where tokens
+are looked up, which the time follows, and where repeats are computed once, which it does not. No
+torch is needed, so that planning a study stays quick.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,13 @@ from .artifacts import Product
 
 _MIB = 2**20
 _NUMBER = 4  # bytes of one in single precision
-_EPOCHS = 20  # passes over the training set until the best step, typical of the default study
+# Steps until the validation loss is least, and until the training loss is next to nothing, from the
+# number of batches in the training set: typical of the claims' studies at their laptop scale, of
+# 2**6 to 2**19 sentences (tests/data/trainings.json). Passes over the set get fewer as it grows.
+_BEST, _BEST_GROWS = 50, 0.7
+_FITTED, _FITTED_GROWS = 450, 0.5
+# of v times the width: from here on, a CNN's first filters are looked up (`models.cnn`)
+LOOKED_UP = 2048
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,8 @@ class Work:
         filters) and without the readout.
     calls
         Operators that the library is asked for in a training step, about.
+    looked_up
+        Activations that are written on a CPU where that looks tokens up; None where it does not.
     """
 
     first: float
@@ -51,6 +60,13 @@ class Work:
     parameters: int
     body_parameters: int
     calls: int
+    looked_up: float | None = None
+
+    def done(self, gpu: bool) -> Work:
+        """What a device does of it."""
+        if gpu or self.looked_up is None:
+            return self
+        return replace(self, first=0.0, numbers=self.looked_up)
 
     @property
     def forward(self) -> float:
@@ -61,6 +77,11 @@ class Work:
     def training(self) -> float:
         """Operations of a training step."""
         return 2 * self.first + 3 * self.products
+
+    def seconds(self, rates: Rates) -> float:
+        """A forward pass on one thread."""
+        here = self.done(rates.gpu)
+        return here.forward * rates.operation + here.numbers * rates.number
 
 
 def work(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
@@ -92,7 +113,10 @@ def _hierarchical(parameters: Parameters, task: Task, architecture: Mapping[str,
     products += 2.0 * width * classes
     weights += width * classes
     calls = (15 if shared else 25) * L + 20
-    return Work(first, products, numbers + classes, weights, body, calls)
+    numbers += classes
+    rows = parameters.d * (width - parameters.v[0])  # in the place of one-hot vectors
+    looked_up = numbers + rows if shared and parameters.v[0] * width >= LOOKED_UP else None
+    return Work(first, products, numbers, weights, body, calls, looked_up)
 
 
 def _fully_connected(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
@@ -131,7 +155,10 @@ def _attention_stack(parameters: Parameters, task: Task, architecture: Mapping[s
 
 @dataclass(frozen=True)
 class Rates:
-    """What a machine does, on one thread.
+    """What a machine does, on one thread; by default, what two shared cores of a Zen 5 did.
+
+    That is by least squares over the claims' trainings (tests/data/trainings.json), predicted over
+    measured 0.78 to 1.22 for nine in ten.
 
     Attributes
     ----------
@@ -140,12 +167,15 @@ class Rates:
         step), and a call of an operator.
     start
         Seconds until a job has imported its packages.
+    gpu
+        Whether it is a GPU.
     """
 
-    operation: float = 9.6e-12
-    number: float = 8.5e-10
-    call: float = 5.3e-6
+    operation: float = 6.7e-12
+    number: float = 3.3e-10
+    call: float = 9.1e-6
     start: float = 3.0
+    gpu: bool = False
 
     @classmethod
     def read(cls, path: Path) -> Rates:
@@ -170,7 +200,7 @@ class Rates:
 
 # Of an NVIDIA H100 in single precision (results/reference/bench-gpu.txt): its matrix products, and
 # by least squares what else the 34 packs there took; predicted over measured, 0.72 to 1.32
-GPU = Rates(operation=1.95e-14, number=6.2e-12, call=3.3e-6, start=10.0)
+GPU = Rates(operation=1.95e-14, number=6.2e-12, call=3.3e-6, start=10.0, gpu=True)
 
 
 @dataclass(frozen=True)
@@ -217,10 +247,10 @@ class BlockCost:
         size, batch = specification["train_size"], settings["batch_size"]
         samples = len({(rule, sample) for rule, sample, _ in specification["replicas"]})
         online = size == ONLINE
-        best = math.inf if online else _EPOCHS * size / batch
         stored = validation + test + (0 if online else size)
-        expected = math.inf if online else max(settings["min_steps"], settings["patience"] * best)
-        steps = math.ceil(min(settings["max_steps"], expected))
+        steps = settings["max_steps"]
+        if not online:
+            steps = math.ceil(min(steps, _until_stopped(settings, size / batch)))
         octaves = math.log2(max(steps / 8, 1))
         evaluations = math.ceil(octaves * settings["evaluations_per_octave"]) + 2
         each = validation + (test if online else 0)
@@ -245,9 +275,9 @@ class BlockCost:
         one = steps * self.batch * self.work.training + self.evaluated * self.work.forward
         return self.replicas * one
 
-    def step_features(self) -> tuple[float, float, float]:
+    def step_features(self, gpu: bool = False) -> tuple[float, float, float]:
         """Operations, written numbers and calls of a training step of the whole pack."""
-        here = self.work
+        here = self.work.done(gpu)
         numbers = 3 * self.batch * here.numbers + _PASSES[self.optimizer] * here.parameters
         operations = self.replicas * self.batch * here.training
         return operations, self.replicas * numbers, here.calls
@@ -255,14 +285,14 @@ class BlockCost:
     def step_seconds(self, rates: Rates) -> float:
         """A training step of the whole pack on one thread."""
         costs = (rates.operation, rates.number, rates.call)
-        return sum(amount * cost for amount, cost in zip(self.step_features(), costs))
+        return sum(amount * cost for amount, cost in zip(self.step_features(rates.gpu), costs))
 
     def seconds(self, rates: Rates, steps: int | None = None) -> float:
         """The whole block on one thread."""
         steps = self.steps if steps is None else steps
         evaluated = self.replicas * self.evaluated
-        example = self.work.forward * rates.operation + self.work.numbers * rates.number
-        return rates.start + steps * self.step_seconds(rates) + evaluated * example
+        measured = evaluated * self.work.seconds(rates)
+        return rates.start + steps * self.step_seconds(rates) + measured
 
     def memory(self, replicas: int | None = None) -> float:
         """MiB at the peak, for the whole block or a part of it."""
@@ -278,6 +308,13 @@ class BlockCost:
             if self.memory(replicas) <= memory:
                 return replicas
         return 0
+
+
+def _until_stopped(settings: Mapping[str, Any], batches: float) -> float:
+    """Steps until validation or training loss end a training on so many batches of sentences."""
+    patient = settings["patience"] * _BEST * batches**_BEST_GROWS
+    fitted = _FITTED * batches**_FITTED_GROWS if settings.get("train_loss") else math.inf
+    return float(min(fitted, max(settings["min_steps"], patient)))
 
 
 def _seen(specification: Mapping[str, Any]) -> Parameters:

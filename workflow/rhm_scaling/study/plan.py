@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product as cartesian
-from typing import Any
+from typing import Any, Literal
 
+from ..analysis.control_names import WIDTH
 from ..core.errors import UserError
 from ..grammar.model import Parameters
 from ..grammar.sampling import ONLINE
 from ..grammar.tasks import Task, levels_seen
 from ..theory import training_sizes
-from . import size_limits
-from .architectures import CountingConfig
+from . import controls, size_limits
+from .architectures import ArchitectureConfig, CountingConfig
 from .artifacts import Product
 from .grammars import FileGrammarConfig
 from .precision import Design, Measured
@@ -44,9 +45,12 @@ class Plan:
     coordinates
         Coordinate checks of networks that sweep both width and learning rate, each with the first
         of its curves.
-    represented
-        What hidden layers of trained networks distinguish, of each block for which it is asked,
-        with its curve.
+    represented, ranked
+        What hidden layers of trained networks distinguish, and their errors by rule, of each block
+        for which it is asked, with its curve.
+    controls
+        Trained blocks that are no part of any curve, but stand beside one: each with that curve
+        and the name of its control (`study.controls`).
     curves
         The learning curves.
     designs
@@ -67,6 +71,7 @@ class Plan:
         self.study = study
         self._products, self._measured = Products(study), measured or {}
         self.blocks: list[tuple[Curve, Product]] = []
+        self.controls: list[tuple[Curve, str, Product]] = []
         self.theory: dict[tuple[str, Task, int], Product] = {}
         self.surveys: dict[tuple[str, Task], Product] = {}
         self.coordinates: list[tuple[Curve, Product]] = []
@@ -77,20 +82,17 @@ class Plan:
             for grammar in experiment.grammars:
                 self.grids[name, grammar] = self._grid(name, experiment, grammar)
                 self._check_replacement(name, experiment, grammar)
+                self._check_controls(name, experiment, grammar)
             draws = dict.fromkeys(experiment.grammars, 0)
             for curve in self._curves(name, experiment):
                 self.curves.append(curve)
                 self._check_coordinates(curve)
+                self._control(curve, experiment)
                 draws[curve.grammar] = max(draws[curve.grammar], self._train(curve, experiment))
             for grammar, rule_draws in draws.items():
                 self._solve(grammar, experiment.task, experiment.replicas.rules(stop=rule_draws))
-        self.represented = [
-            (curve, self._products.representations(curve, block))
-            for curve, block in self.blocks
-            if study.experiments[curve.experiment].representations
-            and block.kind == "models"
-            and curve.protocol == "finite"
-        ]
+        self.represented = self._measure("representations")
+        self.ranked = self._measure("rule_errors")
 
     @property
     def products(self) -> dict[str, dict[str, Product]]:
@@ -143,12 +145,38 @@ class Plan:
                 "smaller train_sizes, validation_size or test_size, or set it to true"
             )
 
+    def _check_controls(self, name: str, experiment: ExperimentConfig, grammar: str) -> None:
+        """Refuse controls at sizes at which there is nothing to compare them with."""
+        asked, sizes = experiment.controls, self.grids[name, grammar].sizes
+        if asked and (odd := sorted({*(asked.train_sizes or [])} - {*sizes})):
+            raise UserError(
+                f"experiments.{name}.controls.train_sizes: {odd[0]} is no training size of "
+                f"{grammar!r}; take some of {', '.join(map(str, sizes))}"
+            )
+
+    def _control(self, curve: Curve, experiment: ExperimentConfig) -> None:
+        """Add the controls of a curve of a network, if its experiment asks for them."""
+        asked, config = experiment.controls, self.study.architectures[curve.architecture]
+        if asked is None or isinstance(config, COUNTING):
+            return
+        online = curve.protocol == "online"
+        sizes: Sequence[int | str] = (ONLINE,) if online else sorted(asked.train_sizes or [])
+        rules = experiment.replicas.rules(stop=asked.rule_draws)
+        for control in controls.names(online):
+            other = controls.varied(config, control, online)
+            width = curve.width * (2 if control == WIDTH else 1)
+            network = replace(curve, width=width)
+            tiles = self._tiles(curve, experiment, rules)
+            for tile, size, span in cartesian(tiles, sizes, self._rates(other)):
+                block = self._products.block(network, experiment, size, tile, span, other)
+                self.controls.append((curve, control, block))
+
     def _train(self, curve: Curve, experiment: ExperimentConfig) -> int:
         """Add the blocks of a curve, with as many rule draws as its precision takes; how many."""
         grid = self.grids[curve.experiment, curve.grammar].sizes
         sizes: Sequence[int | str] = grid if curve.protocol == "finite" else (ONLINE,)
-        rates, asked = self._rates(curve), experiment.precision
-        counts = isinstance(self.study.architectures[curve.architecture], COUNTING)
+        config, asked = self.study.architectures[curve.architecture], experiment.precision
+        rates, counts = self._rates(config), isinstance(config, COUNTING)
         first, draws = 0, experiment.replicas.rule_draws
         blocks: list[Product] = []
         while True:
@@ -168,6 +196,18 @@ class Plan:
                 sizes = known.telling(grid)
         self.blocks += [(curve, block) for block in blocks]
         return draws
+
+    def _measure(
+        self, kind: Literal["representations", "rule_errors"]
+    ) -> list[tuple[Curve, Product]]:
+        """What is measured of trained blocks whose experiment has the key of that name."""
+        return [
+            (curve, self._products.measured(kind, curve, block))
+            for curve, block in self.blocks
+            if getattr(self.study.experiments[curve.experiment], kind)
+            and block.kind == "models"
+            and curve.protocol == "finite"
+        ]
 
     def _solve(self, grammar: str, task: Task, rules: range) -> None:
         """Add the theory of each rule draw, and a survey of many where rules are drawn."""
@@ -213,9 +253,8 @@ class Plan:
             ]
             yield [(r, s, i) for r, s, i in cartesian(*spans)]
 
-    def _rates(self, curve: Curve) -> list[list[float]]:
+    def _rates(self, config: ArchitectureConfig) -> list[list[float]]:
         """The learning rates that are tried, in tiles; one empty tile for learners that count."""
-        config = self.study.architectures[curve.architecture]
         if isinstance(config, COUNTING):
             return [[]]
         rates, side = sorted(config.optimizer.lr), self.study.block.learning_rates
@@ -299,7 +338,7 @@ class Plan:
 
     def tries(self, curve: Curve) -> int:
         """How many learning rates are tried."""
-        return sum(map(len, self._rates(curve)))
+        return sum(map(len, self._rates(self.study.architectures[curve.architecture])))
 
     def resolved(self) -> dict[str, Any]:
         """The content of ``study.json``: the study with every default, and all its products."""
@@ -311,5 +350,9 @@ class Plan:
                 for (experiment, grammar), chosen in self.grids.items()
             ],
             "blocks": [{**curve.key(), "product": block.name} for curve, block in self.blocks],
+            "controls": [
+                {**curve.key(), "control": control, "product": block.name}
+                for curve, control, block in self.controls
+            ],
             "products": {kind: sorted(known) for kind, known in self.products.items()},
         }

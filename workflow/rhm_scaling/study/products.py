@@ -169,10 +169,14 @@ class Products:
         size: int | str,
         tile: list[tuple[int, int, int]],
         rates: list[float],
+        control: Any = None,
     ) -> Product:
-        """A block of replicas of a curve, at one size and with some learning rates."""
+        """A block of replicas of a curve, at one size and with some learning rates.
+
+        A `control` is an architecture that stands in the place of the curve's own.
+        """
         parameters = self.parameters(curve.grammar)
-        config = self._study.architectures[curve.architecture]
+        config = control or self._study.architectures[curve.architecture]
         inputs: dict[str, Product] = {}
         for rule, sample in sorted({(rule, sample) for rule, sample, _ in tile}):
             here = f"r{rule:03d}-s{sample:03d}"
@@ -211,8 +215,8 @@ class Products:
                 inputs[f"r{rule:03d}-grammar"] = self.grammar(curve.grammar, rule)
             what["learner"] = config.model_dump()
             return self._add(make_product("counts", f"{here}/{config.label}/{block}", what, inputs))
-        what["architecture"] = {**self._shape(curve), "width": curve.width}
-        what["settings"] = self._settings(curve)
+        what["architecture"] = {**self._shape(config, curve), "width": curve.width}
+        what["settings"] = self._settings(config, curve)
         what["learning_rates"] = rates
         span = "-".join(f"{rate:g}" for rate in dict.fromkeys((rates[0], rates[-1])))
         label = f"{here}/{config.kind}-w{curve.width}-d{curve.depth}-lr{span}/{block}"
@@ -239,16 +243,16 @@ class Products:
             for stream, others in zip(sizes, before)
         }
 
-    def _shape(self, curve: Curve) -> dict[str, Any]:
+    @staticmethod
+    def _shape(config: Any, curve: Curve) -> dict[str, Any]:
         """A network's architecture but for its width."""
-        config = self._study.architectures[curve.architecture]
         heads, base = getattr(config, "heads", 1), getattr(config, "base_width", None)
         shape = {"kind": config.kind, "depth": curve.depth, "heads": heads}
         return shape if base is None else {**shape, "base_width": base}
 
-    def _settings(self, curve: Curve) -> dict[str, Any]:
+    @staticmethod
+    def _settings(config: Any, curve: Curve) -> dict[str, Any]:
         """How a network is trained (`training.Settings`)."""
-        config: Any = self._study.architectures[curve.architecture]
         optimizer = config.optimizer.settings()
         # a curve that is read off one training has all its replicas at every step
         stops = {"min_steps", "patience", "train_loss"} if curve.protocol == "online" else set()
@@ -259,27 +263,32 @@ class Products:
             **config.training.model_dump(exclude=stops),
         }
 
-    def representations(self, curve: Curve, block: Product) -> Product:
-        """What hidden layers of a block's networks distinguish."""
+    def measured(
+        self, kind: Literal["representations", "rule_errors"], curve: Curve, block: Product
+    ) -> Product:
+        """What hidden layers of a block's networks distinguish, or their errors by rule."""
         names = ("grammar", "task", "train_size", "replicas", "architecture", "learning_rates")
         what = {name: block.specification[name] for name in names}
         inputs = {"block": block} | {
             f"r{rule:03d}-grammar": self.grammar(curve.grammar, rule)
             for rule in sorted({rule for rule, _, _ in what["replicas"]})
         }
+        if kind == "rule_errors":
+            tests = [role for role in block.inputs if role.endswith("-test")]
+            inputs |= {role: block.inputs[role] for role in tests}
         by_name = (f"models.{what['architecture']['kind']}:Network",)
         label = block.name.rpartition("-")[0]
-        return self._add(make_product("representations", label, what, inputs, by_name))
+        return self._add(make_product(kind, label, what, inputs, by_name))
 
     def coordinates(self, curve: Curve, rule: int) -> Product:
         """The coordinate check of a network that sweeps both width and learning rate."""
         config: Any = self._study.architectures[curve.architecture]
-        settings = self._settings(curve)
+        settings = self._settings(config, curve)
         parameters, rates = self.parameters(curve.grammar), sorted(config.optimizer.lr)
         what = {
             "grammar": parameters.specification(),
             "task": curve.task,
-            "architecture": self._shape(curve),
+            "architecture": self._shape(config, curve),
             "widths": sorted(config.widths),
             "settings": {key: settings[key] for key in ("optimizer", "momentum", "batch_size")},
             "learning_rate": rates[len(rates) // 2],

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -16,7 +16,9 @@ from ..core import texts
 from ..core.errors import UserError
 from . import hints, scans
 from .schema import Study
+from .types import Model
 
+_Part = TypeVar("_Part", bound=Model)
 _BOOL, _DATE = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"
 _MISREAD = re.compile(r"^[-+]?0[0-9]|[0-9]:[0-9]")
 
@@ -193,14 +195,41 @@ def parse_study(text: str, source: str, folder: Path = Path(), scale: str = "") 
         value, origins = scans.unroll(_scaled(value, scale))
     except UserError as error:
         raise UserError(f"{source}: {error}") from error
+    return validated(Study, value, f"{source}: ", folder, origins)
+
+
+def validated(
+    model: type[_Part],
+    value: Any,
+    source: str = "",
+    folder: Path = Path(),
+    origins: Mapping[str, str] | None = None,
+) -> _Part:
+    """A study, or a part of one, from its keys.
+
+    Parameters
+    ----------
+    model, value
+        What it is, and its keys.
+    source
+        What every line begins with.
+    folder
+        From which files are seen.
+    origins
+        By grammar that a list stands for, the name that the list has in the study.
+
+    Raises
+    ------
+    UserError
+        One line for each problem: the source, the key, and what to do.
+    """
     try:
-        return Study.model_validate(value, context={"folder": folder})
+        return model.model_validate(value, context={"folder": folder})
     except ValidationError as error:
-        problems = [
-            f"{source}: {problem}" for problem in islice(_problems(error, origins), _MOST_LINES)
-        ]
+        told = islice(_problems(error, origins or {}), _MOST_LINES)
+        problems = [f"{source}{problem}" for problem in told]
         if error.error_count() > _MOST_LINES:
-            problems.append(f"{source}: {error.error_count() - _MOST_LINES} more problems")
+            problems.append(f"{source}{error.error_count() - _MOST_LINES} more problems")
         raise UserError("\n".join(problems)) from error
 
 

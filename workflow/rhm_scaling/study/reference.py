@@ -17,6 +17,7 @@ from .architectures import (
     TrainingConfig,
     TransformerConfig,
 )
+from .controls import ControlsConfig
 from .grammars import DrawnGrammarConfig, FileGrammarConfig
 from .schema import (
     AutoSizesConfig,
@@ -52,6 +53,7 @@ SECTIONS: dict[type[Model], str] = {
     ReplicasConfig: "`experiments.NAME.replicas`",
     RuleSeedsConfig: "`experiments.NAME.replicas.rule_seeds`",
     PrecisionConfig: "`experiments.NAME.precision`, if it is no number",
+    ControlsConfig: "`experiments.NAME.controls`",
     BlockConfig: "`block`",
 }
 

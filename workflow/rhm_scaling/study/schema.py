@@ -21,6 +21,7 @@ from ..core import texts
 from ..grammar.model import Parameters
 from ..grammar.tasks import Task, levels_seen
 from .architectures import ArchitectureConfig
+from .controls import ControlsConfig, check_controls
 from .grammars import FileGrammarConfig, GrammarConfig
 from .types import (
     Fraction,
@@ -34,14 +35,10 @@ from .types import (
     Some,
 )
 
-FOLDERS = (
-    "store",
-    "logs",
-    "reference",
-    "claims",
-    "batches",
-    "locks",
-)  # below results/, of no study
+# below results/, of no study
+FOLDERS = ("store", "logs", "reference", "claims", "batches", "locks")
+# What is measured of trained networks, by the key that asks for it, and of which task
+_MEASURED: dict[str, Task] = {"representations": "last_token", "rule_errors": "classification"}
 
 
 class RuleSeedsConfig(Model):
@@ -173,6 +170,9 @@ class ExperimentConfig(Model):
     representations: bool = False
     """Whether hidden layers of its networks are measured (`last_token` only): how far they change
     if a subtree is exchanged for a synonym's or another symbol's, and what a linear probe reads."""
+    rule_errors: bool = False
+    """Whether the test errors of its networks are counted by the rarest rule of level 1 that a
+    sentence contains (`classification` only), of which theory says when it is learnt."""
     validation_size: PositiveInt = 2048
     """Sentences on which the best step is chosen."""
     test_size: PositiveInt = 8192
@@ -182,6 +182,8 @@ class ExperimentConfig(Model):
     precision: Precision | None = None
     """How narrow intervals have to be: rule draws are added until they are. None are if not
     given, and in a study with a `claim`, whose design is fixed beforehand."""
+    controls: ControlsConfig | None = None
+    """Whether its networks are also trained otherwise, to tell data from training."""
 
     def window(self, parameters: Parameters) -> int:
         """Last tokens of a grammar's sentences that learners see; 0 for all of them."""
@@ -327,14 +329,17 @@ class Study(Model):
                     f"{here}.replacement: false needs an end of the sentences, and an online "
                     "training has none; set it to true, or online: false"
                 )
-            if experiment.representations and not experiment.train_sizes:
-                raise ValueError(
-                    f"{here}.representations: are measured at training sizes; give train_sizes"
-                )
-            if experiment.representations and experiment.task != "last_token":
-                raise ValueError(
-                    f"{here}.representations: are measured for the task last_token; set it to false"
-                )
+            for key, task in _MEASURED.items():
+                if not getattr(experiment, key):
+                    continue
+                if not experiment.train_sizes:
+                    raise ValueError(
+                        f"{here}.{key}: are measured at training sizes; give train_sizes"
+                    )
+                if experiment.task != task:
+                    raise ValueError(
+                        f"{here}.{key}: are measured for the task {task}; set it to false"
+                    )
             if experiment.context:
                 self._check_context(here, experiment)
             for architecture in experiment.architectures:
@@ -375,12 +380,19 @@ class Study(Model):
                             "make two studies"
                         )
                     seen[curve] = name
+            if experiment.controls:
+                check_controls(here, experiment, self.architectures)
             for grammar in experiment.grammars:
                 from_file = isinstance(self.grammars[grammar], FileGrammarConfig)
                 if from_file and experiment.precision:
                     raise ValueError(
                         f"{here}.precision: grammar {grammar!r} comes from a file and is one rule "
                         "draw, to which none can be added; leave precision out"
+                    )
+                if from_file and experiment.rule_errors:
+                    raise ValueError(
+                        f"{here}.rule_errors: grammar {grammar!r} comes from a file, whose rules "
+                        "have no ranks; set it to false"
                     )
                 if from_file and experiment.replicas.rule_draws > 1:
                     raise ValueError(

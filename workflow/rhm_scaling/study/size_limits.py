@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ..core.errors import UserError
+from .controls import names
 from .schema import AutoSizesConfig, ExperimentConfig, Study
 
 # Planning takes 0.2 ms and 8 KiB a product, Snakemake some ms
@@ -54,9 +55,19 @@ def _sizes(experiment: ExperimentConfig) -> int:
     return len(chosen) + online
 
 
+def _controls(experiment: ExperimentConfig) -> int:
+    """Points at which a network is trained once more, otherwise."""
+    asked = experiment.controls
+    if asked is None:
+        return 0
+    online = len(names(online=True)) if experiment.online else 0
+    return len(asked.train_sizes or []) * len(names(online=False)) + online
+
+
 def counts(study: Study, experiment: ExperimentConfig) -> dict[str, int]:
     """Products that an experiment asks for, and the trainings in them; at most."""
     block, axes, sizes = study.block, _axes(experiment), _sizes(experiment)
+    points = sizes + _controls(experiment)
     # a grammar, its theory and its survey; training sets of each size, two other sets, posteriors
     products = axes["rule_draws"] * (3 + axes["samples"] * (sizes + 4))
     trainings = 0
@@ -64,9 +75,9 @@ def counts(study: Study, experiment: ExperimentConfig) -> dict[str, int]:
         config: Any = study.architectures[name]
         shapes = len(getattr(config, "widths", [0])) * len(getattr(config, "depths", []) or [0])
         rates = len(config.optimizer.lr) if hasattr(config, "optimizer") else 1
-        trainings += shapes * sizes * rates * math.prod(axes.values())
+        trainings += shapes * points * rates * math.prod(axes.values())
         tiles = (-(-count // getattr(block, axis)) for axis, count in axes.items())
         packs = -(-rates // block.learning_rates)
-        products += shapes * (1 + sizes * packs * math.prod(tiles))
+        products += shapes * (1 + points * packs * math.prod(tiles))
     grammars = len(experiment.grammars)
     return {"products": grammars * products, "trainings": grammars * trainings}

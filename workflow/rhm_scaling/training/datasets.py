@@ -105,6 +105,13 @@ def example_losses(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+def mistakes(network: Pack, examples: Examples) -> NDArray[np.bool_]:
+    """Which examples each replica gets wrong, ``(R, N)``, or ``(R, N, T)``: those of `evaluate`."""
+    found = [network(inputs).argmax(-1) != targets for _, inputs, targets in examples.parts()]
+    return torch.cat(found, dim=1).cpu().numpy()
+
+
+@torch.no_grad()
 def evaluate(network: Pack, examples: Examples) -> dict[str, NDArray[np.float64]]:
     """Mean loss, error and excess of each replica over all examples, in double precision.
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...analysis.curves import CURVE_KEY, identified, learning_curve, rows_of
+from ...analysis.curves import identified, learning_curve, rows_of
 from ...analysis.theory_columns import (
     Known,
-    are_twins,
     measured_rule_curve,
     predicted_columns,
     smooth_errors,
+    twin_of,
 )
 from ...core.files import write_text
 from ...grammar.model import Parameters
@@ -55,7 +55,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         table = table.assign(**described, predicted_smooth=np.nan, lookup=np.nan)
         if key["task"] == "classification":
             table["lookup"] = lookup_error(parameters.n, table["overlap"].to_numpy())
-            twin = _twin(specification, key)
+            twin = twin_of(specification["curves"], specification["grammars"], key)
             if twin is not None and learner is not None:
                 uniform = specification["curves"][twin]
                 draws = rows_of(points, uniform)["rule_seed"]
@@ -67,19 +67,3 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
                     table["predicted_smooth"] = np.mean([*smooth.values()], axis=0)
         parts.append(identified(table, specification["study"], key))
     write_text(folder / "curves.csv", pd.concat(parts).to_csv(index=False))
-
-
-def _twin(specification: dict[str, Any], key: dict[str, Any]) -> int | None:
-    """The curve of the same network that shows how rules of one frequency are learnt, if studied.
-
-    Of several, that of the fewest rules.
-    """
-    grammars = specification["grammars"]
-    same = [column for column in CURVE_KEY if column != "grammar"]
-    twins = [
-        (grammars[other["grammar"]]["m"][0], row)
-        for row, other in enumerate(specification["curves"])
-        if all(other[column] == key[column] for column in same)
-        and are_twins(grammars[key["grammar"]], grammars[other["grammar"]])
-    ]
-    return min(twins)[1] if twins else None

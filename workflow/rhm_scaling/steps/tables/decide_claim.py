@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ...analysis.controls import told
 from ...claims.deciding import findings
 from ...claims.evidence import of_study, replicas_of
 from ...claims.frozen import frozen
@@ -22,8 +23,11 @@ from ..read_tables import read_points
 def planned(plan: Plan) -> Part:
     """The curves that decide the study's claim."""
     outputs = ["claims.csv"] if plan.study.claim else []
-    after = ("gather_runs", "gather_histories", "tabulate_theory", "measure_representations")
-    return Part(claimed(plan), outputs, after=after)
+    after = (
+        *("gather_runs", "gather_histories", "tabulate_theory", "measure_representations"),
+        "compare_controls",
+    )
+    return Part({**claimed(plan), "controls": bool(plan.controls)}, outputs, after=after)
 
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
@@ -34,6 +38,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     layers = pd.read_csv(folder / "representations.csv") if represented else pd.DataFrame()
     theory = pd.read_csv(folder / "theory.csv")
     found = findings(name, of_study(specification, points, theory, layers))
+    trained = told(pd.read_csv(folder / "controls.csv")) if specification["controls"] else None
     verdict = together((criterion.name, finding) for criterion, _, finding in found)
     rows = [
         {
@@ -44,6 +49,10 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
             **as_row(criterion, about, finding),
             **asdict(finding.measured),
             "replicas": replicas_of(points),
+            # they stand beside the verdict, which does not depend on them
+            "controls": trained.summary if trained else "",
+            "limited_by_training": "; ".join(trained.limited) if trained else "",
+            "controls_differ": "; ".join(trained.differing) if trained else "",
             "criteria": rules.hash,
             "frozen": rules.date,
         }

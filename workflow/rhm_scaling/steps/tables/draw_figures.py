@@ -33,6 +33,8 @@ def planned(plan: Plan) -> Part:
     families = {curve.family: curve for curve in plan.sized}
     windows = [curve for curve in plan.curves if curve.context]
     represented = dict.fromkeys(curve for curve, _ in plan.represented)
+    ranked = any(plan.parameters(curve.grammar).zipf[0] is not None for curve, _ in plan.ranked)
+    controlled = dict.fromkeys(curve for curve, _, _ in plan.controls)
     what = {
         "curves": _named(plan.curves),
         "families": _named(families.values()),
@@ -47,6 +49,8 @@ def planned(plan: Plan) -> Part:
         "sweeping": _experiments(plan.sweeping),
         "title": study.title or study.name,
         "represented": _named(represented),
+        "ranked": ranked,
+        "controlled": _named(controlled),
         "claim": study.claim,
         **({"grammars": plan.specifications()} if study.claim or windows else {}),
     }
@@ -56,13 +60,18 @@ def planned(plan: Plan) -> Part:
         "recovery": plan.recovering,
         "learning_rates": plan.sweeping,
         "scaling": plan.sized,
-        "invariance": represented,
+        **dict.fromkeys(("invariance_sizes", "invariance_ratios"), represented),
+        "controls": controlled,
     }
     names = [f"{kind}-{name}" for kind, curves in kinds.items() for name in _experiments(curves)]
     names += [f"claim-{study.claim}"] if study.claim else []
+    names += ["rule_errors-classification"] if ranked else []
     after = (
         *("aggregate_curves", "fit_curves", "tabulate_theory", "gather_recovery", "compare_rates"),
         *("compare_sizes", "find_crossings", "decide_claim", "measure_representations"),
+        "find_invariance",
+        "gather_rule_errors",
+        "compare_controls",
     )
     outputs = [*figure_files("figures", names), "figures/exponents-table.html"]
     return Part(what, outputs, after=after)
@@ -78,21 +87,39 @@ def _experiments(curves: Iterable[Curve]) -> list[str]:
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Draw everything under ``figures/``."""
-    from ...plots.claims import invariance
-    from ...plots.curves import recoveries, save, style
+    from ...plots.controls import controls
+    from ...plots.curves import recoveries
+    from ...plots.invariance import invariance_ratios, invariance_sizes
     from ...plots.rates import learning_rates
+    from ...plots.rule_errors import rule_errors
     from ...plots.sizes import network_sizes
+    from ...plots.style import save, style
 
     style()
     # identical tables make identical files: no time stamps inside
     _draw_curves(specification, folder)
     if specification["claim"]:
         _draw_claim(specification, folder)
+    if specification["ranked"]:
+        averaged = pd.read_csv(folder / "rule_error_curves.csv")
+        drawn = rule_errors(averaged, pd.read_csv(folder / "rule_collapse.csv"))
+        save(drawn, folder / "figures", "rule_errors-classification")
     for experiment in dict.fromkeys(curve["experiment"] for curve in specification["represented"]):
         keys = _keys(specification["represented"], experiment)
-        tables = [pd.read_csv(folder / f"{name}.csv") for name in ("invariance", "thresholds")]
-        drawn = invariance(tables[0].merge(keys), tables[1], specification["titles"][experiment])
-        save(drawn, folder / "figures", f"invariance-{experiment}")
+        title = specification["titles"][experiment]
+        ratios, at, thresholds = (
+            pd.read_csv(folder / f"{name}.csv")
+            for name in ("invariance", "invariance_sizes", "thresholds")
+        )
+        drawn = invariance_sizes(at.merge(keys), title)
+        save(drawn, folder / "figures", f"invariance_sizes-{experiment}")
+        drawn = invariance_ratios(ratios.merge(keys), thresholds, title)
+        save(drawn, folder / "figures", f"invariance_ratios-{experiment}")
+    for experiment in dict.fromkeys(curve["experiment"] for curve in specification["controlled"]):
+        keys = _keys(specification["controlled"], experiment)
+        compared = pd.read_csv(folder / "controls.csv").merge(keys)
+        drawn = controls(compared, specification["titles"][experiment])
+        save(drawn, folder / "figures", f"controls-{experiment}")
     for experiment in specification["recovering"]:
         recovery = pd.read_csv(folder / "recovery.csv")
         found = pd.read_csv(folder / "recovered_at.csv")
@@ -121,7 +148,7 @@ def _draw_claim(specification: dict[str, Any], folder: Path) -> None:
     """What decides the study's claim."""
     from ...plots.claim_panels import Tables
     from ...plots.claims import claim
-    from ...plots.curves import save
+    from ...plots.style import save
 
     names = ("curves", "fits", "crossings", "thresholds", "theory")
     given = {name: pd.read_csv(folder / f"{name}.csv") for name in names}
@@ -144,7 +171,8 @@ def _keys(curves: list[dict[str, Any]], experiment: str) -> pd.DataFrame:
 
 def _draw_curves(specification: dict[str, Any], folder: Path) -> None:
     """Learning curves and local exponents of every experiment, and the table of exponents."""
-    from ...plots.curves import learning_curves, local_exponents, save
+    from ...plots.curves import learning_curves, local_exponents
+    from ...plots.style import save
     from ...plots.summary import exponent_table
 
     curves, fits, local, theory = (

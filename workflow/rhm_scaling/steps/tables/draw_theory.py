@@ -37,7 +37,7 @@ def planned(plan: Plan) -> Part:
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Draw ``theory/<grammar>-<task>`` and ``theory/<grammar>-<task>-correlations``."""
     from ...plots.correlations import correlations_figure
-    from ...plots.curves import save, style
+    from ...plots.style import save, style
     from ...plots.theory import theory_figure
 
     style()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from ...analysis.curves import CURVE_KEY
 from ...analysis.learning_rates import choices
 from ...core.errors import UserError
 from ...core.files import write_text
+from ...study.artifacts import Product
 from ...study.cost import accounting
 from ...study.plan import Plan
+from ...study.products import Curve
 from ...study.tables import Part
 from ..read_tables import read_table
 
@@ -51,29 +54,43 @@ _ADDED = ("rates_tried", "chosen")
 
 def planned(plan: Plan) -> Part:
     """All trained blocks."""
-    blocks = [
-        {"runs": block.files["runs"], "product": block.name, **curve.key(), **accounting(block)}
-        for curve, block in plan.blocks
-    ]
+    blocks = [described(curve, block) for curve, block in plan.blocks]
     products = [(block, ("runs",)) for _, block in plan.blocks]
     return Part({"blocks": blocks}, ["runs.csv"], products=products)
 
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
-    """Gather the blocks' rows; numbers are copied as text, so that none is rounded."""
+    """Gather the blocks' rows."""
+    runs = gathered(specification["blocks"], specification["study"], root)
+    write_text(folder / "runs.csv", runs.to_csv(index=False))
+
+
+def described(curve: Curve, block: Product) -> dict[str, Any]:
+    """A block of a curve, for `gathered`."""
+    files = {"runs": block.files["runs"], "product": block.name}
+    return {**files, **curve.key(), **accounting(block)}
+
+
+def gathered(blocks: Sequence[Mapping[str, Any]], study: str, root: Path) -> pd.DataFrame:
+    """Rows of all replicas of some blocks; numbers are copied as text, so that none is rounded.
+
+    Raises
+    ------
+    UserError
+        If a block's table is damaged.
+    """
     parts = []
-    for block in specification["blocks"]:
+    for block in blocks:
         path = root / block["runs"]
         rows = read_table(path, dtype=str, keep_default_na=False)
         for column, value in block.items():
             if column != "runs":
                 rows[column] = str(value)
-        rows["study"] = specification["study"]
+        rows["study"] = study
         known = [column for column in COLUMNS if column not in _ADDED]
         if missing := [column for column in known if column not in rows]:
             raise UserError(f"{path}: damaged (no column {missing[0]}); delete it and run again")
         parts.append(rows[known])
     runs = pd.concat(parts, ignore_index=True)
     numbers = {column: pd.to_numeric(runs[column]) for column in ("lr", "val_loss")}
-    runs = runs.join(choices(runs.assign(**numbers)))
-    write_text(folder / "runs.csv", runs[COLUMNS].to_csv(index=False))
+    return runs.join(choices(runs.assign(**numbers)))[COLUMNS]

@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from ...analysis.curves import CURVE_KEY, REPLICA_KEY, cluster_means, identified, mean_and_interval
+from ...analysis.curves import CURVE_KEY, cluster_means, mean_and_interval
 from ...core.files import write_text
 from ...study.plan import Plan
 from ...study.tables import Part
-from ..read_tables import read_table
+from ..read_tables import read_measured
 
 _POINT = ["train_size", "layer", "level"]
 
@@ -28,17 +28,7 @@ def planned(plan: Plan) -> Part:
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Gather the rows of every block, and average over rule draws."""
-    runs = pd.read_csv(folder / "runs.csv")
-    runs = runs[runs["chosen"] & (runs["status"] == "ok")]
-    parts = []
-    for block in specification["blocks"]:
-        known = read_table(root / block["measured"], float_precision="round_trip")
-        parts += [identified(known, specification["study"], block)] if len(known) else []
-    # several rates may have been tried
-    same = [*CURVE_KEY, *REPLICA_KEY, "train_size", "lr"]
-    table = pd.concat(parts).merge(
-        runs.loc[runs["protocol"] == "finite", same].astype({"train_size": int}), on=same
-    )
+    table = read_measured(folder, root, specification["study"], specification["blocks"])
     write_text(folder / "representations.csv", table.to_csv(index=False))
     rows = []
     for keys, group in table.groupby([*CURVE_KEY, *_POINT], sort=False):

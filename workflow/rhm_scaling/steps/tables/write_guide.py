@@ -9,16 +9,21 @@ import pandas as pd
 
 from ...core.files import write_text
 from ...grammar.model import Parameters
-from ...plots.guides import guide
+from ...plots.guides import guide, order_of_invariance
 from ...study.plan import Plan
 from ...study.tables import Part
 
 
 def planned(plan: Plan) -> Part:
     """The study's claim."""
-    what = {"claim": plan.study.claim, "grammars": plan.specifications()}
+    what = {
+        "claim": plan.study.claim,
+        "grammars": plan.specifications(),
+        "represented": bool(plan.represented),
+    }
     outputs = ["guide.md"] if plan.study.claim else []
-    return Part(what, outputs, after=("aggregate_curves", "decide_claim", "estimate_power"))
+    after = ("aggregate_curves", "decide_claim", "estimate_power", "find_invariance")
+    return Part(what, outputs, after=after)
 
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
@@ -26,8 +31,22 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     grammars = {
         name: Parameters.from_specification(g) for name, g in specification["grammars"].items()
     }
-    tables = [pd.read_csv(folder / f"{name}.csv") for name in ("curves", "claims", "power")]
+    curves, criteria, power = (
+        pd.read_csv(folder / f"{name}.csv") for name in ("curves", "claims", "power")
+    )
+    order = ""
+    if specification["represented"]:
+        names = ("half_invariant", "invariance_sizes")
+        order = order_of_invariance(*(pd.read_csv(folder / f"{name}.csv") for name in names))
     write_text(
         folder / "guide.md",
-        guide(specification["claim"], specification["study"], grammars, *tables),
+        guide(
+            specification["claim"],
+            specification["study"],
+            grammars,
+            curves,
+            criteria,
+            power,
+            order,
+        ),
     )

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from helpers.documents import documented
@@ -11,6 +12,8 @@ from helpers.grammars import GRAMMARS
 from rhm_scaling.grammar.json_file import user_grammar
 from rhm_scaling.plots.summary import exponent_table
 from rhm_scaling.steps.tables import gather_runs, tabulate_theory
+from rhm_scaling.study.plan import Plan
+from rhm_scaling.study.reading import load_study
 from rhm_scaling.theory.solve import solve
 
 ROOT = Path(__file__).parents[2]
@@ -126,6 +129,66 @@ def test_stopping_early_changes_nothing_beyond_the_noise() -> None:
         change = (group["test_loss_late"] - group["test_loss"]).mean()
         noise = group["test_loss"].std() / len(group) ** 0.5
         assert abs(change) < noise / 10
+
+
+def test_what_the_readme_says_of_the_authors_code_is_measured() -> None:
+    folder = ROOT / "results" / "reference" / "authors"
+    points, runs, theory = (
+        pd.read_csv(folder / f"{name}.csv") for name in ("points", "runs", "theory")
+    )
+    key = ["task", "grammar", "train_size", "lr"]
+    limits = theory.query("quantity == 'entropy' and level == 3").set_index("grammar")["value"]
+    for table in (points, runs):
+        table["loss"] = table["test_loss"] - table["grammar"].map(limits).fillna(0)
+    cells = runs.groupby(key)["loss"]
+    ours = cells.agg(["mean", "size"]).assign(
+        variance=(cells.std() / cells.mean()) ** 2, error=runs.groupby(key)["test_error"].mean()
+    )
+    noise = ours.groupby(["task", "train_size"])["variance"].mean()  # of replicas of one draw
+    both = points.merge(ours, on=key)
+    assert len(both) == len(points) == 47
+    both["ratio"] = np.log(both["mean"] / both["loss"])
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    section = text.split(" ## Beside the authors' code ")[1].split(" ## ")[0]
+    found = {}
+    for (task, settings, size), rows in both.groupby(["task", "settings", "train_size"]):
+        mean, low, high = np.exp([rows["ratio"].agg(how) for how in ("mean", "min", "max")])
+        error = [rows[name].mean() for name in ("test_error", "error")]
+        found[task, settings, size] = mean, *error
+        if settings in ("theirs", "our rate"):
+            assert len(rows) == 3
+            numbers = [rows["loss"].mean(), rows["mean"].mean(), *error]
+            theirs, mine, *errors = (f"{number:#.3g}" for number in numbers)
+            rate = {"theirs": "theirs", "our rate": "ours"}[settings]
+            row = [task.replace("_", " "), rate, f"{size}", theirs, mine]
+            row += [f"{mean:.2f} ({low:.2f} to {high:.2f})", *errors]
+            assert f"| {' | '.join(row)} |" in section
+            spread = noise[task, size] * (1 + 1 / rows["size"].iloc[0]) / 3
+            assert abs(np.log(mean)) < 2 * spread**0.5
+    zeros, *_ = found["last_token", "theirs, zeros as mask", 256]
+    assert f"the ratio at their rate and 256 sentences is {zeros:.2f}" in section
+    often, *_ = found["last_token", "our rate, every epoch evaluated", 4096]
+    assert f"the ratio at our rate is {often:.2f}" in section
+    told = {}
+    for code in (0, 1):
+        theirs, mine = (
+            [found["classification", settings, size][1 + code] for size in (8192, 32768)]
+            for settings in ("theirs", "our rate")
+        )
+        slopes = (np.log(errors[0] / errors[1]) / np.log(4) for errors in (theirs, mine))
+        told[code] = [theirs[0] / mine[0], theirs[1] / mine[1], *slopes]
+    rates = (
+        "{0:.1f} times that of our rate at 8192 sentences and {1:.1f} times at 32768",
+        "the slope in between is {2:.1f} instead of {3:.1f} in theirs",
+    )
+    assert all(words.format(*told[0]) in section for words in rates)
+    rates = ("{0:.1f} and {1:.1f} times in ours", "{2:.1f} instead of {3:.1f} in ours")
+    assert all(words.format(*told[1]) in section for words in rates)
+    # and our rows are those of the study as it is
+    plan = Plan(load_study(ROOT / "config" / "studies" / "authors.yaml"))
+    shapes = {name: plan.parameters(name).label() for name in runs["grammar"].unique()}
+    labels = runs["grammar"].map(shapes)
+    assert all(map(str.startswith, runs["product"], labels + "/"))
 
 
 def test_documents_speak_of_files_that_exist() -> None:

@@ -109,6 +109,8 @@ def soak(
 ) -> tuple[int, list[str]]:
     """Run undisturbed, then with so many kills, starting over whenever a run is through.
 
+    If these resume no training, up to four times as many.
+
     Returns
     -------
     tuple of int and list of str
@@ -124,14 +126,16 @@ def soak(
     say(f"undisturbed: {whole:.0f} s")
     found: list[str] = []
     done, round_, resumed = 0, 0, 0
-    while done < kills:
+    # a kill that hits no training with a checkpoint tests less: then there are more of them
+    while done < kills or (not resumed and done < 4 * kills):
         round_ += 1
+        last = kills if done < kills else done + kills
         wild = project(folder / f"wild-{round_}")
         log = folder / f"wild-{round_}.log"
         while True:
             run = start(wild, log, chance.choice((0.003, 0.05)))
             # at least until the workflow is read; a run is through only when it is let
-            patience = chance.uniform(1.0, 0.6 * whole) if done < kills else None
+            patience = chance.uniform(1.0, 0.6 * whole) if done < last else None
             try:
                 status = run.wait(timeout=patience)
             except subprocess.TimeoutExpired:

@@ -7,13 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Discriminator,
-    Field,
-    Tag,
-    model_validator,
-)
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from ..claims.frozen import frozen
 from ..claims.names import CLAIM_TASKS, ClaimName
@@ -356,11 +350,10 @@ class Study(Model):
                         f"depend on its end; give {architecture!r} schedule: constant, or set "
                         "online: false"
                     )
-                able = config.tasks
-                if experiment.task not in able:
+                if experiment.task not in config.tasks:
                     raise ValueError(
                         f"{here}.architectures: {architecture!r} cannot do the task "
-                        f"{experiment.task}; it can do {' and '.join(able)}"
+                        f"{experiment.task}; it can do {' and '.join(config.tasks)}"
                     )
                 for grammar in experiment.grammars:
                     parameters = self.grammars[grammar].parameters()

@@ -9,11 +9,11 @@ import torch
 
 from helpers.trainings import MEAN_FIELD, PARAMETERS, SETTINGS, examples, run, shape
 from rhm_scaling.analysis import curves
+from rhm_scaling.architecture.registry import kinds
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import Stream
 from rhm_scaling.models import build
 from rhm_scaling.models.layers import Shape
-from rhm_scaling.study.architectures import kinds
 from rhm_scaling.theory.inference import exact_predictor
 from rhm_scaling.training.batches import FiniteBatches
 from rhm_scaling.training.datasets import Examples, evaluate
@@ -39,9 +39,8 @@ def test_a_replica_equals_itself_alone_bitwise(kind: str, optimizer: str, width:
     rates = {"sgd": [0.2, 0.1, 0.2, 0.3], "adam": [0.01, 0.02, 0.01, 0.005]}[optimizer]
     if kind in MEAN_FIELD and optimizer == "adam":
         rates = [10 * rate for rate in rates]
-    settings = replace(SETTINGS, optimizer=optimizer)
-    if kind in MEAN_FIELD:
-        settings = replace(settings, max_steps=400, patience=4.0, train_loss=0.1)
+    longer = {"max_steps": 160, "patience": 4.0, "train_loss": 0.7}
+    settings = replace(SETTINGS, optimizer=optimizer, **longer)
     pack = run(kind, "last_token", [0, 1, 2, 3], settings, width, rates)
     assert len(set(pack.steps)) > 1  # some stop early, the pack is compacted
     for replica in range(4):

@@ -9,12 +9,15 @@ import pandas as pd
 from safetensors import safe_open
 
 from ..analysis.curves import CURVE_KEY, REPLICA_KEY
+from ..architecture.registry import adopt, kinds
 from ..core.errors import UserError
+from ..core.files import read_json
 from ..grammar.model import Parameters
 from ..grammar.tasks import window
 from ..models import build
 from ..models.layers import Pack, Shape
 from ..run.records import check, read_record
+from ..study.reading import split_scale
 
 
 def load_runs(study: str, root: Path = Path()) -> pd.DataFrame:
@@ -80,6 +83,16 @@ def _matching(runs: pd.DataFrame, cell: dict[str, Any]) -> pd.DataFrame:
     return runs[(runs[list(cell)] == pd.Series(cell, dtype=object)).all(axis=1)]
 
 
+def _own_file(resolved: Path, architecture: str, root: Path) -> Path:
+    """The user's file that defines an architecture of a study that was run."""
+    try:
+        known = read_json(resolved)
+        study, _ = split_scale(root / known["file"])
+        return study.parent / str(known["study"]["architectures"][architecture]["kind"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{resolved}: damaged ({error}); run the study again") from error
+
+
 def load_network(study: str, root: Path = Path(), **cell: Any) -> Pack:
     """The trained network of one replica, at its best step, as a pack of one.
 
@@ -96,7 +109,8 @@ def load_network(study: str, root: Path = Path(), **cell: Any) -> Pack:
     Raises
     ------
     UserError
-        If no row or several rows match, or the weights are damaged.
+        If no row or several rows match, the weights are damaged, or the file of an architecture of
+        the user's own, which is run, is not where it was.
 
     Examples
     --------
@@ -128,6 +142,8 @@ def load_network(study: str, root: Path = Path(), **cell: Any) -> Pack:
         Parameters.from_specification(specification["grammar"]), specification.get("context", 0)
     )
     shape = Shape.from_parameters(parameters, specification["task"], architecture)
+    if architecture["kind"] not in kinds():
+        adopt(_own_file(root / "results" / study / "study.json", row["architecture"], root))
     network = build(architecture["kind"], shape, [0])
     network.load_state_dict(weights)
     return network.eval()

@@ -24,7 +24,8 @@ _MIB = 2**20
 
 def cost_of(block: Product) -> BlockCost:
     """The cost of a block of networks."""
-    return BlockCost.from_specification(block.specification, *block.held_out)
+    own = block.reads.get("architecture")
+    return BlockCost.from_specification(block.specification, *block.held_out, own)
 
 
 def core_seconds(product: Product, rates: Rates) -> float:

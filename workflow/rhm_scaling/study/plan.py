@@ -13,11 +13,11 @@ from ..grammar.sampling import ONLINE
 from ..grammar.tasks import Task, levels_seen
 from ..theory import training_sizes
 from . import size_limits
-from .architectures import CountingConfig
+from .architectures import CountedConfig, CountingConfig, NetworkConfig
 from .artifacts import Product
 from .grammars import FileGrammarConfig
 from .precision import Design, Measured
-from .products import COUNTING, Curve, Products, Protocol
+from .products import Curve, Products, Protocol
 from .schema import (
     AutoSizesConfig,
     ExperimentConfig,
@@ -148,7 +148,7 @@ class Plan:
         grid = self.grids[curve.experiment, curve.grammar].sizes
         sizes: Sequence[int | str] = grid if curve.protocol == "finite" else (ONLINE,)
         rates, asked = self._rates(curve), experiment.precision
-        counts = isinstance(self.study.architectures[curve.architecture], COUNTING)
+        counts = isinstance(self.study.architectures[curve.architecture], CountedConfig)
         first, draws = 0, experiment.replicas.rule_draws
         blocks: list[Product] = []
         while True:
@@ -197,7 +197,7 @@ class Plan:
     ) -> Iterator[list[tuple[int, int, int]]]:
         """Blocks of replicas ``(rule_seed, sample_seed, init_seed)``: fixed, aligned tiles."""
         replicas, block = experiment.replicas, self.study.block
-        counted = isinstance(self.study.architectures[curve.architecture], COUNTING)
+        counted = isinstance(self.study.architectures[curve.architecture], CountedConfig)
         whole = {
             "rule_draws": rules,
             "samples": range(replicas.samples),
@@ -216,7 +216,7 @@ class Plan:
     def _rates(self, curve: Curve) -> list[list[float]]:
         """The learning rates that are tried, in tiles; one empty tile for learners that count."""
         config = self.study.architectures[curve.architecture]
-        if isinstance(config, COUNTING):
+        if not isinstance(config, NetworkConfig):
             return [[]]
         rates, side = sorted(config.optimizer.lr), self.study.block.learning_rates
         return [rates[start : start + side] for start in range(0, len(rates), side)]

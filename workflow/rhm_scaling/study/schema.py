@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -20,7 +21,7 @@ from ..claims.names import CLAIM_TASKS, ClaimName
 from ..core import texts
 from ..grammar.model import Parameters
 from ..grammar.tasks import Task, levels_seen
-from .architectures import ArchitectureConfig
+from .architectures import ArchitectureConfig, CountedConfig, OwnConfig, check_own
 from .grammars import FileGrammarConfig, GrammarConfig
 from .types import (
     Fraction,
@@ -237,6 +238,12 @@ class Study(Model):
         }
         return {**given, "experiments": told}
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """Files that it reads beside its own: as it names them, where they lie."""
+        known = (*self.grammars.values(), *self.architectures.values())
+        return {c.file: c.path for c in known if isinstance(c, FileGrammarConfig | OwnConfig)}
+
     def _check_precision(self, here: str, experiment: ExperimentConfig) -> None:
         first, side = experiment.replicas.rule_draws, self.block.rule_draws
         if self.claim:
@@ -339,7 +346,7 @@ class Study(Model):
                 self._check_context(here, experiment)
             for architecture in experiment.architectures:
                 config = self.architectures[architecture]
-                if experiment.online and not hasattr(config, "training"):
+                if experiment.online and isinstance(config, CountedConfig):
                     raise ValueError(
                         f"{here}.online: {architecture!r} counts in a training set and learns from "
                         "no endless stream; take it out, or set online: false"
@@ -388,4 +395,5 @@ class Study(Model):
                         "one rule draw; set rule_draws: 1 and raise samples"
                     )
         self._check_rule_seeds()
+        check_own(self.architectures)
         return self

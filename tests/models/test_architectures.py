@@ -1,5 +1,6 @@
 """Outputs and gradients of each architecture against plain PyTorch, one replica at a time."""
 
+import itertools
 from dataclasses import replace
 from functools import partial
 
@@ -180,3 +181,13 @@ def test_equal_filters_at_all_positions_make_a_convolution() -> None:
 def test_parameter_count() -> None:
     network = pack("cnn", "last_token")
     assert network.parameter_count == 3 * 5 * 8 + 3 * 8 * 8 + 8 * 5
+
+
+@pytest.mark.parametrize("name", ["exp", "tanh", "relu", "sqrt", "reciprocal"])
+def test_functions_that_networks_use_give_the_same_wherever_they_stand(name: str) -> None:
+    """Or else a replica's numbers would depend on those before it (CONTRIBUTING.md)."""
+    function, x = getattr(torch, name), 3 * torch.rand(300)
+    whole = function(x)
+    for start, length in itertools.product((0, 1, 5, 16, 33), (1, 7, 16, 31, 100)):
+        here = slice(start, start + length)
+        assert torch.equal(function(x[here].clone()), whole[here])

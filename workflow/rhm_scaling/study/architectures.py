@@ -308,7 +308,7 @@ def check_own(architectures: Mapping[str, object]) -> None:
         if not isinstance(config, OwnConfig):
             continue
         first = known.setdefault(config.name, config.path)
-        if first != config.path:
+        if first.resolve() != config.path.resolve():
             raise ValueError(
                 f"architectures.{name}.kind: {first} has the name of this file; rename one of them"
             )

@@ -10,7 +10,7 @@ from typing import Any
 from ..core.errors import UserError
 from ..grammar.model import Parameters
 from ..grammar.sampling import ONLINE
-from ..grammar.tasks import Task, levels_seen
+from ..grammar.tasks import PREDICTED, Task, levels_seen
 from ..theory import training_sizes
 from . import size_limits
 from .architectures import CountedConfig, CountingConfig, NetworkConfig
@@ -174,7 +174,7 @@ class Plan:
         for rule in rules:
             self.theory[grammar, task, rule] = self._products.theory(grammar, task, rule)
         drawn = self.parameters(grammar).file is None
-        if drawn and task != "autoregressive":  # for which no threshold is predicted
+        if drawn and task in PREDICTED:
             self.surveys[grammar, task] = self._products.survey(grammar, task)
 
     def _curves(self, name: str, experiment: ExperimentConfig) -> Iterator[Curve]:
@@ -265,8 +265,8 @@ class Plan:
 
     @property
     def crossing(self) -> list[Curve]:
-        """Curves whose crossings are predicted: none of the autoregressive task."""
-        return [curve for curve in self.curves if curve.task != "autoregressive"]
+        """Curves whose crossings are predicted."""
+        return [curve for curve in self.curves if curve.task in PREDICTED]
 
     @property
     def recovering(self) -> list[Curve]:

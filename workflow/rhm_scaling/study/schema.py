@@ -20,7 +20,7 @@ from ..claims.frozen import frozen
 from ..claims.names import CLAIM_TASKS, ClaimName
 from ..core import texts
 from ..grammar.model import Parameters
-from ..grammar.tasks import Task, levels_seen
+from ..grammar.tasks import PREDICTED, Task, levels_seen
 from .architectures import ArchitectureConfig, CountedConfig, OwnConfig, check_own
 from .grammars import FileGrammarConfig, GrammarConfig
 from .types import (
@@ -256,10 +256,11 @@ class Study(Model):
                 f"{here}.replicas.rule_draws: {first} tells nothing of the scatter of rule draws, "
                 "by which precision is judged; take at least 2"
             )
-        if experiment.precision.crossing and experiment.task == "autoregressive":  # type: ignore[union-attr]
+        crossing = experiment.precision.crossing  # type: ignore[union-attr]
+        if crossing and experiment.task not in PREDICTED:
             raise ValueError(
-                f"{here}.precision.crossing: no levels are told apart in the autoregressive task; "
-                "give exponent"
+                f"{here}.precision.crossing: no levels are told apart in the {experiment.task} "
+                "task; give exponent"
             )
         if first % side:
             raise ValueError(

@@ -18,7 +18,7 @@ from rhm_scaling.grammar.sampling import Stream
 from rhm_scaling.grammar.tasks import inputs_and_targets
 from rhm_scaling.models import build
 from rhm_scaling.models.layers import Shape
-from rhm_scaling.study.cost import Work, work
+from rhm_scaling.study.cost import work
 from rhm_scaling.training.batches import FiniteBatches
 from rhm_scaling.training.datasets import Examples
 from rhm_scaling.training.loop import Settings, evaluation_steps, train
@@ -150,7 +150,7 @@ class PackTraining:
         device: str = "cpu",
     ) -> None:
         self.kind, self.replicas, self.size, self.device = kind, replicas, size, device
-        self.work: Work = work(parameters, "last_token", {"kind": kind, **sizes})
+        self.work = work(parameters, "last_token", {"kind": kind, **sizes})
         self.shape = Shape.from_parameters(parameters, "last_token", sizes)
         grammar = Grammar.draw(parameters, 0)
         self.known, self.held_out = (

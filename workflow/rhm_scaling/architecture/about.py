@@ -15,7 +15,7 @@ from ..theory.complexities import Learner
 
 Optimizer = Literal["sgd", "adam"]
 Key = Literal["heads", "base_width"]
-Product = tuple[int, int, int]  # rows, inputs and outputs of a product with a matrix of weights
+Linear = tuple[int, int, int]  # rows, inputs and outputs of a product with a matrix of weights
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ class Work:
     @classmethod
     def of_products(
         cls,
-        tokens: Sequence[Product],
-        body: Sequence[Product],
-        readout: Product,
+        tokens: Sequence[Linear],
+        body: Sequence[Linear],
+        readout: Linear,
         calls: int,
         *,
         operations: float = 0.0,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from .about import Product, Sizes, Work
+from .about import Linear, Sizes, Work
 
 
 def attention_stack(sizes: Sizes, hidden: int = 0) -> Work:
     """That of a `models.layers.AttentionStack`, with a perceptron of `hidden` units in a block."""
     d, width, depth = sizes.d, sizes.width, sizes.depth
-    body: list[Product] = []
+    body: list[Linear] = []
     operations, numbers = 0.0, float(d * width)  # positions are added to the embedding
     for block in range(depth):
         queries = sizes.answers if block == depth - 1 else d

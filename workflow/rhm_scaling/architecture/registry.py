@@ -77,6 +77,7 @@ def summary(kind: str) -> str:
     return " ".join(text.partition("\n\n")[0].split())
 
 
+@cache
 def name_of(file: Path) -> str:
     """The name of the architecture in a user's file, in products: that of the file.
 

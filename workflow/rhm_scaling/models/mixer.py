@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from ..architecture.about import Architecture, Product, Sizes, Work
+from ..architecture.about import Architecture, Linear, Sizes, Work
 from .layers import LayerNorm, OptimizerKind, Pack, Shape, linear, one_hot, perceptron
 
 
 def _work(sizes: Sizes) -> Work:
     d, width, depth = sizes.d, sizes.width, sizes.depth
-    positions: list[Product] = [(width, d, 4 * d), (width, 4 * d, d)]
-    channels: list[Product] = [(d, width, 4 * width), (d, 4 * width, width)]
+    positions: list[Linear] = [(width, d, 4 * d), (width, 4 * d, d)]
+    channels: list[Linear] = [(d, width, 4 * width), (d, 4 * width, width)]
     return Work.of_products(
         [(d, sizes.v, width)],
         (positions + channels) * depth,

@@ -274,8 +274,10 @@ class OwnConfig(NetworkConfig):
     """As for a `transformer`."""
     @model_validator(mode="before")
     @classmethod
-    def _readable(cls, given: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    def _readable(cls, given: Any, info: ValidationInfo) -> Any:
         """What the file says stands for what is not given."""
+        if not isinstance(given, dict):  # validated before
+            return given
         path = user_file(str(given["kind"]), "kind", info)
         try:
             known = about(name_of(path), str(path))

@@ -109,7 +109,7 @@ SAMPLED = {"sample_sentences", "solve_grammar", *MODELS}
         ("models/layers", "tril(-1)", "tril(-2)", {"attention", "transformer"}),
         ("training/loop", "_FIRST_EVALUATION = 8", "_FIRST_EVALUATION = 16", MODELS),
         ("training/checkpoints", "_SHARED = 10", "_SHARED = 20", MODELS),
-        ("plots/curves", "Agg", "agg", {"draw_figures"}),
+        ("plots/style", "Agg", "agg", {"draw_figures"}),
         ("analysis/size_scaling", "_MOST_STEPS = 24", "_MOST_STEPS = 25", {"compare_sizes"}),
         ("analysis/power_law", "HUBER = 0.1", "HUBER = 0.2", {"fit_curves", "compare_sizes"}),
         ("grammar/sampling", "CHUNK = 4096", "CHUNK = 8192", SAMPLED),

@@ -8,15 +8,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
+from helpers.figures import readable
+from rhm_scaling.analysis.size_scaling import FAMILY
 from rhm_scaling.plots.curves import (
     exponent_in_words,
     learning_curves,
     local_exponents,
     recoveries,
 )
-from rhm_scaling.plots.style import COLUMN, apart, looks, same_curves, save, style
+from rhm_scaling.plots.rates import learning_rates, slope_in_words
+from rhm_scaling.plots.sizes import network_sizes
+from rhm_scaling.plots.style import apart, looks, same_curves, style
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 LEARNERS = {
@@ -31,30 +34,6 @@ OF_OLD = {
     "predicted_smooth": np.nan,
     "lookup": np.nan,
 }
-
-
-def readable(figure: Figure, folder: Path) -> None:
-    """Fail unless a figure can be printed and read: its width, fonts, legends."""
-    save(figure, folder, "figure")
-    assert figure.get_figwidth() == pytest.approx(COLUMN)
-    fonts = (folder / "figure.pdf").read_bytes()
-    assert b"/FontFile2" in fonts and b"/Subtype /Type3" not in fonts
-    legends = [*figure.legends, *(axis.get_legend() for axis in figure.axes)]
-    boxes = [legend.get_window_extent() for legend in legends if legend is not None]
-    whole = figure.bbox.padded(1)
-    assert all(whole.x0 <= box.x0 and box.x1 <= whole.x1 for box in boxes)
-    for axis in figure.axes:
-        panel = axis.get_window_extent()
-        assert panel.width > 0.5 * figure.bbox.width  # labels leave it room
-        for line in axis.lines:
-            if line.get_transform() != axis.transData:
-                continue
-            drawn = axis.transData.transform(np.column_stack(line.get_data()).astype(float))
-            drawn = drawn[np.isfinite(drawn).all(axis=1)]
-            shown = [point for point in drawn if panel.contains(*point)]
-            assert not any(box.contains(*point) for point in shown for box in boxes)
-        for text in axis.get_xticklabels() + axis.get_yticklabels():
-            assert text.get_fontsize() >= 5.5
 
 
 def reference(study: str, task: str, *depths: int) -> tuple[pd.DataFrame, ...]:
@@ -163,6 +142,45 @@ def test_recovered_symbols_can_be_read_at_a_columns_width(tmp_path: Path) -> Non
     ]
     figure = recoveries(*tables, "title")
     readable(figure, tmp_path)
+
+
+def of_study(study: str, *names: str) -> list[pd.DataFrame]:
+    tables = [pd.read_csv(REFERENCE / study / f"{name}.csv") for name in names]
+    return [table if "context" in table else table.assign(context=0) for table in tables]
+
+
+@pytest.mark.parametrize("study", ["rates", "b5"])
+def test_learning_rates_can_be_read_at_a_columns_width(study: str, tmp_path: Path) -> None:
+    style()
+    tables = of_study(study, "rates", "best_rates", "rate_scaling", "coordinates")
+    readable(learning_rates("A title of $L$", *tables), tmp_path, beside=2)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        ({"exponent": -0.0001, "low": 0.0, "high": 0.0}, "does not move"),
+        ({"exponent": 0.0, "low": -0.2, "high": 0.2}, "0.00 [−0.20, 0.20]"),
+        ({"exponent": -0.5}, "−0.50"),
+    ],
+)
+def test_a_best_rate_that_does_not_move_has_no_exponent(
+    numbers: dict[str, float], told: str
+) -> None:
+    assert slope_in_words(fit(**numbers)) == told
+
+
+def test_network_sizes_can_be_read_and_show_no_exponent_that_any_steep_law_has(
+    tmp_path: Path,
+) -> None:
+    style()
+    tables = of_study("sizes", "sizes", "scaling", "compute", "frontier", "levels")
+    families = tables[0][[*FAMILY]].drop_duplicates().to_dict("records")
+    figure = network_sizes("title", families, *tables)
+    readable(figure, tmp_path)
+    texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert "$P=2048$" in texts  # its fit has 9.10 [7.18, 11.03]: one size lies above the floor
+    assert any(text.startswith("online: 1.88 [1.58, 2.17]") for text in texts)
 
 
 def test_no_two_curves_look_the_same() -> None:

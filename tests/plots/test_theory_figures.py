@@ -5,10 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from helpers.figures import readable
 from helpers.grammars import GRAMMARS
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.plots.correlations import correlations_figure
-from rhm_scaling.plots.style import save
+from rhm_scaling.plots.style import style
 from rhm_scaling.plots.theory import theory_figure
 from rhm_scaling.steps.products import survey_grammars
 from rhm_scaling.steps.tables import tabulate_theory
@@ -41,10 +42,13 @@ def test_every_theory_can_be_drawn(name: str, task: str, tmp_path: Path) -> None
         survey_grammars.make(specification, {}, {"product": tmp_path / "survey.csv"})
         many = pd.read_csv(tmp_path / "survey.csv")
     curves = solution.curves.assign(rule_seed=0)
-    save(theory_figure(task, quantities, curves, many, name), tmp_path, "theory")
-    assert (tmp_path / "theory.png").stat().st_size > 5000
+    style()
+    figure = theory_figure(task, quantities, curves, many, name)
+    readable(figure, tmp_path)
+    for axis in figure.axes:
+        if axis.get_xlabel() in ("level $l$", "rank $k$", "position"):
+            assert all(text.get_text().isdigit() for text in axis.get_xticklabels())
     correlated = measured_correlations(grammar, task)
     if len(correlated):
         drawn = correlations_figure(correlated.assign(rule_seed=0), name)
-        save(drawn, tmp_path, "correlations")
-        assert (tmp_path / "correlations.png").stat().st_size > 5000
+        readable(drawn, tmp_path)

@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 HUBER = 0.1  # residuals of the logarithm beyond this count linearly, not quadratically
 BOOTSTRAPS = 400
 FEWEST_POINTS = 3
+_FEWEST_UNITS, _WITH_A_FIT = 2, 0.9  # of an interval: units, and the share of resampled fits
 _MOST_ITERATIONS, _CLOSE = 1000, 1e-10  # of a fit; a change of its numbers that ends it
 _OCTAVE = 1.9  # steps of an octave are rounded
 
@@ -47,7 +48,7 @@ def fit_power_laws(sizes: Array, curves: Array) -> tuple[Array, Array]:
     good = np.isfinite(curves) & (curves > 0)
     x, y = np.log(sizes), np.log(np.where(good, curves, 1.0))
     weights, line = good.astype(float), np.zeros((2, len(curves)))
-    enough = good.sum(axis=1) >= FEWEST_POINTS
+    enough = _enough(good.sum(axis=1))
     for _ in range(_MOST_ITERATIONS):
         before = line
         with np.errstate(invalid="ignore"):  # 0/0, where nothing is good
@@ -62,6 +63,23 @@ def fit_power_laws(sizes: Array, curves: Array) -> tuple[Array, Array]:
         weights = good * HUBER / np.maximum(residuals, HUBER)
     slope, level = np.where(enough, line, np.nan)
     return -slope, np.exp(level)
+
+
+def _enough(points: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return points >= FEWEST_POINTS
+
+
+def why_no_fit(points: int, window: str) -> str:
+    """Why a curve has no fit with so many points in its `Window`; empty if it can have one.
+
+    `window` is the window's reason.
+    """
+    if _enough(np.array(points)):
+        return ""
+    if not points:
+        return window
+    needed = f"needs {FEWEST_POINTS} sizes below half of chance and above the resolution"
+    return f"{needed}, has {points}: {window}"
 
 
 @dataclass(frozen=True)
@@ -138,14 +156,24 @@ def interval(estimate: float, resampled: Array, replicas: pd.DataFrame) -> tuple
     factor with ``k - 1`` degrees of freedom is used, for ``k`` rule draws; with one draw, its
     replicas are the units. NaN where there is a single unit.
     """
-    draws = replicas.index.get_level_values("rule_seed").nunique()
-    units = draws if draws > 1 else len(replicas)
+    units = _units(replicas.index.get_level_values("rule_seed").nunique(), len(replicas))
     finite = resampled[np.isfinite(resampled)]
-    if units < 2 or len(finite) < 0.9 * len(resampled):
+    if units < _FEWEST_UNITS or len(finite) < _WITH_A_FIT * len(resampled):
         return np.nan, np.nan
     error = finite.std(ddof=1) * np.sqrt(units / (units - 1))
     half = student_factor(units) * error
     return estimate - half, estimate + half
+
+
+def _units(rule_draws: int, replicas: int) -> int:
+    return rule_draws if rule_draws > 1 else replicas
+
+
+def why_no_interval(rule_draws: int, replicas: int) -> str:
+    """Why `interval` has none for an exponent that is known."""
+    if _units(rule_draws, replicas) < _FEWEST_UNITS:
+        return f"needs {_FEWEST_UNITS} rule draws, or as many replicas of one, has {replicas}"
+    return f"less than {_WITH_A_FIT:.0%} of the resampled curves have a fit"
 
 
 def fit_with_interval(

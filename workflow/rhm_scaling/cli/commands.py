@@ -30,7 +30,13 @@ def show(arguments: Namespace) -> None:
     import pandas as pd
 
     from ..analysis.controls import told
-    from ..plots.summary import exponent_table, scaling_table
+    from ..plots.summary import (
+        SCALING_COLUMNS,
+        columns,
+        exponent_notes,
+        exponent_table,
+        scaling_table,
+    )
     from ..run.records import check
     from ..study.reading import load_study
 
@@ -48,8 +54,10 @@ def show(arguments: Namespace) -> None:
         raise UserError(f"{folder}/runs.csv: is missing; run the study first")
     if (fits := made("fits", "fit_curves")) is not None:
         _print_table(exponent_table(fits).drop(columns="window"))
+        print("\n".join(exponent_notes(fits)))
     if (scaling := made("scaling", "compare_sizes")) is not None:
         _print_table(scaling_table(scaling))
+        print("\n".join(columns(SCALING_COLUMNS)))
     for status, failed in runs[runs["status"] != "ok"].groupby("status"):
         print(f"{len(failed)} replicas {status}; they are marked in {folder}/runs.csv")
     if (controls := made("controls", "compare_controls")) is not None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 
 from ..analysis.curves import CURVE_KEY, falls_to, rows_of
@@ -16,9 +15,25 @@ from ..claims.names import ClaimName
 from ..grammar.model import Parameters
 from ..grammar.tasks import Task
 from .curves import MEASURE_LABELS, curve_labels
-from .style import GREY, MARKERS
+from .style import (
+    GREY,
+    MARKERS,
+    amounts,
+    density,
+    dodged,
+    errorbars,
+    legend_above,
+    looks,
+    ordered,
+    whole_numbers,
+)
 
 _LINES = ("-", "--", ":", "-.") * 9
+_SHADES = ("black", "0.4", "0.62") * 9  # of what is no single curve
+_PREDICTED = {
+    "predicted_same_fit": ("_", "predicted"),
+    "predicted_smooth_fit": ("x", "predicted from the uniform curve"),
+}
 _GROWTH = {"cnn": ":", "transformer": "--"}  # of each learner's thresholds
 
 
@@ -42,14 +57,19 @@ class Tables:
         return replace(self, **{n: t[t["task"] == task] for n, t in tables.items() if "task" in t})
 
     def each(self, table: pd.DataFrame) -> list[tuple[str, Parameters, pd.DataFrame, Any, str]]:
-        """The curves of a table: label, grammar, rows, colour, marker."""
-        labels = curve_labels(table)
-        colors = sns.color_palette("colorblind", len(labels))
+        """The curves of a table: label, grammar, rows, colour, marker, the same in all panels."""
         parts = []
-        for (key, label), color, marker in zip(labels.items(), colors, MARKERS * 9):
+        for key, (label, color, marker) in self.named().items():
             rows = rows_of(table, dict(zip(CURVE_KEY, key)))
-            parts.append((label, self.grammars[key[0]], rows, color, marker))
+            if len(rows):
+                parts.append((label, self.grammars[key[0]], rows, color, marker))
         return parts
+
+    def named(self) -> dict[tuple[Any, ...], tuple[str, Any, str]]:
+        """Label, colour and marker of every curve."""
+        labels = curve_labels(self.curves)
+        look = looks(len(labels))
+        return {key: (label, *look[row]) for row, (key, label) in enumerate(labels.items())}
 
 
 def _nothing(axis: Axes, why: str) -> None:
@@ -57,24 +77,43 @@ def _nothing(axis: Axes, why: str) -> None:
     axis.set(xticks=[], yticks=[])
 
 
-def _legend(axis: Axes) -> None:
-    if axis.get_legend_handles_labels()[0]:
-        axis.legend(fontsize="x-small")
+def _legend(axis: Axes, tables: Tables | None = None) -> None:
+    """Name above the panel what is drawn, but for the curves of `tables`: they are named below."""
+    curves = () if tables is None else {label for label, *_ in tables.named().values()}
+    named = zip(*axis.get_legend_handles_labels())
+    legend_above(axis, [handle for handle, label in named if label not in curves])
+
+
+def _span(axis: Axes, values: pd.Series, log: bool = False) -> None:
+    """Set the limits before points are dodged by a share of them."""
+    low, high = values.min(), values.max()
+    if log:
+        beyond = max(high / low, 2.0) ** 0.06
+        axis.set(xscale="log", xlim=(low / beyond, high * beyond))
+    else:
+        beyond = 0.12 * max(high - low, 1.0)
+        axis.set_xlim(low - beyond, high + beyond)
 
 
 def _curves(axis: Axes, tables: Tables, unit: Callable[[Parameters], float], label: str) -> None:
     guided = set(tables.curves["task"]) == {"classification"}
-    for name, grammar, rows, color, marker in tables.each(tables.curves):
+    parts = tables.each(tables.curves)
+    units = [rows["sentences"] / unit(grammar) for _, grammar, rows, *_ in parts]
+    _span(axis, pd.concat(units), log=True)
+    dense = density(max(len(sizes) for sizes in units), len(parts))
+    for index, (name, grammar, rows, color, marker) in enumerate(parts):
         shown = rows[rows["mean"] > 0]
         sizes = shown["sentences"] / unit(grammar)
-        _bars(axis, sizes, shown, "mean", color=color, marker=marker, label=name)
+        at = dodged(axis, sizes, index, len(parts))
+        look = {"color": color, "marker": marker, "linestyle": "-", "linewidth": 0.6}
+        errorbars(axis, at, shown, "mean", label=name, **look, **dense(index))
         axis.plot(sizes, shown["lookup"], ":", color=color, linewidth=0.9)
         for a in {a for a in grammar.zipf if a} if guided and len(shown) > 1 else ():
             guide = shown["mean"].iloc[-1] * (sizes / sizes.iloc[-1]) ** (-a / (1 + a))
             axis.plot(sizes[-3:], 0.8 * guide[-3:], "--", color=color, linewidth=0.9)
     for chance in tables.curves["chance"].unique():
         axis.axhline(chance, color=GREY, linewidth=0.6)
-    axis.set(xscale="log", yscale="log", xlabel=label)
+    axis.set(yscale="log", xlabel=label)
     axis.set_ylabel(MEASURE_LABELS[str(tables.curves["measure"].iloc[0])])
     for line, meaning, drawn in (
         ("--", "slope $-a/(1+a)$", guided and any(any(g.zipf) for g in tables.grammars.values())),
@@ -83,22 +122,17 @@ def _curves(axis: Axes, tables: Tables, unit: Callable[[Parameters], float], lab
     ):
         if drawn:
             axis.plot([], [], line, color=GREY, linewidth=0.9, label=meaning)
-    _legend(axis)
-
-
-def _bars(axis: Axes, x: pd.Series, rows: pd.DataFrame, column: str, **how: Any) -> None:
-    """Points with the intervals of their rows, which may be missing."""
-    spread = np.nan_to_num([rows[column] - rows["low"], rows["high"] - rows[column]])
-    axis.errorbar(x, rows[column], yerr=np.maximum(spread, 0.0), markersize=4, capsize=2, **how)
 
 
 def _at_size(axis: Axes, tables: Tables) -> None:
     _curves(axis, tables, lambda grammar: 1.0, "training sentences $P$")
+    _legend(axis, tables)
 
 
 def _at_threshold(axis: Axes, tables: Tables) -> None:
-    _curves(axis, tables, lambda g: g.n * float(np.prod(g.m)), "$P / n m^L$")
-    axis.axvline(1.0, color=GREY, linestyle="--", linewidth=0.9)
+    _curves(axis, tables, lambda g: g.n * float(np.prod(g.m)), "$P / (n m^L)$")
+    axis.axvline(1.0, color=GREY, linestyle="-.", linewidth=0.9, label="threshold $n m^L$")
+    _legend(axis, tables)
 
 
 def _exponents(axis: Axes, tables: Tables) -> None:
@@ -106,22 +140,26 @@ def _exponents(axis: Axes, tables: Tables) -> None:
 
     Classification errors of uniform rules drop, and have no exponent.
     """
-    for name, grammar, rows, color, marker in tables.each(tables.fits):
+    known = [a for grammar in tables.grammars.values() for a in grammar.zipf if a is not None]
+    _span(axis, pd.Series([0.0, *known]))
+    parts = tables.each(tables.fits)
+    for index, (name, grammar, rows, color, marker) in enumerate(parts):
         rows = rows[np.isfinite(rows["exponent"])]
         given = [a for a in grammar.zipf if a is not None]
-        if not given and {*rows["task"]} == {"classification"}:
+        if rows.empty or (not given and {*rows["task"]} == {"classification"}):
             continue
-        a = pd.Series(given[0] if given else 0.0, index=rows.index)
-        if rows.empty:
-            continue
-        _bars(axis, a, rows, "exponent", color=color, marker=marker, linestyle="", label=name)
-        for column, shape in (("predicted_same_fit", "_"), ("predicted_smooth_fit", "x")):
-            axis.plot(a, rows[column], shape, color=color, markersize=9)
-    span = np.linspace(0.0, max(2.2, axis.get_xlim()[1]), 60)
+        a = dodged(axis, pd.Series(given[0] if given else 0.0, index=rows.index), index, len(parts))
+        errorbars(axis, a, rows, "exponent", color=color, marker=marker, label=name)
+        for column, (shape, _) in _PREDICTED.items():
+            axis.plot(a, rows[column], shape, color=color, markersize=5, zorder=4)
+    span = np.linspace(0.0, axis.get_xlim()[1], 60)
     axis.plot(span, span / (1 + span), "--", color=GREY, linewidth=1, label="$a/(1+a)$")
-    axis.set(xlabel="Zipf exponent $a$ (0: uniform)", ylabel="fitted exponent (-, x: predicted)")
+    for column, (shape, meaning) in _PREDICTED.items():
+        if tables.fits[column].notna().any():
+            axis.plot([], [], shape, color=GREY, markersize=5, label=meaning)
+    axis.set(xlabel="Zipf exponent $a$ (0: uniform)", ylabel="fitted exponent")
     axis.set_ylim(bottom=0)
-    _legend(axis)
+    _legend(axis, tables)
 
 
 def _depths(axis: Axes, tables: Tables) -> None:
@@ -133,13 +171,18 @@ def _depths(axis: Axes, tables: Tables) -> None:
         points.append((grammar.zipf[0], grammar.L, at, float(np.mean(np.log(grammar.m[1:])))))
     found = pd.DataFrame(points, columns=["a", "L", "at", "growth"]).sort_values(["a", "L"])
     found = found[np.isfinite(found["at"])]
-    for (a, rows), marker in zip(found.groupby("a", dropna=False), MARKERS):
-        label = "uniform" if pd.isna(a) else f"$a = {a:g}$"
-        axis.semilogy(rows["L"], rows["at"], marker=marker, label=label)
+    for (a, rows), marker, shade in zip(found.groupby("a", dropna=False), MARKERS, _SHADES):
+        label = "uniform rules" if pd.isna(a) else f"$a = {a:g}$"
+        axis.semilogy(rows["L"], rows["at"], marker=marker, color=shade, label=label)
         predicted = rows["at"].iloc[0] * np.exp(rows["growth"] * (rows["L"] - rows["L"].iloc[0]))
-        axis.semilogy(rows["L"], predicted, "--", color=GREY, linewidth=1, label="growth by $m$")
+        axis.semilogy(rows["L"], predicted, "--", color=shade, linewidth=1)
+    if found.empty:
+        _nothing(axis, "no curve falls to a quarter of chance")
+        return
+    axis.plot([], [], "--", color=GREY, linewidth=1, label="growth by $m$ a level")
     axis.set(xlabel="depth $L$", ylabel="$P$ at a quarter of chance")
-    axis.set_xticks(sorted(found["L"].unique()))
+    whole_numbers(axis, found["L"])
+    amounts(axis)
     _legend(axis)
 
 
@@ -164,17 +207,15 @@ def _collapse(axis: Axes, tables: Tables) -> None:
                 line,
                 color=color,
                 marker=marker,
-                markersize=4,
+                markersize=2.5,
                 linewidth=0.8,
             )
     for level, line in zip(sorted(tables.thresholds["level"].unique()), _LINES):
         axis.plot([], [], line, color=GREY, linewidth=0.8, label=f"level {level}")
-    axis.axhline(0.5, color=GREY, linestyle="--", linewidth=0.9)
+    axis.axhline(0.5, color=GREY, linewidth=0.5)
     axis.xaxis.set_minor_formatter("")  # a narrow range would label them all
-    axis.set(
-        xlabel="$P / P_l$ (predicted)", ylabel="share of the step from $H_{l-1}$ to $H_l$ left"
-    )
-    _legend(axis)
+    axis.set(xlabel="$P / P_l$ (predicted)", ylabel="left of the step $H_{l-1}$ to $H_l$")
+    _legend(axis, tables)
 
 
 def _mine(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
@@ -189,35 +230,38 @@ def _against_predicted(axis: Axes, tables: Tables) -> None:
         _nothing(axis, "no level is crossed between the sizes")
         return
     for name, _, rows, color, marker in tables.each(seen):
-        axis.loglog(
-            rows["threshold"], rows["crossed_at"], marker, color=color, markersize=4, label=name
-        )
+        axis.loglog(rows["threshold"], rows["crossed_at"], marker, color=color, label=name)
     ratio = np.exp(np.log(seen["crossed_at"] / seen["threshold"]).mean())
     span = np.array([seen["threshold"].min(), seen["threshold"].max()])
     axis.loglog(span, ratio * span, "--", color=GREY, linewidth=1, label=f"{ratio:.1f} $P_l$")
-    axis.set(xlabel="predicted $P_l$", ylabel="size at the middle of the step")
-    _legend(axis)
+    axis.set(xlabel="predicted $P_l$", ylabel="$P$ at the middle of the step")
+    amounts(axis)
+    _legend(axis, tables)
 
 
 def _by_level(axis: Axes, tables: Tables) -> None:
     """Crossings against the level, and how theory has them grow from level 2 on."""
-    drawn = False
-    for name, _, rows, color, marker in tables.each(tables.thresholds):
+    drawn, parts = False, tables.each(tables.thresholds)
+    _span(axis, tables.thresholds["level"])
+    for index, (name, _, rows, color, marker) in enumerate(parts):
         rows = rows[np.isfinite(rows["crossed_at"])].sort_values("level")
         if rows.empty:
             continue
         drawn = True
-        _bars(axis, rows["level"], rows, "crossed_at", color=color, marker=marker, label=name)
+        at = dodged(axis, rows["level"], index, len(parts))
+        look = {"color": color, "marker": marker, "linestyle": "-", "linewidth": 0.6}
+        errorbars(axis, at, rows, "crossed_at", label=name, **look)
         later = rows[rows["level"] >= 2]
         if not later.empty and later["level"].iloc[0] == 2:
-            _growth(axis, tables, later["level"], later, color)
+            _growth(axis, tables, at[later.index], later, color)
     if not drawn:
         _nothing(axis, "no level is crossed by every rule draw")
         return
     axis.set_yscale("log")
-    axis.set_xticks(sorted(tables.thresholds["level"].unique()))
-    axis.set(xlabel="level $l$", ylabel="size at the middle of the step")
-    _learners(axis)
+    whole_numbers(axis, tables.thresholds["level"])
+    amounts(axis)
+    axis.set(xlabel="level $l$", ylabel="$P$ at the middle of the step")
+    _learners(axis, tables)
 
 
 def _by_rules(axis: Axes, tables: Tables) -> None:
@@ -226,21 +270,23 @@ def _by_rules(axis: Axes, tables: Tables) -> None:
     found = found[(found["level"] == 3) & np.isfinite(found["crossed_at"])]
     seen: set[float] = set()
     for (kind, rows), color, marker in zip(
-        found.groupby("architecture", sort=False), sns.color_palette("colorblind"), MARKERS
+        found.groupby("architecture", sort=False), _SHADES, reversed(MARKERS)
     ):
         rules = rows["grammar"].map(lambda name: np.prod(tables.grammars[name].m[:3]) ** (1 / 3))
         rows, rules = rows.loc[rules.sort_values().index], rules.sort_values()
-        _bars(axis, rules, rows, "crossed_at", color=color, marker=marker, label=kind)
+        look = {"color": color, "marker": marker, "linestyle": "-", "linewidth": 0.6}
+        errorbars(axis, rules, rows, "crossed_at", label=kind, **look)
         _growth(axis, tables, rules, rows, color)
         seen |= {*rules}
     if found.empty:
         _nothing(axis, "level 3 is not crossed by every rule draw")
         return
-    axis.set(xscale="log", yscale="log", ylabel="size at the middle of level 3's step")
+    axis.set(xscale="log", yscale="log", ylabel="$P$ at the middle of level 3")
     axis.set_xlabel("rules a symbol, geometric mean of levels 1 to 3")
     axis.set_xticks([], minor=True)
+    amounts(axis)
     axis.set_xticks(sorted(seen), [f"{rules:.3g}" for rules in sorted(seen)])
-    _learners(axis)
+    _learners(axis, None)
 
 
 def _growth(axis: Axes, tables: Tables, x: pd.Series, rows: pd.DataFrame, color: object) -> None:
@@ -256,10 +302,10 @@ def _growth(axis: Axes, tables: Tables, x: pd.Series, rows: pd.DataFrame, color:
             axis.plot(x, grown, line, color=color, linewidth=1)
 
 
-def _learners(axis: Axes) -> None:
+def _learners(axis: Axes, tables: Tables | None) -> None:
     for learner, line in _GROWTH.items():
-        axis.plot([], [], line, color=GREY, label=f"grows as of a {learner}")
-    _legend(axis)
+        axis.plot([], [], line, color=GREY, label=f"growth of a {learner}'s thresholds")
+    _legend(axis, tables)
 
 
 def _invariance(axis: Axes, tables: Tables) -> None:
@@ -273,7 +319,7 @@ def _invariance(axis: Axes, tables: Tables) -> None:
         deepest = rows[rows["layer"] == rows["layer"].max()]
         steps = _mine(tables.thresholds, rows).set_index("level")["threshold"]
         levels = [level for level in sorted(deepest["level"].unique()) if level + 1 in steps.index]
-        for level, color in zip(levels, sns.color_palette("viridis", len(levels))):
+        for level, (color, _) in zip(levels, ordered(len(levels))):
             mine = deepest[deepest["level"] == level]
             axis.semilogx(
                 mine["train_size"] / steps[level + 1],
@@ -281,16 +327,15 @@ def _invariance(axis: Axes, tables: Tables) -> None:
                 line,
                 color=color,
                 marker=marker,
-                markersize=3,
             )
             colors[f"level {level}"] = color
-        axis.plot([], [], line, color=GREY, marker=marker, markersize=3, label=name)
+        axis.plot([], [], line, color=GREY, marker=marker, label=name)
     for label, color in colors.items():
         axis.plot([], [], color=color, label=label)
-    axis.axhline(0.5, color=GREY, linestyle="--", linewidth=0.9)
+    axis.axhline(0.5, color=GREY, linewidth=0.5)
     axis.set(
-        xlabel="$P / P_{l}$ (predicted), synonyms of level $l-1$",
-        ylabel="change by a synonym / by another symbol",
+        xlabel="$P / P_{l+1}$ (predicted), synonyms of level $l$",
+        ylabel="change by a synonym /\nby another symbol",
         ylim=(0, None),
     )
     _legend(axis)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from textwrap import wrap
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -14,9 +14,21 @@ from matplotlib.figure import Figure
 from ..claims.names import CLAIM_TASKS, ClaimName
 from ..claims.verdicts import AGREES, DISAGREES, NEARER, UNDETERMINED
 from .claim_panels import PANELS, Tables
-from .style import GREY
+from .claims_page import subject
+from .style import (
+    GREY,
+    SMALL,
+    SMALLEST,
+    handle,
+    legend_above,
+    legend_of,
+    stacked,
+    with_interval,
+)
 
 COLORS = {AGREES: "#0173b2", NEARER: "#56b4e9", DISAGREES: "#d55e00", UNDETERMINED: "0.45"}
+_ROW, _LETTERS = 0.45, 70  # inches of a row, letters of a line of its text
+_NAMED_INSIDE = {"B4"}  # whose panel gives its curves lines, and colours to the levels
 _FARTHEST = 3.0  # of a row's scale, from its middle
 
 
@@ -33,18 +45,23 @@ def claim(name: ClaimName, decided: pd.DataFrame, tables: Tables) -> Figure:
         What was measured.
     """
     panels, tables = PANELS[name], tables.for_task(CLAIM_TASKS[name])
-    widths = [*(1.0 for _ in panels), 1.35]
-    figure, axes = plt.subplots(
-        1,
-        len(widths),
-        figsize=(3.6 * sum(widths), max(3.4, 0.55 * len(decided))),
-        squeeze=False,
-        gridspec_kw={"width_ratios": widths},
-    )
-    for axis, panel in zip(axes[0], panels):
+    named = {label: look for label, *look in tables.named().values()}
+    rows = _ROW * len(decided) + 0.3
+    figure, axes = stacked(*([1.9] * len(panels)), rows, around=0.2 + 0.08 * len(named))
+    told: set[str] = set()
+    for axis, panel in zip(axes, panels):
         panel(axis, tables)
+        told |= {*axis.get_legend_handles_labels()[1]}
         sns.despine(ax=axis)
-    _criteria(axes[0, -1], decided)
+    _criteria(axes[-1], decided)
+    legend_of(
+        figure,
+        [
+            handle(label, color=color, marker=marker, linewidth=0.6)
+            for label, (color, marker) in named.items()
+            if label in told and name not in _NAMED_INSIDE
+        ],
+    )
     return figure
 
 
@@ -58,33 +75,34 @@ def _criteria(axis: Axes, decided: pd.DataFrame) -> None:
         scale = _scale(row["rival"], expected)
         for value, marker in ((row["prediction"], "|"), (row["rival"], "x")):
             if np.isfinite(value):
-                axis.plot(scale(value), at, marker, color=GREY, markersize=7)
+                axis.plot(scale(value), at, marker, color=GREY, markersize=5)
         if np.isfinite(row["estimate"]):
-            axis.plot(scale(row["estimate"]), at, "o", color=color, markersize=5)
+            axis.plot(scale(row["estimate"]), at, "o", color=color, markersize=4)
             if np.isfinite(row["low"]):
                 ends = sorted([scale(row["low"]), scale(row["high"])])
                 axis.plot(ends, [at, at], color=color, linewidth=1.4)
                 for end, arrow in zip(ends, "<>"):
                     if abs(end) == _FARTHEST:  # goes on beyond
                         axis.plot(end, at, arrow, color=color, markersize=5, clip_on=False)
-        about = "" if pd.isna(row["about"]) else f" ({row['about']})"
         decides = "" if row["decisive"] else ", not decisive"
         text = _number(row["estimate"], row["low"], row["high"])
+        name = "\n".join(wrap(subject(row), _LETTERS))
+        lines = name.count("\n") + 1
         for above, told, size, shade in (
-            (0.36, f"{row['criterion']}{about}", "small", "black"),
-            (0.2, f"{text}: {row['verdict']}{decides}", "x-small", color),
+            (0.74, name, SMALL, "black"),
+            (0.74 - 0.22 * lines, f"{text}: {row['verdict']}{decides}", SMALLEST, GREY),
         ):
-            axis.text(-_FARTHEST, at + above, told, fontsize=size, va="center", color=shade)
-    axis.axvline(0, color="0.9", linewidth=0.8, zorder=0)
-    axis.set(xlim=(-_FARTHEST, _FARTHEST), ylim=(-0.4, count - 0.4), xticks=[], yticks=[])
-    axis.set_xlabel("x rival, | predicted")
+            axis.text(-_FARTHEST, at + above, told, fontsize=size, va="top", color=shade)
+    axis.set(xlim=(-_FARTHEST, _FARTHEST), ylim=(-0.25, count - 0.2), xticks=[], yticks=[])
+    marks = {"o": "measured, 95% interval", "|": "predicted", "x": "the rival"}
+    legend_above(axis, [handle(m, marker=k, linestyle="none") for k, m in marks.items()])
     sns.despine(ax=axis, left=True, bottom=True)
 
 
 def _number(estimate: float, low: float, high: float) -> str:
     if not np.isfinite(estimate):
         return "no estimate"
-    return f"{estimate:.2f} [{low:.2f}, {high:.2f}]" if np.isfinite(low) else f"{estimate:.2f}"
+    return with_interval(estimate, low, high)
 
 
 def _scale(rival: float, predicted: float) -> Callable[[float], float]:

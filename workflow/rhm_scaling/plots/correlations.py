@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from .style import GREY, MARKERS
+from .style import handle, heading, legend_above, legend_of, looks, stacked
 
 _TITLES = {
     "cnn": "CNN: tuples of level-$(l-2)$ symbols",
     "transformer": "transformer: tuples of tokens",
 }
-_WIDTH = 3.35  # inches: one column of a journal
 
 
 def correlations_figure(table: pd.DataFrame, title: str) -> Figure:
@@ -36,39 +33,33 @@ def correlations_figure(table: pd.DataFrame, title: str) -> Figure:
     learners: list[str | None] = [who for who in _TITLES if (table["learner"] == who).any()] or [
         None
     ]
-    figure, axes = plt.subplots(
-        len(learners),
-        1,
-        figsize=(_WIDTH, 0.9 + 2.1 * len(learners)),
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-    )
+    figure, axes = stacked(*([2.1] * len(learners)), around=0.9, sharex=True, sharey=True)
     # one scale, so that learners can be compared
     levels = sorted(table["level"].unique())
-    colors = dict(zip(levels, sns.color_palette("colorblind", len(levels))))
-    for axis, learner in zip(axes[:, 0], learners):
+    look = dict(zip(levels, looks(len(levels))))
+    for axis, learner in zip(axes, learners):
         mine = table if learner is None else table[table["learner"] == learner]
-        for (level, rows), marker in zip(mine.groupby("level"), MARKERS * 2):
-            _level(axis, rows, colors[level], marker, None if learner is None else level)
+        for level, rows in mine.groupby("level"):
+            color, marker = look[level]
+            _level(axis, rows, color, marker, None if learner is None else level)
         axis.set(xscale="log", yscale="log", ylabel="rms correlation")
-        axis.set_title(_TITLES.get(str(learner), "tuples of tokens with the label"))
         axis.yaxis.set_minor_formatter("")
-        if learner is not None:
-            axis.legend(loc="upper right", title="level $l$", ncols=len(levels))
+        told = _TITLES.get(str(learner), "tuples of tokens with the label")
+        legend_above(axis, title=told if learner is None else f"{told}; level $l$:")
     shown = table[["measured", "expected"]].to_numpy(dtype=float)
     shown = shown[np.isfinite(shown) & (shown > 0)]
     if len(shown):
-        axes[0, 0].set_ylim(shown.min() / 3, shown.max() * 2)
-    axes[-1, 0].set_xlabel("sentences $P$")
+        axes[0].set_ylim(shown.min() / 3, shown.max() * 2)
+    axes[-1].set_xlabel("sentences $P$")
     handles = [
-        Line2D([], [], color=GREY, linestyle=":", linewidth=1, label="signal"),
-        Line2D([], [], color=GREY, linestyle="--", linewidth=1, label="noise"),
-        Line2D([], [], color=GREY, linewidth=1, label="both"),
-        Line2D([], [], color=GREY, marker="o", markersize=3, ls="", label="measured"),
+        handle("signal", linestyle=":"),
+        handle("noise", linestyle="--"),
+        handle("both"),
+        handle("measured", marker="o", linestyle="none"),
+        handle("threshold: signal = noise", marker="|", linestyle="none"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, columnspacing=1.0)
-    figure.suptitle(title.replace("$", r"\$"), fontsize="medium")
+    legend_of(figure, handles)
+    heading(figure, title)
     sns.despine(figure)
     return figure
 
@@ -86,7 +77,7 @@ def _level(axis: Axes, rows: pd.DataFrame, color: object, marker: str, level: ob
         rms["measured"].where(rms["measured"] > 0),
         marker,
         color=color,
-        markersize=3.5,
+        markersize=2.8,
         label=None if level is None else f"{level:.0f}",
     )
     signal, noise = rms["signal"].iloc[0], rms["noise"].iloc[0]

@@ -23,10 +23,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from ..core.files import write_aside
-from .claims_page import number
+from .claims_page import number, size
 
 COLUMN = 85 / 25.4  # inches: the width of every figure
 TEXT, SMALL, SMALLEST = 7.0, 6.0, 5.5  # points
@@ -38,10 +38,11 @@ COLORS = (
 )
 GREY = "0.35"
 _MOST_TICKS = 5  # of long numbers side by side
+_FEW_DECADES = 60  # an axis that goes less far has names between powers of ten
 _MANY = 60  # points in a panel
 _DODGE = 0.011  # of an axis, from one curve to the next
 _WIDEST = 0.06  # of an axis, from the first to the last
-_BESIDE_AXES = 0.42  # inches: what labels and ticks take of the width
+_BESIDE_AXES = 0.6  # inches: what labels and ticks take of the width
 
 
 def style() -> None:
@@ -123,16 +124,16 @@ def handle(label: str, **look: Any) -> Line2D:
 
 def legend_of(figure: Figure, handles: Sequence[Artist], title: str = "") -> Legend | None:
     """A legend below all panels, in as many columns as there is room for."""
-    room = COLUMN * figure.dpi
+    room = 0.96 * COLUMN * figure.dpi  # text is wider at some resolutions
     return _fitting(figure, figure, handles, room, title=title or None, loc="outside lower center")
 
 
 def legend_above(
-    axis: Axes, handles: Sequence[Artist] | None = None, title: str = ""
+    axis: Axes, handles: Sequence[Artist] | None = None, title: str = "", beside: int = 1
 ) -> Legend | None:
     """A legend above a panel, under a title, in as many columns as there is room for.
 
-    Without `handles`, of all that has a label.
+    Without `handles`, of all that has a label. `beside`: how many panels stand side by side.
     """
     if handles is None:
         handles = list(axis.get_legend_handles_labels()[0])
@@ -141,7 +142,7 @@ def legend_above(
         axis.set_title(title, loc="left")
         return None
     where = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.1}
-    room = (COLUMN - _BESIDE_AXES) * figure.dpi
+    room = (COLUMN / beside - _BESIDE_AXES) * figure.dpi
     legend = _fitting(axis, figure, handles, room, title=title or None, alignment="left", **where)
     if legend is not None:
         legend.get_title().set_fontsize(TEXT)
@@ -237,6 +238,15 @@ def whole_numbers(axis: Axes, values: Any, along: str = "x") -> None:
     of.set_major_locator(FixedLocator(known))
     of.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
     of.set_minor_locator(NullLocator())
+
+
+def amounts(axis: Axes) -> None:
+    """A logarithmic y-axis of sizes, in few digits; its limits must be known."""
+    low, high = axis.get_ylim()
+    told = FuncFormatter(lambda value, _: size(value))
+    axis.yaxis.set_major_formatter(told)
+    axis.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axis.yaxis.set_minor_formatter(told if high < _FEW_DECADES * low else NullFormatter())
 
 
 def ranks_axis(axis: Axes, ranks: pd.Series) -> None:

@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from ..analysis.curves import CURVE_KEY
+from ..analysis.power_law import why_no_fit, why_no_interval
+
+EXPONENT_COLUMNS = {
+    "asymptotic": "predicted for deep grammars, many rules; -: none (uniform rules: error drops)",
+    "same fit": "of the curve predicted for these grammars, fitted at the same sizes; -: none",
+    "from uniform": "the same, predicted from the curve of uniform rules; -: none was measured",
+    "fitted": "the error falls as P to minus this",
+    "95% interval": "of the fitted exponent, over rule draws and replicas",
+    "sizes": "how many training sizes enter the fit",
+}
+SCALING_COLUMNS = {
+    "fitted over": "which cells of network size and training sentences P enter the fit",
+    "exponent of": "the loss falls as N, or data, to minus this; the best N grows with compute",
+    "fitted": "with the floor at the exact entropy; -: the fit has no such exponent",
+    "95% interval": "over rule draws and replicas; -: there is one rule draw and one replica",
+    "cells": "how many cells enter the fit",
+}
 
 
 def _number(value: float) -> str:
     return f"{value:.2f}" if np.isfinite(value) else "-"
+
+
+def _curve(fit: pd.Series) -> str:
+    named = [str(fit[column]) for column in CURVE_KEY[:3]]
+    shape = [f"w{fit['width']} d{fit['depth']}"] if fit["width"] else []
+    online = ["online"] if fit["protocol"] == "online" else []
+    return " ".join([*named, *shape, *online, *_window(fit["context"])])
 
 
 def _window(context: int) -> list[str]:
@@ -47,29 +73,43 @@ def scaling_table(scaling: pd.DataFrame) -> pd.DataFrame:
                 "cells": int(fit["cells"]),
             }
         )
-    columns = ["networks", "fitted over", "exponent of", "fitted", "95% interval", "cells"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=["networks", *SCALING_COLUMNS])
 
 
 def exponent_table(fits: pd.DataFrame) -> pd.DataFrame:
     """`fits.csv` as text for reading: predicted and fitted exponents, interval, window."""
     rows = []
     for _, fit in fits.iterrows():
-        curve = " ".join(str(fit[column]) for column in CURVE_KEY[:3])
-        shape = [f"w{fit['width']} d{fit['depth']}"] if fit["width"] else []
-        shape += ["online"] if fit["protocol"] == "online" else []
-        shape += _window(fit["context"])
         known = np.isfinite(fit["low"])
+        none = why_no_fit(fit["points"], fit["window_reason"])
         rows.append(
             {
-                "curve": " ".join([curve, *shape]),
+                "curve": _curve(fit),
                 "asymptotic": _number(fit["predicted_asymptotic"]),
                 "same fit": _number(fit["predicted_same_fit"]),
                 "from uniform": _number(fit["predicted_smooth_fit"]),
-                "fitted": _number(fit["exponent"]),
+                "fitted": "no fit" if none else _number(fit["exponent"]),
                 "95% interval": f"{fit['low']:.2f} to {fit['high']:.2f}" if known else "-",
                 "sizes": int(fit["points"]),
-                "window": fit["window_reason"],
+                "window": none or fit["window_reason"],
             }
         )
     return pd.DataFrame(rows)
+
+
+def exponent_notes(fits: pd.DataFrame) -> list[str]:
+    """What the columns of `exponent_table` are, and why a curve has no fit or no interval."""
+    notes = columns(EXPONENT_COLUMNS)
+    for _, fit in fits.iterrows():
+        if none := why_no_fit(fit["points"], fit["window_reason"]):
+            notes.append(f"no fit of {_curve(fit)}: {none}")
+        elif not np.isfinite(fit["low"]):
+            why = why_no_interval(fit["rule_draws"], fit["replicas"])
+            notes.append(f"no interval of {_curve(fit)}: {why}")
+    return notes
+
+
+def columns(meanings: Mapping[str, str]) -> list[str]:
+    """A line for each column of a table."""
+    width = max(map(len, meanings))
+    return [f"  {name:<{width}}  {meaning}" for name, meaning in meanings.items()]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -13,7 +12,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from .style import GREY
+from .style import (
+    COLORS,
+    GREY,
+    heading,
+    legend_above,
+    ranks_axis,
+    stacked,
+    whole_numbers,
+)
 
 _LEARNERS = {"cnn": ("o", 0), "transformer": ("s", 1)}
 _CLASSIFICATION = {
@@ -45,10 +52,10 @@ def theory_figure(
         Heading.
     """
     if task == "autoregressive":
-        figure, axis = plt.subplots(figsize=(5.6, 3.8))
+        figure, (axis,) = stacked(2.0)
         _positions(axis, quantities)
     else:
-        figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 4.0))
+        figure, (left, right) = stacked(2.2, 2.2, around=0.7)
         known = quantities[quantities["quantity"].isin(["threshold", "sample_complexity"])]
         known = known[np.isfinite(known["value"])]
         if not (len(known) and len(curves)):  # nothing is correlated, nothing can be learnt
@@ -61,7 +68,7 @@ def theory_figure(
         else:
             _errors(left, quantities, curves)
             _ranks(right, known, survey)
-    figure.suptitle(title.replace("$", r"\$"), fontsize="medium")
+    heading(figure, title)
     sns.despine(figure)
     return figure
 
@@ -75,7 +82,6 @@ def _mean(curves: pd.DataFrame) -> pd.DataFrame:
 
 def _staircases(axis: Axes, quantities: pd.DataFrame, curves: pd.DataFrame) -> None:
     """Excess of every draw as a staircase, and the mean power law through their middles."""
-    palette = sns.color_palette("colorblind")
     exponents = quantities[quantities["quantity"] == "exponent"].set_index("learner")["value"]
     lowest = np.inf
     for learner, (_, color) in _LEARNERS.items():
@@ -86,14 +92,14 @@ def _staircases(axis: Axes, quantities: pd.DataFrame, curves: pd.DataFrame) -> N
                 draw["train_size"],
                 draw["value"],
                 where="post",
-                color=palette[color],
+                color=COLORS[color],
                 linewidth=0.6,
                 alpha=0.5,
             )
         mean = _mean(mine[mine["prediction"] == "envelope"].dropna())
         known = exponents.get(learner, np.nan)
         label = f"{learner}" + (f", asymptotic exponent {known:.2f}" if np.isfinite(known) else "")
-        axis.plot(mean["train_size"], mean["mean"], "--", color=palette[color], label=label)
+        axis.plot(mean["train_size"], mean["mean"], "--", color=COLORS[color], label=label)
         lowest = min(lowest, mean["mean"].min())
     axis.set(
         xscale="log",
@@ -101,15 +107,13 @@ def _staircases(axis: Axes, quantities: pd.DataFrame, curves: pd.DataFrame) -> N
         xlabel="training sentences $P$",
         ylabel="excess over the Bayes limit (nats)",
     )
-    axis.set_title("predicted staircases, power law through their steps")
     if np.isfinite(lowest):
-        axis.set_ylim(bottom=lowest / 5)  # room for the legend
-    axis.legend(loc="lower left")
+        axis.set_ylim(bottom=lowest / 1.5)
+    legend_above(axis, title="predicted staircases, power law through their steps")
 
 
 def _levels(axis: Axes, known: pd.DataFrame, survey: pd.DataFrame | None) -> None:
     """Thresholds by level: many draws, the study's own, the ensemble and the papers' form."""
-    palette = sns.color_palette("colorblind")
     known = known[known["quantity"] == "threshold"]
     for learner, (marker, color) in _LEARNERS.items():
         side = 0.12 if learner == "transformer" else -0.12
@@ -122,7 +126,7 @@ def _levels(axis: Axes, known: pd.DataFrame, survey: pd.DataFrame | None) -> Non
                 drawn["level"] + spread,
                 drawn["threshold"],
                 ".",
-                color=palette[color],
+                color=COLORS[color],
                 markersize=2.5,
                 alpha=0.6,
             )
@@ -134,16 +138,14 @@ def _levels(axis: Axes, known: pd.DataFrame, survey: pd.DataFrame | None) -> Non
                 mean.where(np.isfinite(mean)),
                 "D",
                 color="white",
-                markeredgecolor=palette[color],
+                markeredgecolor=COLORS[color],
                 markersize=5,
                 zorder=3,
                 label=f"{learner}, harmonic mean of draws",
             )
         else:
             own = mine[mine["method"] == "correlations"]
-            axis.plot(
-                own["level"] + side, own["value"], marker, color=palette[color], label=learner
-            )
+            axis.plot(own["level"] + side, own["value"], marker, color=COLORS[color], label=learner)
         for method, line in {"ensemble": "-", "closed form": ":"}.items():
             rows = mine[mine["method"] == method].sort_values("level")
             if len(rows):
@@ -155,39 +157,37 @@ def _levels(axis: Axes, known: pd.DataFrame, survey: pd.DataFrame | None) -> Non
                     marker=marker if line == "-" else "",
                     markersize=4,
                     linewidth=1,
-                    color=palette[color],
+                    color=COLORS[color],
                     label=f"{learner}, {name}",
                 )
     axis.set(yscale="log", xlabel="level $l$", ylabel="threshold $P_l$ (sentences)")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(axis, known["level"].astype(float))
     many = "" if survey is None else f", {survey['rule_seed'].nunique()} rule draws (dots)"
-    axis.set_title(f"exact correlations{many}")
-    axis.legend(loc="upper left")
+    legend_above(axis, title=f"exact correlations{many}")
 
 
 def _errors(axis: Axes, quantities: pd.DataFrame, curves: pd.DataFrame) -> None:
     """Predicted classification errors, mean over rule draws."""
-    palette = sns.color_palette("colorblind")
     for color, (prediction, (label, line)) in enumerate(_CLASSIFICATION.items()):
         mean = _mean(curves[curves["prediction"] == prediction].dropna(subset=["value"]))
         if len(mean):
-            axis.plot(mean["train_size"], mean["mean"], line, color=palette[color], label=label)
+            axis.plot(mean["train_size"], mean["mean"], line, color=COLORS[color], label=label)
     axis.set(xscale="log", yscale="log", xlabel="training sentences $P$", ylabel="error")
     shown = curves[curves["prediction"] != "lookup"]["value"]
     low = shown[shown > 0].min() if (shown > 0).any() else curves["value"].min()
     axis.set_ylim(max(float(low) / 3, 1e-6), 1.5)
-    axis.set_title("predicted classification error")
     if not (curves["prediction"] == "marginalised").any():
         at = quantities[(quantities["quantity"] == "threshold")]["value"].mean()
         if math.isfinite(at):  # in some draw there may be nothing to see
             axis.axvline(at, color=GREY, linestyle="--", linewidth=1, label="predicted threshold")
         axis.set_ylim(0.1, 1.5)
-    axis.legend(loc="lower left")
+        axis.yaxis.set_minor_formatter("")  # a narrow range would label them all
+    legend_above(axis, title="predicted classification error")
 
 
 def _ranks(axis: Axes, thresholds: pd.DataFrame, survey: pd.DataFrame | None) -> None:
     """Thresholds of the level-1 rules by rank."""
-    color = sns.color_palette("colorblind")[0]
+    color = COLORS[0]
     known = thresholds[thresholds["quantity"] == "sample_complexity"]
     ensemble = known[known["method"] == "ensemble"].sort_values("index")
     if survey is not None and len(ensemble) and np.ptp(ensemble["value"]) == 0:
@@ -217,14 +217,14 @@ def _ranks(axis: Axes, thresholds: pd.DataFrame, survey: pd.DataFrame | None) ->
         rows = known[known["method"] == method].sort_values("index")
         if len(rows):
             axis.plot(rows["index"].astype(float), rows["value"], line, color=GREY, label=label)
-    axis.set(xscale="log", yscale="log", xlabel="rank $k$", ylabel="threshold $P_k$ (sentences)")
-    axis.set_title(f"exact correlations with the label{many}")
-    axis.legend(loc="upper left")
+    axis.set(yscale="log", xlabel="rank $k$", ylabel="threshold $P_k$ (sentences)")
+    ranks_axis(axis, known["index"].astype(float))
+    legend_above(axis, title=f"exact correlations with the label{many}")
 
 
 def _histogram(axis: Axes, thresholds: pd.DataFrame, survey: pd.DataFrame) -> None:
     """Thresholds of many rule draws with uniform rules, which all have the same."""
-    color = sns.color_palette("colorblind")[0]
+    color = COLORS[0]
     known = thresholds[thresholds["quantity"] == "threshold"].set_index("method")["value"]
     # rules that fill all tuples can leave the label without any correlation
     finite = survey["threshold"][np.isfinite(survey["threshold"])]
@@ -236,7 +236,7 @@ def _histogram(axis: Axes, thresholds: pd.DataFrame, survey: pd.DataFrame) -> No
         axis.hist(finite, bins=[*np.linspace(low, high, 17)], color=color, alpha=0.4)
     harmonic = 1 / (1 / survey["threshold"]).mean() if len(finite) else math.inf
     for value, line, label in (
-        (harmonic, (0, (1, 1)), "harmonic mean of draws"),
+        (harmonic, "--", "harmonic mean of draws"),
         (known["ensemble"], "-", "ensemble"),
         (known["closed form"], ":", "large $v$"),
     ):
@@ -244,18 +244,18 @@ def _histogram(axis: Axes, thresholds: pd.DataFrame, survey: pd.DataFrame) -> No
             axis.axvline(value, color=GREY, linestyle=line, label=label)
     axis.set(xlabel="threshold $P^*$ (sentences)", ylabel="rule draws")
     draws = f"{len(survey)} rule draws"
-    axis.set_title(
-        f"exact correlations: none in {without} of {draws}"
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True))
+    legend_above(
+        axis,
+        title=f"exact correlations: none in {without} of {draws}"
         if without
-        else f"exact correlations with the label, {draws}"
+        else f"exact correlations with the label, {draws}",
     )
-    axis.set_ylim(top=axis.get_ylim()[1] * 1.4)
-    axis.legend(loc="upper left")
 
 
 def _positions(axis: Axes, quantities: pd.DataFrame) -> None:
     """Entropy of every token given those before it."""
-    color = sns.color_palette("colorblind")[0]
+    color = COLORS[0]
     known = quantities[quantities["quantity"] == "position_entropy"].copy()
     known["position"] = known["index"].astype(int) + 1
     draws: Any = known.groupby("position")["value"]
@@ -267,6 +267,6 @@ def _positions(axis: Axes, quantities: pd.DataFrame) -> None:
     rate = rates[rates["rule_seed"].notna()]["value"].mean()
     axis.axhline(rate, color=GREY, linestyle="--", linewidth=1, label="mean: the floor")
     axis.set(xlabel="position", ylabel="entropy given all tokens before (nats)")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set_ylim(0, float(known["value"].max()) * 1.3)
-    axis.legend(loc="upper right", ncols=2)
+    whole_numbers(axis, known["position"])
+    axis.set_ylim(0, float(known["value"].max()) * 1.05)
+    legend_above(axis)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from rhm_scaling.architecture.registry import kinds
 from rhm_scaling.core import fingerprint as fingerprints
-from rhm_scaling.study.architectures import kinds
 
 # what versions of Python parse, write or show in different ways
 SAMPLE = r'''
@@ -103,6 +103,7 @@ SAMPLED = {"sample_sentences", "solve_grammar", *MODELS}
         ),
         ("models/cnn", "def layers(self, ", "def layers( self, ", set()),
         ("models/cnn", ".relu_()", ".tanh_()", {"cnn"}),
+        ("models/cnn", 'learner="cnn"', 'learner="transformer"', set()),
         ("models/transformer", "self.up, self.down)", "self.up, -self.down)", {"transformer"}),
         ("models/lcn", ".relu_()", ".tanh_()", {"lcn"}),
         ("models/layers", "tril(-1)", "tril(-2)", {"attention", "transformer"}),

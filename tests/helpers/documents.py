@@ -12,3 +12,10 @@ def documented(table: str) -> list[str]:
     section = text.split(f"### `{table}`", 1)[1].split("\n### ", 1)[0]
     cells = re.findall(r"^\| (.+?) \|", section, flags=re.MULTILINE)
     return [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+
+
+def own_network() -> str:
+    """The network that CONTRIBUTING.md shows."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    return str(shown)

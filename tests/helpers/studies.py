@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rhm_scaling.analysis.theory_columns import Known
+from rhm_scaling.architecture.registry import about
 from rhm_scaling.claims.contrasts import steps
 from rhm_scaling.claims.evidence import Evidence
 from rhm_scaling.grammar.model import Grammar, Parameters
@@ -21,10 +22,6 @@ from rhm_scaling.theory.solve import solve
 Array = NDArray[np.float64]
 # losses of one rule draw at some sizes, from what theory knows of it
 Law = Callable[[Evidence, int, Array], Array]
-LEARNERS: dict[str, Learner] = {
-    **{"cnn": "cnn", "lcn": "transformer", "fcn": "transformer"},
-    **{"transformer": "transformer", "attention": "transformer"},
-}
 
 
 @cache
@@ -48,7 +45,7 @@ def design(
     key = {"grammar": parameters.label(), "task": task, "architecture": kind}
     key |= {"width": 64, "depth": parameters.L, "protocol": protocol, "context": 0}
     known = theory(parameters, task, draws)
-    return Evidence(key, kind, LEARNERS[kind], parameters, rows, known, pd.DataFrame())
+    return Evidence(key, kind, about(kind).learner, parameters, rows, known, pd.DataFrame())
 
 
 def trained(

@@ -10,16 +10,15 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from rhm_scaling.architecture.registry import about, kinds
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.grammar.model import Parameters
-from rhm_scaling.grammar.tasks import TASKS
-from rhm_scaling.models import build, cnn
+from rhm_scaling.grammar.tasks import Task
+from rhm_scaling.models import build
 from rhm_scaling.models.layers import Shape
-from rhm_scaling.study.architectures import kinds
-from rhm_scaling.study.cost import LOOKED_UP, BlockCost, Rates, threads, work
+from rhm_scaling.study.cost import BlockCost, Rates, threads, work
 from rhm_scaling.training.datasets import example_losses
 
-ATTENTION = ("transformer", "attention")
 GRAMMARS = [
     Parameters.from_keys(v=6, n=4, s=2, L=3, m=2),
     Parameters.from_keys(v=5, n=3, s=3, L=2, m=3),
@@ -29,18 +28,18 @@ CASES = [
     (grammar, kind, task, depth)
     for grammar in GRAMMARS
     for kind in kinds()
-    for task in TASKS
+    for task in about(kind).tasks
     for depth in (1, 2, 3)
-    if kind in ATTENTION or task != "autoregressive"
-    if kind not in ("cnn", "lcn") or depth == grammar.L
+    if depth == grammar.L or not about(kind).layer_a_level
 ]
 
 
 @pytest.mark.parametrize(("parameters", "kind", "task", "depth"), CASES)
 def test_operations_and_parameters_equal_pytorchs_count(
-    parameters: Parameters, kind: str, task: str, depth: int
+    parameters: Parameters, kind: str, task: Task, depth: int
 ) -> None:
-    architecture = {"kind": kind, "width": 8, "depth": depth, "heads": 1 + (kind in ATTENTION)}
+    heads = 2 if "heads" in about(kind).takes else 1
+    architecture = {"kind": kind, "width": 8, "depth": depth, "heads": heads}
     network = build(kind, Shape.from_parameters(parameters, task, architecture), [1, 2])
     tokens = torch.randint(0, parameters.v[0], (2, 7, parameters.d))
     with FlopCounterMode(display=False) as forward:
@@ -52,7 +51,7 @@ def test_operations_and_parameters_equal_pytorchs_count(
     assert 2 * 7 * counted.forward == forward.get_total_flops()
     assert 2 * 7 * counted.training == forward.get_total_flops() + backward.get_total_flops()
     assert counted.parameters == network.parameter_count
-    outside = ("embedding.", "filters.0", "readout")
+    outside = ("embedding", "filters.0", "readout")
     body = [p[0] for name, p in network.named_parameters() if not name.startswith(outside)]
     assert counted.body_parameters == sum(p.numel() for p in body)
 
@@ -114,7 +113,6 @@ def test_what_studies_of_claims_took_was_foretold_within_a_factor_of_two(study: 
 
 def test_tokens_are_looked_up_on_a_cpu_alone() -> None:
     """There the time of a step hardly grows with the vocabulary, on a GPU it does."""
-    assert LOOKED_UP == cnn._LOOKED_UP
     shape = {"kind": "cnn", "width": 64, "depth": 2, "heads": 1}
     few, many = (
         work(Parameters.from_keys(v={0: v, 1: 8}, n=8, s=2, L=2, m=8), "classification", shape)

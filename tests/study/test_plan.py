@@ -11,6 +11,7 @@ from rhm_scaling.core.errors import UserError
 from rhm_scaling.core.files import write_text
 from rhm_scaling.run.records import write_record
 from rhm_scaling.run.status import Status
+from rhm_scaling.steps.claimed import claimed
 from rhm_scaling.steps.plan import stages
 from rhm_scaling.study.artifacts import capacity
 from rhm_scaling.study.plan import Plan
@@ -344,3 +345,9 @@ def test_every_stage_depends_on_what_it_reads() -> None:
     theory = {"tabulate_theory", "draw_theory"}
     assert changed({"grammars.g.m": 3}) == tables | theory
     assert changed({"name": "other"}) == tables | theory
+
+
+def test_a_claim_is_not_judged_by_a_network_of_which_theory_says_nothing() -> None:
+    change = {"claim": "B1", "architectures.tf": {"kind": "lstm", "width": 8}}
+    judging = claimed(plan(change))["curves"]
+    assert [curve["kind"] for curve in judging] == ["cnn"]

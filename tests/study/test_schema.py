@@ -76,7 +76,7 @@ def test_a_good_study() -> None:
         ("width: 16", "width: []", "architectures.cnn.width: "),
         ("width: 16", "width: [4, 4]", "architectures.cnn.width: holds a value twice"),
         ("heads: 2", "heads: 3", "architectures.big.heads: 3 does not divide the width 8"),
-        ("kind: cnn", "kind: rnn", "architectures.cnn: needs kind: 'cnn', 'lcn'"),
+        ("kind: cnn", "kind: rnn", "architectures.cnn: needs kind: 'attention', 'cnn'"),
         ("lr: 1e-3", "lr: 0", "architectures.big.optimizer.lr.0: "),
         ("lr: 1e-3", "lr: .nan", "architectures.big.optimizer.lr.0: "),
         ("lr: 1e-3", "lr: [0.1, 0.1]", "architectures.big.optimizer.lr: "),

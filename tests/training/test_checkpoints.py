@@ -15,8 +15,8 @@ from torch import Tensor
 
 from conftest import Project, call, command, environment, making
 from helpers.trainings import MEAN_FIELD, SETTINGS, run
+from rhm_scaling.architecture.registry import kinds
 from rhm_scaling.core.errors import UserError
-from rhm_scaling.study.architectures import kinds
 from rhm_scaling.study.artifacts import Product
 from rhm_scaling.training.checkpoints import Checkpoint, State, scratch_folder
 from rhm_scaling.training.loop import Outcome

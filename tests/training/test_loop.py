@@ -7,46 +7,32 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.trainings import MEAN_FIELD, PARAMETERS, SETTINGS, examples, run, shape
+from helpers.trainings import (
+    PARAMETERS,
+    SETTINGS,
+    assert_equals_itself_alone,
+    assert_same,
+    examples,
+    run,
+    shape,
+)
 from rhm_scaling.analysis import curves
+from rhm_scaling.architecture.registry import about, kinds
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import Stream
 from rhm_scaling.models import build
 from rhm_scaling.models.layers import Shape
-from rhm_scaling.study.architectures import kinds
 from rhm_scaling.theory.inference import exact_predictor
 from rhm_scaling.training.batches import FiniteBatches
 from rhm_scaling.training.datasets import Examples, evaluate
 from rhm_scaling.training.loop import FAILED, Outcome, Settings, evaluation_steps, train
 
 
-def assert_same(one: Outcome, i: int, other: Outcome, j: int) -> None:
-    for name, tensor in one.weights.items():
-        assert torch.equal(tensor[i], other.weights[name][j]), name
-    for key in ("best_step", "steps", "validation_loss", "stop_reason"):
-        assert getattr(one, key)[i] == getattr(other, key)[j], key
-    histories = [
-        [row for replica, row in outcome.history if replica == index]
-        for outcome, index in ((one, i), (other, j))
-    ]
-    np.testing.assert_equal(*histories)
-
-
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("kind", kinds())
 @pytest.mark.parametrize("width", [12, 14])  # with and without a remainder in vector registers
-def test_a_replica_equals_itself_alone_bitwise(kind: str, optimizer: str, width: int) -> None:
-    rates = {"sgd": [0.2, 0.1, 0.2, 0.3], "adam": [0.01, 0.02, 0.01, 0.005]}[optimizer]
-    if kind in MEAN_FIELD and optimizer == "adam":
-        rates = [10 * rate for rate in rates]
-    settings = replace(SETTINGS, optimizer=optimizer)
-    if kind in MEAN_FIELD:
-        settings = replace(settings, max_steps=400, patience=4.0, train_loss=0.1)
-    pack = run(kind, "last_token", [0, 1, 2, 3], settings, width, rates)
-    assert len(set(pack.steps)) > 1  # some stop early, the pack is compacted
-    for replica in range(4):
-        alone = run(kind, "last_token", [replica], settings, width, rates[replica])
-        assert_same(pack, replica, alone, 0)
+def test_a_replica_equals_itself_alone(kind: str, optimizer: str, width: int) -> None:
+    assert_equals_itself_alone(kind, optimizer, width, about(kind))
 
 
 def collapsing(rates: list[float], steps: int = 1024) -> Outcome:

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from scipy.optimize import nnls
 
+from rhm_scaling.architecture.registry import about
 from rhm_scaling.grammar.model import Parameters
 from rhm_scaling.study.cost import BlockCost, Rates
 
@@ -35,7 +36,7 @@ _AXES = {
 
 
 def _sizes(kind: str, width: int, depth: int) -> dict[str, int]:
-    return {"width": width, "depth": depth, "heads": 1 if kind == "cnn" else 4}
+    return {"width": width, "depth": depth, "heads": 4 if "heads" in about(kind).takes else 1}
 
 
 def _cost(pack: PackTraining, steps: int) -> BlockCost:
@@ -47,7 +48,7 @@ def _cost(pack: PackTraining, steps: int) -> BlockCost:
         most_steps=steps,
         evaluations=0,
         evaluated=0,
-        optimizer="sgd" if pack.kind == "cnn" else "adam",
+        optimizer=about(pack.kind).optimizer,
         data=0.0,
     )
 

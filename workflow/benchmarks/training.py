@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from rhm_scaling.architecture.registry import about
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import Stream
 from rhm_scaling.grammar.tasks import inputs_and_targets
 from rhm_scaling.models import build
 from rhm_scaling.models.layers import Shape
-from rhm_scaling.study.cost import Work, work
+from rhm_scaling.study.cost import work
 from rhm_scaling.training.batches import FiniteBatches
 from rhm_scaling.training.datasets import Examples
 from rhm_scaling.training.loop import Settings, evaluation_steps, train
@@ -150,7 +151,7 @@ class PackTraining:
         device: str = "cpu",
     ) -> None:
         self.kind, self.replicas, self.size, self.device = kind, replicas, size, device
-        self.work: Work = work(parameters, "last_token", {"kind": kind, **sizes})
+        self.work = work(parameters, "last_token", {"kind": kind, **sizes})
         self.shape = Shape.from_parameters(parameters, "last_token", sizes)
         grammar = Grammar.draw(parameters, 0)
         self.known, self.held_out = (
@@ -165,15 +166,15 @@ class PackTraining:
 
     def train(self, steps: int) -> float:
         """Train for so many steps, evaluations included; matrix-product operations."""
-        sgd = self.kind == "cnn"
+        optimizer = about(self.kind).optimizer
         settings = Settings(
-            optimizer="sgd" if sgd else "adam", momentum=0.9, warmup_steps=1, batch_size=BATCH,
+            optimizer=optimizer, momentum=0.9, warmup_steps=1, batch_size=BATCH,
             max_steps=steps, min_steps=steps, patience=1e9, train_loss=0.0,
             evaluations_per_octave=4,
         )  # fmt: skip
         seeds = list(range(self.replicas))
         network = build(self.kind, self.shape, seeds).to(self.device)
-        rates = [0.1 if sgd else 1e-3] * self.replicas
+        rates = [0.1 if optimizer == "sgd" else 1e-3] * self.replicas
         train(network, FiniteBatches(self.known, seeds, BATCH), self.held_out, rates, settings)
         tried = evaluation_steps(settings.max_steps, settings.evaluations_per_octave)
         evaluated = len(tried) * self.held_out.size

@@ -83,6 +83,7 @@ def _make_alone(
     outputs: dict[str, Path],
     log: Callable[[str], None],
 ) -> None:
+    from ..architecture.registry import adopt, network_code
     from ..run.records import check, record_path, write_record
     from ..study.artifacts import STEPS, STORE
 
@@ -90,8 +91,9 @@ def _make_alone(
     by_name: list[str] = []
     options: dict[str, Any] = {}
     scratch, threads = None, 1
+    own = inputs.get("architecture")  # a user's file
     if "architecture" in specification:
-        by_name = [f"models.{specification['architecture']['kind']}:Network"]
+        by_name = [network_code(specification["architecture"]["kind"], own)]
     record = outputs["record"]
     if specification["kind"] == "models":
         from ..training.checkpoints import scratch_folder
@@ -107,6 +109,8 @@ def _make_alone(
         if path.is_relative_to(STORE):  # not a file of the user's
             check(record_path(path), path)
     make = importlib.import_module(f"..{module}", __package__).make
+    if own:
+        adopt(own)
     start = time.perf_counter()
     make(specification, inputs, outputs, **options)
     spent = threads * (time.perf_counter() - start)

@@ -20,6 +20,7 @@ from typing import Any
 from .hashing import identity
 
 PACKAGE = Path(__file__).parents[1]
+_OWN = ["models", ""]
 
 Definition = tuple[str, int]  # a module's dotted name, and the place of a statement in it
 
@@ -58,7 +59,8 @@ def fingerprint(*roots: str) -> str:
     ----------
     roots
         Definitions as ``module:name``, modules as seen from this package. What is loaded by name at
-        run time (the architectures) has to be among them.
+        run time (the architectures) has to be among them; a module of the user's own has the
+        absolute path of its file in place of a name.
 
     Raises
     ------
@@ -67,7 +69,7 @@ def fingerprint(*roots: str) -> str:
     """
     found: set[Definition] = set()
     for root in roots:
-        module, _, name = root.partition(":")
+        module, _, name = root.rpartition(":")
         places = _read(module).defined.get(name, []) if _source(module) else []
         if not places:
             raise ValueError(f"no definition {root!r} in {PACKAGE.name}")
@@ -128,7 +130,9 @@ def _colour(definition: Definition, rounds: int) -> str:
 
 
 def _source(module: str) -> Path | None:
-    """The file of a module of this package."""
+    """The file of a module of this package, or of a user's own."""
+    if "/" in module:
+        return Path(module)
     path = PACKAGE.joinpath(*module.split(".")) if module else PACKAGE
     if module and path.with_suffix(".py").is_file():
         return path.with_suffix(".py")
@@ -140,7 +144,8 @@ def _read(module: str) -> _Module:
     path = _source(module)
     if path is None:
         raise ValueError(f"no module {module!r} in {PACKAGE.name}")
-    parts = module.split(".") if module else []
+    # a user's own module is an architecture, as if it lay with the others
+    parts = _OWN if "/" in module else module.split(".") if module else []
     folder = parts if path.name == "__init__.py" else parts[:-1]
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     known = _Module(folder)

@@ -19,6 +19,8 @@ MEASURE: dict[Task, str] = {
     "last_token": "test_excess",
     "autoregressive": "test_excess",
 }
+# Tasks of which theory predicts at which sizes levels, or rules, are learnt.
+PREDICTED: tuple[Task, ...] = ("classification", "last_token")
 
 
 def outputs(task: Task, parameters: Parameters) -> int:

@@ -205,6 +205,6 @@ def load_network(study: str, root: str | Path = ".", **cell: Any) -> TrainedNetw
     return TrainedNetwork(
         Grammar.of(loading.grammar_of(found, folder), rule),
         found.specification["task"],
-        OneReplica(loading.network_of(found)),
+        OneReplica(loading.network_of(found, folder)),
         found.specification.get("context", 0),
     )

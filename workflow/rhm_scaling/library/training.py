@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from ..architecture.registry import kinds
 from ..core.errors import StoppedError, UserError
 from ..core.files import write_text
 from ..grammar import model
@@ -26,7 +27,6 @@ from ..models.plain import Network, copies_of
 from ..publish.loading import restored, with_operations
 from ..steps import products
 from ..steps.tables import aggregate_curves, fit_curves, gather_runs, tabulate_theory
-from ..study.architectures import kinds
 from ..study.artifacts import STEPS, Product
 from ..study.plan import Plan
 from ..study.reading import validated

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ..architecture.about import Architecture
+from ..architecture.attending import attention_stack
+from ..grammar.tasks import TASKS
 from .layers import Attention, AttentionStack, LayerNorm, Pack, Table
+
+ARCHITECTURE = Architecture(
+    tasks=TASKS,
+    learner="transformer",
+    optimizer="adam",
+    work=attention_stack,
+    takes=("heads", "base_width"),
+)
 
 
 class Block(nn.Module):

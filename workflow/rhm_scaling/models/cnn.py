@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..architecture.about import Architecture, Sizes, Work
 from .layers import Shape, one_hot
 from .mean_field import MeanField
 from .repeats import distinct, repeating_levels
@@ -16,6 +18,31 @@ from .repeats import distinct, repeating_levels
 # of v times the width: from here on, looking up rows of the first filters is less work on a CPU
 # than products with one-hot vectors
 _LOOKED_UP = 2048
+
+
+def _work(sizes: Sizes) -> Work:
+    s, width = sizes.s, sizes.width
+    patches = [s ** (sizes.L - level) for level in range(1, sizes.L + 1)]
+    work = Work.of_products(
+        [(patches[0], s * sizes.v, width)],
+        [(number, s * width, width) for number in patches[1:]],
+        (1, width, sizes.classes),
+        calls=15 * sizes.L + 20,
+    )
+    if sizes.v * width < _LOOKED_UP:
+        return work
+    # rows in the place of one-hot vectors
+    return replace(work, looked_up=work.numbers + sizes.d * (width - sizes.v))
+
+
+ARCHITECTURE = Architecture(
+    tasks=("classification", "last_token"),
+    learner="cnn",
+    optimizer="sgd",
+    work=_work,
+    layer_a_level=True,
+    any_width=True,
+)
 
 
 class Network(MeanField):

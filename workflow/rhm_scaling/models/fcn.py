@@ -7,8 +7,28 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from ..architecture.about import Architecture, Sizes, Work
 from .layers import Shape, one_hot
 from .mean_field import MeanField
+
+
+def _work(sizes: Sizes) -> Work:
+    width, depth = sizes.width, sizes.depth
+    return Work.of_products(
+        [(1, sizes.d * sizes.v, width)],
+        [(1, width, width)] * (depth - 1),
+        (1, width, sizes.classes),
+        calls=15 * depth + 20,
+    )
+
+
+ARCHITECTURE = Architecture(
+    tasks=("classification", "last_token"),
+    learner="transformer",
+    optimizer="sgd",
+    work=_work,
+    any_width=True,
+)
 
 
 class Network(MeanField):

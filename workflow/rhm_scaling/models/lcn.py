@@ -7,8 +7,33 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from ..architecture.about import Architecture, Sizes, Work
 from .layers import Shape, one_hot
 from .mean_field import MeanField
+
+
+def _work(sizes: Sizes) -> Work:
+    s, width, L = sizes.s, sizes.width, sizes.L
+    patches = [s ** (L - level) for level in range(1, L + 1)]
+    # positions are brought together, and back
+    moved = [s * below + width for below in (sizes.v, *[width] * (L - 1))]
+    return Work.of_products(
+        [(1, s * sizes.v, width)] * patches[0],
+        [(1, s * width, width)] * sum(patches[1:]),
+        (1, width, sizes.classes),
+        calls=25 * L + 20,
+        numbers=sum(number * one for number, one in zip(patches, moved)),
+    )
+
+
+ARCHITECTURE = Architecture(
+    tasks=("classification", "last_token"),
+    learner="transformer",
+    optimizer="sgd",
+    work=_work,
+    layer_a_level=True,
+    any_width=True,
+)
 
 
 class Network(MeanField):

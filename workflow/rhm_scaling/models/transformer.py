@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ..architecture.about import Architecture, Sizes, Work
+from ..architecture.attending import attention_stack
+from ..grammar.tasks import TASKS
 from .layers import Attention, AttentionStack, LayerNorm, Pack, Table, perceptron
+
+
+def _work(sizes: Sizes) -> Work:
+    return attention_stack(sizes, hidden=4 * sizes.width)
+
+
+ARCHITECTURE = Architecture(
+    tasks=TASKS,
+    learner="transformer",
+    optimizer="adam",
+    work=_work,
+    takes=("heads", "base_width"),
+)
 
 
 class Block(nn.Module):

@@ -25,7 +25,6 @@ from ..core.errors import UserError
 from ..core.files import write_aside
 from ..core.fingerprint import PACKAGE
 from ..run.records import LEFT_OUT, check, digest, read_record
-from ..study.grammars import FileGrammarConfig
 from ..study.reading import split_scale
 from . import crate
 from .finished import Finished
@@ -129,20 +128,17 @@ def _is_record(path: Path) -> bool:
 
 
 def _named(finished: Finished, root: Path) -> dict[str, Path]:
-    """Files that the user named: the study, then the grammars that it reads, by their places."""
+    """Files that the user named: the study, then grammars and networks of it, by their places."""
     study, _ = split_scale(finished.path)
     path = study.resolve()
     inside = path.is_relative_to(root.resolve())
     place = path.relative_to(root.resolve()) if inside else Path("config/studies", path.name)
     found = {place.as_posix(): study}
-    for config in finished.plan.study.grammars.values():
-        if isinstance(config, FileGrammarConfig):
-            name = Path(os.path.normpath(place.parent / config.file))
-            if name.is_absolute() or name.parts[0] == "..":
-                raise UserError(
-                    f"{config.path}: lies outside the project; copy it beside the study"
-                )
-            found[name.as_posix()] = config.path
+    for given, file in finished.plan.study.files.items():
+        name = Path(os.path.normpath(place.parent / given))
+        if name.is_absolute() or name.parts[0] == "..":
+            raise UserError(f"{file}: lies outside the project; copy it beside the study")
+        found[name.as_posix()] = file
     return found
 
 

@@ -10,13 +10,16 @@ from safetensors import safe_open
 from torch import Tensor
 
 from ..analysis.curves import CURVE_KEY, REPLICA_KEY
+from ..architecture.registry import adopt, kinds
 from ..core.errors import UserError
+from ..core.files import read_json
 from ..grammar.model import Grammar, Parameters
 from ..grammar.tasks import window
 from ..models import build
 from ..models.layers import Pack, Shape
 from ..run.records import check, read_record, record_path
 from ..steps.files import read_grammar
+from ..study.reading import split_scale
 
 
 def load_runs(study: str, root: Path = Path()) -> pd.DataFrame:
@@ -136,6 +139,16 @@ def find_replica(study: str, root: Path = Path(), **cell: Any) -> Replica:
     return Replica(row, specification, folder, place)
 
 
+def _own_file(resolved: Path, architecture: str, root: Path) -> Path:
+    """The user's file that defines an architecture of a study that was run."""
+    try:
+        known = read_json(resolved)
+        study, _ = split_scale(root / known["file"])
+        return study.parent / str(known["study"]["architectures"][architecture]["kind"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{resolved}: damaged ({error}); run the study again") from error
+
+
 def load_network(study: str, root: Path = Path(), **cell: Any) -> Pack:
     """The trained network of one replica, at its best step, as a pack of one.
 
@@ -152,13 +165,17 @@ def load_network(study: str, root: Path = Path(), **cell: Any) -> Pack:
     Raises
     ------
     UserError
-        If no row or several rows match, or the weights are damaged.
+        If no row or several rows match, the weights are damaged, or the file of an architecture of
+        the user's own, which is run, is not where it was.
     """
-    return network_of(find_replica(study, root, **cell))
+    return network_of(find_replica(study, root, **cell), root)
 
 
-def network_of(replica: Replica) -> Pack:
-    """A replica's network as a pack of one; `UserError` if its weights are damaged."""
+def network_of(replica: Replica, root: Path = Path()) -> Pack:
+    """A replica's network as a pack of one; errors as in `load_network`."""
+    row = replica.row
+    if replica.specification["architecture"]["kind"] not in kinds():
+        adopt(_own_file(root / "results" / row["study"] / "study.json", row["architecture"], root))
     path = replica.folder / "weights.safetensors"
     check(replica.folder / "record.json", path)
     one = slice(replica.place, replica.place + 1)

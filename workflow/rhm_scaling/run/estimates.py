@@ -24,7 +24,8 @@ _MIB = 2**20
 
 def cost_of(block: Product) -> BlockCost:
     """The cost of a block of networks."""
-    return BlockCost.from_specification(block.specification, *block.held_out)
+    own = block.reads.get("architecture")
+    return BlockCost.from_specification(block.specification, *block.held_out, own)
 
 
 def core_seconds(product: Product, rates: Rates) -> float:
@@ -35,7 +36,7 @@ def core_seconds(product: Product, rates: Rates) -> float:
     if product.kind == "rule_errors":
         block = product.inputs["block"]
         _, sentences = block.held_out
-        extra = cost_of(block).replicas * sentences * cost_of(block).work.seconds(rates)
+        extra = cost_of(block).replicas * sentences * rates.forward(cost_of(block).work)
     return _JOB[product.kind] + extra
 
 

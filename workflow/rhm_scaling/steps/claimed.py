@@ -8,14 +8,22 @@ from typing import Any
 
 from ..claims.frozen import Criterion, frozen
 from ..claims.verdicts import Finding
+from ..study.architectures import NetworkConfig
 from ..study.plan import Plan
 from ..study.products import Curve
 
 
 def claimed(plan: Plan) -> dict[str, Any]:
-    """The study's claim, the criteria that decide it, and the curves of its networks."""
+    """The study's claim, the criteria that decide it, and the curves of its networks.
+
+    Of networks of which theory says nothing, no claim says anything either.
+    """
+    known = plan.study.architectures
     networks = [
-        c for c in plan.crossing if hasattr(plan.study.architectures[c.architecture], "training")
+        curve
+        for curve in plan.crossing
+        if isinstance(known[curve.architecture], NetworkConfig)
+        and known[curve.architecture].learner is not None
     ]
     return {
         "claim": plan.study.claim,
@@ -36,7 +44,7 @@ def _designed(plan: Plan, curve: Curve) -> dict[str, Any]:
     sizes = [] if curve.protocol == "online" else plan.grids[curve.experiment, curve.grammar].sizes
     return {
         **curve.key(),
-        "kind": config.kind,
+        "kind": config.name,
         "learner": config.learner,
         "train_sizes": sizes,
         "online": online if curve.protocol == "online" else {},

@@ -1,14 +1,42 @@
-"""Architectures of a study, networks and learners that count: shape, optimizer, stopping rule."""
+"""Architectures of a study, networks and learners that count: shape, optimizer, stopping rule.
+
+What a network's `kind` decides stands in its module in `models`, or in a file of the user's own.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, get_args
+import operator
+from collections.abc import Mapping
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    PrivateAttr,
+    Tag,
+    ValidationInfo,
+    create_model,
+    model_validator,
+)
 
-from ..grammar.tasks import TASKS, Task
+from ..architecture.about import Architecture
+from ..architecture.registry import about, kinds, name_of, network_code, summary
+from ..core import texts
+from ..grammar.tasks import Task
 from ..theory.complexities import Learner
-from .types import DepthRangeConfig, Depths, LearningRates, Model, PositiveInt, Width, Widths, sizes
+from .types import (
+    Depths,
+    LearningRates,
+    Model,
+    PositiveInt,
+    PythonFile,
+    Width,
+    Widths,
+    sizes,
+    user_file,
+)
 
 
 class _OptimizerConfig(Model):
@@ -49,8 +77,8 @@ class SgdConfig(_OptimizerConfig):
     """Always `sgd`."""
     lr: LearningRates = [0.5]
     """Learning rate, or several to try: every point of a curve then takes the one of least
-    validation loss. In a `cnn`, `lcn` or `fcn`, and with `base_width`, it is scaled so that it
-    suits all widths."""
+    validation loss. Where a `kind` says so, and with `base_width`, it is scaled so that it suits
+    all widths."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Momentum."""
     warmup_steps: PositiveInt = 1
@@ -64,8 +92,8 @@ class AdamConfig(_OptimizerConfig):
     """Always `adam`."""
     lr: LearningRates = [1e-3]
     """Learning rate, or several to try: every point of a curve then takes the one of least
-    validation loss. In a `cnn`, `lcn` or `fcn`, and with `base_width`, it is scaled so that it
-    suits all widths."""
+    validation loss. Where a `kind` says so, and with `base_width`, it is scaled so that it suits
+    all widths."""
     warmup_steps: PositiveInt = 100
     """Steps over which the rate rises linearly to `lr`; 1 for none."""
 
@@ -91,16 +119,72 @@ class TrainingConfig(Model):
     """Evaluations on the validation set per doubling of the step."""
 
 
-class _Architecture(Model):
-    """What all architectures have in common."""
+class NetworkConfig(Model):
+    """What all networks have in common."""
 
-    tasks: ClassVar[tuple[Task, ...]] = TASKS
-    learner: ClassVar[Learner]
-
+    kind: str
     width: Widths
     """Channels of every hidden layer: a number, or a list or a range to sweep."""
+    depth: Depths | None = None
+    """Layers or blocks: a number, or a list or a range to sweep; the grammar's `L` if not given."""
+    optimizer: OptimizerConfig
+    """How weights are changed."""
     training: TrainingConfig = TrainingConfig()
     """When to evaluate and to stop."""
+    _folder: str | Path = PrivateAttr("")  # the study's, from which a user's file is seen
+
+    @model_validator(mode="after")
+    def _placed(self, info: ValidationInfo) -> Self:
+        self._folder = (info.context or {}).get("folder", "")
+        return self
+
+    @property
+    def about(self) -> Architecture:
+        """What the architecture says of itself."""
+        return about(self.kind)
+
+    @property
+    def name(self) -> str:
+        """The architecture's, in products."""
+        return self.kind
+
+    @property
+    def path(self) -> Path | None:
+        """The user's file that defines it; none if this package does."""
+        return None
+
+    def with_keys(self, **given: Any) -> Self:
+        """The same with other values of some keys, checked as those of a study are.
+
+        Raises
+        ------
+        ValidationError
+            If a value leaves what a study may hold.
+        """
+        known = self.model_dump()
+        for key in {*_KEYS} - {*self.about.takes}:
+            known.pop(key, None)
+        return type(self).model_validate(known | given, context={"folder": self._folder})
+
+    @property
+    def reads(self) -> dict[str, str]:
+        """Files of the user that its networks are made from, by role."""
+        return {"architecture": str(self.path)} if self.path else {}
+
+    @property
+    def code(self) -> str:
+        """What stands for its code in a product's identity."""
+        return network_code(self.name, self.path)
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """Tasks that it can do."""
+        return self.about.tasks
+
+    @property
+    def learner(self) -> Learner | None:
+        """The kind of learner whose thresholds it has; none if theory says nothing of it."""
+        return self.about.learner
 
     @property
     def widths(self) -> list[int]:
@@ -110,8 +194,7 @@ class _Architecture(Model):
     @property
     def depths(self) -> list[int]:
         """All depths; none where the grammar decides."""
-        depth: list[int] | DepthRangeConfig | None = getattr(self, "depth", None)
-        return [] if depth is None else sizes(depth)
+        return [] if self.depth is None else sizes(self.depth)
 
     def shapes(self, L: int) -> list[tuple[int, int]]:
         """Widths and depths to train on a grammar of depth `L`.
@@ -121,102 +204,131 @@ class _Architecture(Model):
         ValueError
             If a depth does not fit the grammar.
         """
+        wrong = [depth for depth in self.depths if depth != L]
+        if self.about.layer_a_level and wrong:
+            raise ValueError(f"depth {wrong[0]} does not fit a grammar with L = {L}")
         return [(width, depth) for width in self.widths for depth in self.depths or [L]]
 
-
-class _MeanField(_Architecture):
-    """What networks in mean-field parametrization have in common."""
-
-    tasks: ClassVar[tuple[Task, ...]] = ("classification", "last_token")
-
-    optimizer: OptimizerConfig = SgdConfig(kind="sgd")
-    """How weights are changed."""
-
-
-class _Hierarchical(_MeanField):
-    """What networks with a layer a level have in common."""
-
-    depth: Depths | None = None
-    """Layers; can only be the grammar's `L`, which it is if not given."""
-
-    def shapes(self, L: int) -> list[tuple[int, int]]:
-        """Widths, at the grammar's depth."""
-        if wrong := [depth for depth in self.depths if depth != L]:
-            raise ValueError(f"depth {wrong[0]} does not fit a grammar with L = {L}")
-        return super().shapes(L)
-
-
-class CnnConfig(_Hierarchical):
-    """Hierarchical convolutional network: patch size and stride `s`, one layer a level."""
-
-    learner: ClassVar[Learner] = "cnn"
-
-    kind: Literal["cnn"]
-    """Always `cnn`."""
-
-
-class LcnConfig(_Hierarchical):
-    """Locally connected network: a `cnn` whose filters differ by position (no weight sharing)."""
-
-    learner: ClassVar[Learner] = "transformer"
-
-    kind: Literal["lcn"]
-    """Always `lcn`."""
-
-
-class FcnConfig(_MeanField):
-    """Fully connected network: every layer sees all of the layer below (no locality either)."""
-
-    learner: ClassVar[Learner] = "transformer"
-
-    kind: Literal["fcn"]
-    """Always `fcn`."""
-    depth: Depths | None = None
-    """Layers: a number, or a list or a range to sweep; the grammar's `L` if not given."""
-
-
-class _AttentionBased(_Architecture):
-    """What transformers and attention-only networks have in common."""
-
-    learner: ClassVar[Learner] = "transformer"
-
-    depth: Depths | None = None
-    """Blocks: a number, or a list or a range to sweep; the grammar's `L` if not given."""
-    heads: PositiveInt = 2
-    """Attention heads; must divide the width."""
-    base_width: Width | None = None
-    """If given, networks are in maximal-update parametrization (arXiv:2203.03466): at this width
-    they equal those in standard parametrization, and their learning rate suits all widths. If not,
-    they are in standard parametrization."""
-    optimizer: OptimizerConfig = AdamConfig(kind="adam")
-    """How weights are changed."""
-
     @model_validator(mode="after")
-    def _divisible(self) -> _AttentionBased:
+    def _divisible(self) -> NetworkConfig:
+        heads = getattr(self, "heads", 1)
         for width in self.widths:
-            if width % self.heads:
+            if width % heads:
                 raise ValueError(
-                    f"heads: {self.heads} does not divide the width {width}; "
+                    f"heads: {heads} does not divide the width {width}; "
                     "take a width that is a multiple of it"
                 )
         return self
 
 
-class TransformerConfig(_AttentionBased):
-    """Pre-norm transformer with learned positions."""
+_OPTIMIZERS = {"sgd": SgdConfig(kind="sgd"), "adam": AdamConfig(kind="adam")}
+_HEADS = "Attention heads; must divide the width."
+_BASE_WIDTH = (
+    "If given, networks are in maximal-update parametrization (arXiv:2203.03466): at this width "
+    "they equal those in standard parametrization, and their learning rate suits all widths. If "
+    "not, they are in standard parametrization."
+)
+# by key, of those that an architecture may take
+_KEYS: dict[str, Any] = {
+    "heads": (PositiveInt, Field(2, description=_HEADS)),
+    "base_width": (Width | None, Field(None, description=_BASE_WIDTH)),
+}
 
-    kind: Literal["transformer"]
-    """Always `transformer`."""
+
+def _config(kind: str) -> type[NetworkConfig]:
+    """The model of an architecture of this package."""
+    known = about(kind)
+    *tasks, last = (f"`{task}`" for task in known.tasks)
+    can = f"{', '.join(tasks)} and {last}" if tasks else last
+    given = f"predicted as for a `{known.learner}`" if known.learner else "not predicted"
+    told = [f"{summary(kind)} It can do {can}; its thresholds are {given}."]
+    told += ["It has a layer a level: `depth` can only be `L`."] if known.layer_a_level else []
+    told += ["Its learning rate suits all widths."] if known.any_width else []
+    changed = Field(_OPTIMIZERS[known.optimizer], description="How weights are changed.")
+    keys: dict[str, Any] = {
+        "kind": (Literal[kind], Field(description=f"Always `{kind}`.")),
+        "optimizer": (OptimizerConfig, changed),
+        **{key: _KEYS[key] for key in known.takes},
+    }
+    base, name = NetworkConfig, f"{kind.title()}Config"
+    return create_model(name, __base__=base, __doc__=" ".join(told), **keys)
 
 
-class AttentionConfig(_AttentionBased):
-    """Attention-only network: a transformer without perceptrons."""
-
-    kind: Literal["attention"]
-    """Always `attention`."""
+NETWORKS = {kind: _config(kind) for kind in kinds()}
 
 
-class _Baseline(Model):
+class OwnConfig(NetworkConfig):
+    """Your own architecture, from a Python file; CONTRIBUTING.md shows one.
+
+    It is code: its declaration is run when the study is read, the rest when networks are trained.
+    The file says whether there are `heads` and `base_width`.
+    """
+
+    kind: PythonFile
+    """Path of the file, seen from the folder of the study, as in `./mynet.py`."""
+    optimizer: Annotated[OptimizerConfig, Field(default=None)]
+    """How weights are changed; as the file says if not given."""
+    heads: PositiveInt = 1
+    """Attention heads; must divide the width."""
+    base_width: Width | None = None
+    """As for a `transformer`."""
+    @model_validator(mode="before")
+    @classmethod
+    def _readable(cls, given: Any, info: ValidationInfo) -> Any:
+        """What the file says stands for what is not given."""
+        if not isinstance(given, dict):  # validated before
+            return given
+        path = user_file(str(given["kind"]), "kind", info)
+        try:
+            known = about(name_of(path), str(path))
+        except ValueError as error:
+            raise ValueError(f"kind: {texts.line(str(path))}: {error}") from error
+        if wrong := [key for key in _KEYS if key in given and key not in known.takes]:
+            raise ValueError(f"{wrong[0]}: {texts.line(str(path))} takes none; leave it out")
+        defaults: dict[str, Any] = {key: _KEYS[key][1].default for key in known.takes}
+        return {"optimizer": _OPTIMIZERS[known.optimizer], **defaults, **given}
+
+    @property
+    def file(self) -> str:
+        """The file, as the study names it."""
+        return self.kind
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return Path(self._folder, self.kind)
+
+    @property
+    def about(self) -> Architecture:
+        """What the file says of it."""
+        return about(self.name, str(self.path))
+
+    @property
+    def name(self) -> str:
+        """That of the file."""
+        return name_of(self.path)
+
+
+def check_own(architectures: Mapping[str, object]) -> None:
+    """Refuse two files of one name, by which products are named.
+
+    Raises
+    ------
+    ValueError
+        Naming the key.
+    """
+    known: dict[str, Path] = {}
+    for name, config in architectures.items():
+        if not isinstance(config, OwnConfig):
+            continue
+        first = known.setdefault(config.name, config.path)
+        if first.resolve() != config.path.resolve():
+            raise ValueError(
+                f"architectures.{name}.kind: {first} has the name of this file; rename one of them"
+            )
+
+
+class CountedConfig(Model):
     """What learners without a network have in common: they count."""
 
     tasks: ClassVar[tuple[Task, ...]] = ("classification", "last_token")
@@ -226,7 +338,7 @@ class _Baseline(Model):
         return [(0, L)]
 
 
-class CountingConfig(_Baseline):
+class CountingConfig(CountedConfig):
     """Clusters synonyms by their counted correlations, level by level, and predicts by counting."""
 
     kind: Literal["counting"]
@@ -246,7 +358,7 @@ class CountingConfig(_Baseline):
         return "cnn" if self.sharing else "transformer"
 
 
-class NgramConfig(_Baseline):
+class NgramConfig(CountedConfig):
     """Counts n-grams of tokens, with back-off to shorter ones."""
 
     learner: ClassVar[None] = None
@@ -256,20 +368,26 @@ class NgramConfig(_Baseline):
     """Always `ngram`."""
 
 
-ArchitectureConfig = Annotated[
-    CnnConfig
-    | LcnConfig
-    | FcnConfig
-    | TransformerConfig
-    | AttentionConfig
-    | CountingConfig
-    | NgramConfig,
-    Field(discriminator="kind"),
-]
+ARCHITECTURES: dict[str, type[Model]] = {
+    **NETWORKS,
+    "FILE.py": OwnConfig,
+    "counting": CountingConfig,
+    "ngram": NgramConfig,
+}
 
 
-def kinds() -> tuple[str, ...]:
-    """Names of all network architectures."""
-    union = get_args(get_args(ArchitectureConfig)[0])
-    networks = [model for model in union if issubclass(model, _Architecture)]
-    return tuple(get_args(model.model_fields["kind"].annotation)[0] for model in networks)
+def _tag(value: Any) -> str | None:
+    """Which of the models a value is of; None if it does not say."""
+    if not isinstance(value, dict | Model):
+        return "counting"  # no mapping: any of them says so
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    if not isinstance(kind, str):
+        return None if kind is None else texts.short(kind)
+    return "FILE.py" if kind.endswith(".py") else kind
+
+
+if TYPE_CHECKING:
+    ArchitectureConfig = NetworkConfig | CountingConfig | NgramConfig
+else:
+    _TAGGED = [Annotated[model, Tag(tag)] for tag, model in ARCHITECTURES.items()]
+    ArchitectureConfig = Annotated[reduce(operator.or_, _TAGGED), Discriminator(_tag)]

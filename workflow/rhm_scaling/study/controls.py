@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..analysis.control_names import PATIENCE, RATE, WIDTH
+from .architectures import NetworkConfig
 from .types import Model, PositiveInt, Sizes
 
 
@@ -35,7 +36,7 @@ def names(online: bool) -> tuple[str, ...]:
     return (WIDTH, RATE) if online else (WIDTH, PATIENCE, RATE)
 
 
-def varied(config: Any, control: str, online: bool) -> Any:
+def varied(config: NetworkConfig, control: str, online: bool) -> NetworkConfig:
     """The architecture of a control, all its widths and rates at once.
 
     Half the rate takes twice the steps to come as far, and twice the patience is none where the
@@ -48,7 +49,7 @@ def varied(config: Any, control: str, online: bool) -> Any:
     ValidationError
         If a value leaves what a study may hold.
     """
-    given = config.model_dump()
+    given = config.model_dump(include={"width", "optimizer", "training"})
     optimizer, training = given["optimizer"], given["training"]
     if control == WIDTH:
         given["width"] = [2 * width for width in config.widths]
@@ -59,7 +60,7 @@ def varied(config: Any, control: str, online: bool) -> Any:
     if control != WIDTH and not online:
         for steps in ("min_steps", "max_steps"):
             training[steps] *= 2
-    return type(config).model_validate(given)
+    return config.with_keys(**given)
 
 
 def check_controls(here: str, experiment: Any, architectures: Mapping[str, Any]) -> None:
@@ -72,7 +73,7 @@ def check_controls(here: str, experiment: Any, architectures: Mapping[str, Any])
     """
     asked, here = experiment.controls, f"{here}.controls"
     known = {name: architectures[name] for name in experiment.architectures}
-    networks = {name: one for name, one in known.items() if hasattr(one, "training")}
+    networks = {name: one for name, one in known.items() if isinstance(one, NetworkConfig)}
     if not networks:
         raise ValueError(f"{here}: are of networks, and the experiment has none; leave them out")
     drawn = experiment.replicas.rule_draws

@@ -1,10 +1,9 @@
 """What a block costs: operations, memory and time, from its specification and a machine's rates.
 
-Operations are those of matrix products, a multiplication and an addition counting as two. A
-training step does the forward pass and, for every product, the gradients of its weights and, above
-the tokens, of its inputs. That is what a network asks for: on a CPU, a CNN does less where tokens
-are looked up, which the time follows, and where repeats are computed once, which it does not. No
-torch is needed, so that planning a study stays quick.
+A training step does the forward pass and, for every product, the gradients of its weights and,
+above the tokens, of its inputs. That is what a network asks for, as its architecture says: on a
+CPU, a CNN does less where tokens are looked up, which the time follows, and where repeats are
+computed once, which it does not.
 """
 
 from __future__ import annotations
@@ -12,10 +11,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..architecture.about import Sizes, Work
+from ..architecture.registry import about
 from ..core.errors import UserError
 from ..core.files import read_json
 from ..grammar.model import Parameters
@@ -30,127 +31,13 @@ _NUMBER = 4  # bytes of one in single precision
 # 2**6 to 2**19 sentences (tests/data/trainings.json). Passes over the set get fewer as it grows.
 _BEST, _BEST_GROWS = 50, 0.7
 _FITTED, _FITTED_GROWS = 450, 0.5
-# of v times the width: from here on, a CNN's first filters are looked up (`models.cnn`)
-LOOKED_UP = 2048
 
 
-@dataclass(frozen=True)
-class Work:
-    """What one example asks of one network in one forward pass.
-
-    Attributes
-    ----------
-    first, products
-        Operations of the products with the tokens, which have no gradient to pass down, and of
-        all others.
-    numbers
-        Activations that are written.
-    parameters, body_parameters
-        Trainable numbers; those without what reads tokens (embedding, positions, a CNN's first
-        filters) and without the readout.
-    calls
-        Operators that the library is asked for in a training step, about.
-    looked_up
-        Activations that are written on a CPU where that looks tokens up; None where it does not.
-    """
-
-    first: float
-    products: float
-    numbers: float
-    parameters: int
-    body_parameters: int
-    calls: int
-    looked_up: float | None = None
-
-    def done(self, gpu: bool) -> Work:
-        """What a device does of it."""
-        if gpu or self.looked_up is None:
-            return self
-        return replace(self, first=0.0, numbers=self.looked_up)
-
-    @property
-    def forward(self) -> float:
-        """Operations of a forward pass."""
-        return self.first + self.products
-
-    @property
-    def training(self) -> float:
-        """Operations of a training step."""
-        return 2 * self.first + 3 * self.products
-
-    def seconds(self, rates: Rates) -> float:
-        """A forward pass on one thread."""
-        here = self.done(rates.gpu)
-        return here.forward * rates.operation + here.numbers * rates.number
-
-
-def work(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
-    """The work of a network, from its kind, width, depth and heads."""
-    count = {"cnn": _hierarchical, "lcn": _hierarchical, "fcn": _fully_connected}.get(
-        architecture["kind"], _attention_stack
-    )
-    return count(parameters, task, architecture)
-
-
-def _hierarchical(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
-    s, L, width = parameters.s, parameters.L, architecture["width"]
-    shared = architecture["kind"] == "cnn"
-    first = 2.0 * parameters.d * parameters.v[0] * width
-    numbers = parameters.d * parameters.v[0]
-    products, weights, body = 0.0, 0, 0
-    for level in range(1, L + 1):
-        patches = s ** (L - level)
-        below = parameters.v[0] if level == 1 else width
-        own = (1 if shared else patches) * s * below * width
-        weights += own
-        numbers += patches * width
-        if level > 1:
-            products += 2.0 * patches * s * width * width
-            body += own
-        if not shared:  # positions are brought together, and back
-            numbers += patches * (s * below + width)
-    classes = outputs(task, parameters)
-    products += 2.0 * width * classes
-    weights += width * classes
-    calls = (15 if shared else 25) * L + 20
-    numbers += classes
-    rows = parameters.d * (width - parameters.v[0])  # in the place of one-hot vectors
-    looked_up = numbers + rows if shared and parameters.v[0] * width >= LOOKED_UP else None
-    return Work(first, products, numbers, weights, body, calls, looked_up)
-
-
-def _fully_connected(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
-    width, depth = architecture["width"], architecture["depth"]
-    tokens, classes = parameters.d * parameters.v[0], outputs(task, parameters)
-    body = (depth - 1) * width * width
-    products = 2.0 * body + 2.0 * width * classes
-    weights = body + tokens * width + width * classes
-    numbers = float(tokens + depth * width + classes)
-    return Work(2.0 * tokens * width, products, numbers, weights, body, 15 * depth + 20)
-
-
-def _attention_stack(parameters: Parameters, task: Task, architecture: Mapping[str, Any]) -> Work:
-    width, depth, heads = (architecture[key] for key in ("width", "depth", "heads"))
-    d, v, classes = parameters.d, parameters.v[0], outputs(task, parameters)
-    # width of the perceptron's hidden layer
-    hidden = 4 * width if architecture["kind"] == "transformer" else 0
-    answers = d if task == "autoregressive" else 1
-    first = 2.0 * d * v * width
-    numbers: float = d * v + 2 * d * width
-    products = 0.0
-    for block in range(depth):
-        queries = answers if block == depth - 1 else d
-        products += 4.0 * queries * width * width + 4.0 * d * width * width  # q, out; k and v
-        products += 4.0 * queries * d * width  # scores and their mixture
-        products += 4.0 * queries * width * hidden
-        numbers += 4 * d * width + 6 * queries * width + 3 * heads * queries * d
-        numbers += 2 * queries * hidden
-    products += 2.0 * answers * width * classes
-    body = width + depth * (4 * width * width + width)
-    body += depth * (2 * width * hidden + (width if hidden else 0))
-    weights = body + (v + d) * width + width * classes
-    calls = depth * (110 if hidden else 80) + 40
-    return Work(first, products, numbers + answers * classes, weights, body, calls)
+def work(
+    parameters: Parameters, task: Task, architecture: Mapping[str, Any], file: str | None = None
+) -> Work:
+    """The work of a network, from its kind, width, depth and heads, and the user's `file` of it."""
+    return about(architecture["kind"], file).work(Sizes.of(parameters, task, architecture))
 
 
 @dataclass(frozen=True)
@@ -192,6 +79,11 @@ class Rates:
             return cls()
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"{path}: damaged ({error}); delete it and run again") from error
+
+    def forward(self, work: Work) -> float:
+        """Seconds of a forward pass of one example."""
+        done = work.done(self.gpu)
+        return done.forward * self.operation + done.numbers * self.number
 
     def json(self) -> str:
         """The text that `read` understands."""
@@ -239,9 +131,16 @@ class BlockCost:
 
     @classmethod
     def from_specification(
-        cls, specification: Mapping[str, Any], validation: int, test: int
+        cls,
+        specification: Mapping[str, Any],
+        validation: int,
+        test: int,
+        file: str | None = None,
     ) -> BlockCost:
-        """The cost of a block of the store, from its specification and its data sets' sizes."""
+        """The cost of a block of the store, from its specification and its data sets' sizes.
+
+        An architecture of the user's own stands in a `file`.
+        """
         settings = specification["settings"]
         parameters = _seen(specification)
         size, batch = specification["train_size"], settings["batch_size"]
@@ -258,7 +157,7 @@ class BlockCost:
         # tokens and their masked copy, targets
         row = 2 * parameters.d + 8
         return cls(
-            work=work(parameters, specification["task"], specification["architecture"]),
+            work=work(parameters, specification["task"], specification["architecture"], file),
             replicas=len(specification["replicas"]) * len(specification["learning_rates"]),
             batch=batch,
             steps=steps,
@@ -291,7 +190,7 @@ class BlockCost:
         """The whole block on one thread."""
         steps = self.steps if steps is None else steps
         evaluated = self.replicas * self.evaluated
-        measured = evaluated * self.work.seconds(rates)
+        measured = evaluated * rates.forward(self.work)
         return rates.start + steps * self.step_seconds(rates) + measured
 
     def memory(self, replicas: int | None = None) -> float:
@@ -349,6 +248,7 @@ def accounting(block: Product) -> dict[str, Any]:
     if block.kind != "models":
         return {"body_parameters": "", "operations": ""}
     what = block.specification
-    network = work(_seen(what), what["task"], what["architecture"])
+    file = block.reads.get("architecture")
+    network = work(_seen(what), what["task"], what["architecture"], file)
     operations = what["settings"]["batch_size"] * network.training
     return {"body_parameters": network.body_parameters, "operations": operations}

@@ -21,6 +21,7 @@ from .types import (
     Vocabulary,
     scanned,
     several,
+    user_file,
 )
 
 # Limits far beyond any study: a slip must neither hang planning nor overflow it
@@ -103,10 +104,7 @@ class FileGrammarConfig(Model):
 
     @model_validator(mode="after")
     def _readable(self, info: ValidationInfo) -> FileGrammarConfig:
-        path = Path((info.context or {}).get("folder", ""), self.file)
-        if unable := sorted({*str(path)} & {*"<>{}"}):
-            shown = f"{texts.line(str(path))}: holds {' '.join(unable)}"
-            raise ValueError(f"file: {shown}, which Snakemake takes for its own; rename it")
+        path = user_file(self.file, "file", info)
         try:
             self._grammar = user_grammar(texts.read(path, _MOST_FILE))
         except (ValueError, OverflowError) as error:  # it may quote what the file holds

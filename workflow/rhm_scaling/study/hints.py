@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
+from pydantic import Tag
+
 from ..core import texts
 from .schema import Study
 from .types import Model
@@ -83,6 +85,18 @@ def _models(annotation: Any) -> Iterator[type[Model]]:
         yield annotation
     for part in get_args(annotation):
         yield from _models(part)
+
+
+def tags(annotation: Any) -> Iterator[str]:
+    """What pydantic calls the members of the unions in a type, however deep."""
+    if isinstance(annotation, Tag):
+        yield str(annotation.tag)
+    elif isinstance(annotation, type) and issubclass(annotation, Model):
+        yield from filter(None, [_kind(annotation)])
+        for field in annotation.model_fields.values():
+            yield from tags(field.annotation)
+    for part in get_args(annotation):
+        yield from tags(part)
 
 
 def _kind(model: type[Model]) -> str:

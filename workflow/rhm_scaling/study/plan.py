@@ -11,14 +11,14 @@ from ..analysis.control_names import WIDTH
 from ..core.errors import UserError
 from ..grammar.model import Parameters
 from ..grammar.sampling import ONLINE
-from ..grammar.tasks import Task, levels_seen
+from ..grammar.tasks import PREDICTED, Task, levels_seen
 from ..theory import training_sizes
 from . import controls, size_limits
-from .architectures import ArchitectureConfig, CountingConfig
+from .architectures import ArchitectureConfig, CountedConfig, CountingConfig, NetworkConfig
 from .artifacts import Product
 from .grammars import FileGrammarConfig
 from .precision import Design, Measured
-from .products import COUNTING, Curve, Products, Protocol
+from .products import Curve, Products, Protocol
 from .schema import (
     AutoSizesConfig,
     ExperimentConfig,
@@ -157,7 +157,7 @@ class Plan:
     def _control(self, curve: Curve, experiment: ExperimentConfig) -> None:
         """Add the controls of a curve of a network, if its experiment asks for them."""
         asked, config = experiment.controls, self.study.architectures[curve.architecture]
-        if asked is None or isinstance(config, COUNTING):
+        if asked is None or isinstance(config, CountedConfig):
             return
         online = curve.protocol == "online"
         sizes: Sequence[int | str] = (ONLINE,) if online else sorted(asked.train_sizes or [])
@@ -176,7 +176,7 @@ class Plan:
         grid = self.grids[curve.experiment, curve.grammar].sizes
         sizes: Sequence[int | str] = grid if curve.protocol == "finite" else (ONLINE,)
         config, asked = self.study.architectures[curve.architecture], experiment.precision
-        rates, counts = self._rates(config), isinstance(config, COUNTING)
+        rates, counts = self._rates(config), isinstance(config, CountedConfig)
         first, draws = 0, experiment.replicas.rule_draws
         blocks: list[Product] = []
         while True:
@@ -214,7 +214,7 @@ class Plan:
         for rule in rules:
             self.theory[grammar, task, rule] = self._products.theory(grammar, task, rule)
         drawn = self.parameters(grammar).file is None
-        if drawn and task != "autoregressive":  # for which no threshold is predicted
+        if drawn and task in PREDICTED:
             self.surveys[grammar, task] = self._products.survey(grammar, task)
 
     def _curves(self, name: str, experiment: ExperimentConfig) -> Iterator[Curve]:
@@ -237,7 +237,7 @@ class Plan:
     ) -> Iterator[list[tuple[int, int, int]]]:
         """Blocks of replicas ``(rule_seed, sample_seed, init_seed)``: fixed, aligned tiles."""
         replicas, block = experiment.replicas, self.study.block
-        counted = isinstance(self.study.architectures[curve.architecture], COUNTING)
+        counted = isinstance(self.study.architectures[curve.architecture], CountedConfig)
         whole = {
             "rule_draws": rules,
             "samples": range(replicas.samples),
@@ -255,7 +255,7 @@ class Plan:
 
     def _rates(self, config: ArchitectureConfig) -> list[list[float]]:
         """The learning rates that are tried, in tiles; one empty tile for learners that count."""
-        if isinstance(config, COUNTING):
+        if not isinstance(config, NetworkConfig):
             return [[]]
         rates, side = sorted(config.optimizer.lr), self.study.block.learning_rates
         return [rates[start : start + side] for start in range(0, len(rates), side)]
@@ -304,8 +304,8 @@ class Plan:
 
     @property
     def crossing(self) -> list[Curve]:
-        """Curves whose crossings are predicted: none of the autoregressive task."""
-        return [curve for curve in self.curves if curve.task != "autoregressive"]
+        """Curves whose crossings are predicted."""
+        return [curve for curve in self.curves if curve.task in PREDICTED]
 
     @property
     def recovering(self) -> list[Curve]:

@@ -14,14 +14,13 @@ from ..grammar.distinct import most_distinct
 from ..grammar.model import Parameters
 from ..grammar.sampling import ONLINE
 from ..grammar.tasks import Task
-from .architectures import CountingConfig, NgramConfig
+from .architectures import CountedConfig, NetworkConfig
 from .artifacts import KINDS, Product, capacity, make_product
 from .grammars import FileGrammarConfig
 from .schema import ExperimentConfig, Study
 
 Others = tuple[tuple[str, int], ...]  # sets that hold other sentences: streams and sizes
 Protocol = Literal["finite", "online"]
-COUNTING = (CountingConfig, NgramConfig)
 _INITIALISATIONS = 8  # of a coordinate check
 
 
@@ -169,7 +168,7 @@ class Products:
         size: int | str,
         tile: list[tuple[int, int, int]],
         rates: list[float],
-        control: Any = None,
+        control: NetworkConfig | None = None,
     ) -> Product:
         """A block of replicas of a curve, at one size and with some learning rates.
 
@@ -210,7 +209,7 @@ class Products:
         ]
         amount = f"P{size:08d}" if isinstance(size, int) else size
         here, block = f"{parameters.label()}/{of}", f"{amount}/{'.'.join(spans)}"
-        if isinstance(config, COUNTING):
+        if isinstance(config, CountedConfig):
             for rule in {rule for rule, _, _ in tile}:
                 inputs[f"r{rule:03d}-grammar"] = self.grammar(curve.grammar, rule)
             what["learner"] = config.model_dump()
@@ -219,10 +218,8 @@ class Products:
         what["settings"] = self._settings(config, curve)
         what["learning_rates"] = rates
         span = "-".join(f"{rate:g}" for rate in dict.fromkeys((rates[0], rates[-1])))
-        label = f"{here}/{config.kind}-w{curve.width}-d{curve.depth}-lr{span}/{block}"
-        return self._add(
-            make_product("models", label, what, inputs, (f"models.{config.kind}:Network",))
-        )
+        label = f"{here}/{config.name}-w{curve.width}-d{curve.depth}-lr{span}/{block}"
+        return self._add(make_product("models", label, what, inputs, (config.code,), config.reads))
 
     def _sets(
         self, grammar: str, experiment: ExperimentConfig, size: int | str
@@ -243,15 +240,21 @@ class Products:
             for stream, others in zip(sizes, before)
         }
 
+    def _network(self, curve: Curve) -> NetworkConfig:
+        """The network of a curve."""
+        config = self._study.architectures[curve.architecture]
+        assert isinstance(config, NetworkConfig)  # noqa: S101 (others have none of this)
+        return config
+
     @staticmethod
-    def _shape(config: Any, curve: Curve) -> dict[str, Any]:
+    def _shape(config: NetworkConfig, curve: Curve) -> dict[str, Any]:
         """A network's architecture but for its width."""
         heads, base = getattr(config, "heads", 1), getattr(config, "base_width", None)
-        shape = {"kind": config.kind, "depth": curve.depth, "heads": heads}
+        shape = {"kind": config.name, "depth": curve.depth, "heads": heads}
         return shape if base is None else {**shape, "base_width": base}
 
     @staticmethod
-    def _settings(config: Any, curve: Curve) -> dict[str, Any]:
+    def _settings(config: NetworkConfig, curve: Curve) -> dict[str, Any]:
         """How a network is trained (`training.Settings`)."""
         optimizer = config.optimizer.settings()
         # a curve that is read off one training has all its replicas at every step
@@ -276,13 +279,12 @@ class Products:
         if kind == "rule_errors":
             tests = [role for role in block.inputs if role.endswith("-test")]
             inputs |= {role: block.inputs[role] for role in tests}
-        by_name = (f"models.{what['architecture']['kind']}:Network",)
-        label = block.name.rpartition("-")[0]
-        return self._add(make_product(kind, label, what, inputs, by_name))
+        config, label = self._network(curve), block.name.rpartition("-")[0]
+        return self._add(make_product(kind, label, what, inputs, (config.code,), config.reads))
 
     def coordinates(self, curve: Curve, rule: int) -> Product:
         """The coordinate check of a network that sweeps both width and learning rate."""
-        config: Any = self._study.architectures[curve.architecture]
+        config = self._network(curve)
         settings = self._settings(config, curve)
         parameters, rates = self.parameters(curve.grammar), sorted(config.optimizer.lr)
         what = {
@@ -298,6 +300,7 @@ class Products:
             what["context"] = curve.context
         enough = capacity(settings["batch_size"])
         inputs = {"sentences": self._sentences(curve.grammar, rule, 0, "train", enough)}
-        label = f"{parameters.label()}/{curve.task}-{config.kind}-d{curve.depth}"
-        by_name = (f"models.{config.kind}:Network",)
-        return self._add(make_product("coordinates", label, what, inputs, by_name))
+        label = f"{parameters.label()}/{curve.task}-{config.name}-d{curve.depth}"
+        return self._add(
+            make_product("coordinates", label, what, inputs, (config.code,), config.reads)
+        )

@@ -250,10 +250,7 @@ _SHAPES = {
     **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "mapping"),
     **dict.fromkeys(("list_type", "tuple_type"), "list"),
 }
-_TAGS = {
-    *("one for all", "by level", "[key]", "drawn", "from a file", "listed", "chosen", "range"),
-    *("cnn", "lcn", "fcn", "transformer", "attention", "counting", "ngram", "sgd", "adam"),
-}
+_TAGS = {"[key]", *hints.tags(Study)}
 
 
 def _problems(error: ValidationError, origins: Mapping[str, str]) -> Iterator[str]:

@@ -5,18 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from .architectures import (
-    AdamConfig,
-    AttentionConfig,
-    CnnConfig,
-    CountingConfig,
-    FcnConfig,
-    LcnConfig,
-    NgramConfig,
-    SgdConfig,
-    TrainingConfig,
-    TransformerConfig,
-)
+from .architectures import ARCHITECTURES, AdamConfig, SgdConfig, TrainingConfig
 from .controls import ControlsConfig
 from .grammars import DrawnGrammarConfig, FileGrammarConfig
 from .schema import (
@@ -36,13 +25,7 @@ SECTIONS: dict[type[Model], str] = {
     Study: "Study (top level)",
     DrawnGrammarConfig: "`grammars.NAME`",
     FileGrammarConfig: "`grammars.NAME` with `file`",
-    CnnConfig: "`architectures.NAME` with `kind: cnn`",
-    LcnConfig: "`architectures.NAME` with `kind: lcn`",
-    FcnConfig: "`architectures.NAME` with `kind: fcn`",
-    TransformerConfig: "`architectures.NAME` with `kind: transformer`",
-    AttentionConfig: "`architectures.NAME` with `kind: attention`",
-    CountingConfig: "`architectures.NAME` with `kind: counting`",
-    NgramConfig: "`architectures.NAME` with `kind: ngram`",
+    **{model: f"`architectures.NAME` with `kind: {tag}`" for tag, model in ARCHITECTURES.items()},
     WidthRangeConfig: "`architectures.NAME.width`, if it is a range",
     DepthRangeConfig: "`architectures.NAME.depth`, if it is a range",
     SgdConfig: "`architectures.NAME.optimizer` with `kind: sgd`",

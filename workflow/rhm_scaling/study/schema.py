@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
@@ -13,8 +14,8 @@ from ..claims.frozen import frozen
 from ..claims.names import CLAIM_TASKS, ClaimName
 from ..core import texts
 from ..grammar.model import Parameters
-from ..grammar.tasks import Task, levels_seen
-from .architectures import ArchitectureConfig
+from ..grammar.tasks import PREDICTED, Task, levels_seen
+from .architectures import ArchitectureConfig, CountedConfig, OwnConfig, check_own
 from .controls import ControlsConfig, check_controls
 from .grammars import FileGrammarConfig, GrammarConfig
 from .types import (
@@ -233,6 +234,12 @@ class Study(Model):
         }
         return {**given, "experiments": told}
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """Files that it reads beside its own: as it names them, where they lie."""
+        known = (*self.grammars.values(), *self.architectures.values())
+        return {c.file: c.path for c in known if isinstance(c, FileGrammarConfig | OwnConfig)}
+
     def _check_precision(self, here: str, experiment: ExperimentConfig) -> None:
         first, side = experiment.replicas.rule_draws, self.block.rule_draws
         if self.claim:
@@ -245,10 +252,11 @@ class Study(Model):
                 f"{here}.replicas.rule_draws: {first} tells nothing of the scatter of rule draws, "
                 "by which precision is judged; take at least 2"
             )
-        if experiment.precision.crossing and experiment.task == "autoregressive":  # type: ignore[union-attr]
+        crossing = experiment.precision.crossing  # type: ignore[union-attr]
+        if crossing and experiment.task not in PREDICTED:
             raise ValueError(
-                f"{here}.precision.crossing: no levels are told apart in the autoregressive task; "
-                "give exponent"
+                f"{here}.precision.crossing: no levels are told apart in the {experiment.task} "
+                "task; give exponent"
             )
         if first % side:
             raise ValueError(
@@ -338,7 +346,7 @@ class Study(Model):
                 self._check_context(here, experiment)
             for architecture in experiment.architectures:
                 config = self.architectures[architecture]
-                if experiment.online and not hasattr(config, "training"):
+                if experiment.online and isinstance(config, CountedConfig):
                     raise ValueError(
                         f"{here}.online: {architecture!r} counts in a training set and learns from "
                         "no endless stream; take it out, or set online: false"
@@ -393,4 +401,5 @@ class Study(Model):
                         "one rule draw; set rule_draws: 1 and raise samples"
                     )
         self._check_rule_seeds()
+        check_own(self.architectures)
         return self

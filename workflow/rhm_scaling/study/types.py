@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
@@ -13,6 +14,7 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    ValidationInfo,
     model_validator,
 )
 
@@ -48,6 +50,22 @@ Name = Annotated[
     AfterValidator(_stays_text),
 ]
 Line = Annotated[str, AfterValidator(_line)]
+PythonFile = Annotated[str, Field(pattern=r"\.py$", max_length=4096), AfterValidator(_line)]
+
+
+def user_file(given: str, key: str, info: ValidationInfo) -> Path:
+    """Where a file lies that a study names, as seen from the study's folder.
+
+    Raises
+    ------
+    ValueError
+        If Snakemake could not read it; the message names the key.
+    """
+    path = Path((info.context or {}).get("folder", ""), given)
+    if unable := sorted({*str(path)} & {*"<>{}"}):
+        shown = f"{texts.line(str(path))}: holds {' '.join(unable)}"
+        raise ValueError(f"{key}: {shown}, which Snakemake takes for its own; rename it")
+    return path
 
 
 def _as_list(value: Any) -> Any:

@@ -1,0 +1,1 @@
+"""What every architecture says of itself, read from its file without PyTorch."""

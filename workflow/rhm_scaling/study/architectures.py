@@ -272,6 +272,7 @@ class OwnConfig(NetworkConfig):
     """Attention heads; must divide the width."""
     base_width: Width | None = None
     """As for a `transformer`."""
+
     @model_validator(mode="before")
     @classmethod
     def _readable(cls, given: Any, info: ValidationInfo) -> Any:

@@ -15,7 +15,7 @@
 #                         again, compare its tables with those of an undisturbed one
 # make lint               format, style, types
 # make bench              speed, as ratios to plain loops and to this machine's peak
-# make docs               regenerate the schema and the reference of keys
+# make schema             regenerate the schema and the reference of keys
 # make setup [PYTHON=FILE]   what all of these do first: an environment in .venv, with that Python
 
 PYTHON ?= python3
@@ -35,7 +35,7 @@ RUN := $(ISOLATED) $(BIN)/python -m
 PIP := env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT PIP_USER=0 $(BIN)/python -I -m pip install --quiet \
     --disable-pip-version-check
 
-.PHONY: run claims compare plan status rows archive reproduce verify clean soak test lint bench docs setup
+.PHONY: run claims compare plan status rows archive reproduce verify clean soak test lint bench schema docs setup
 .DEFAULT_GOAL := run
 
 setup: $(VENV)/installed
@@ -47,6 +47,10 @@ $(VENV)/installed: envs/requirements.txt pyproject.toml
 	$(PYTHON) -I -m venv $(VENV)
 	$(PIP) --requirement envs/requirements.txt
 	$(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/docs: envs/docs.txt $(VENV)/installed
+	$(PIP) --requirement envs/docs.txt
 	touch $@
 
 run: setup
@@ -99,13 +103,13 @@ NEWEST := .venv-newest
 TOLD_BY_SNAKEMAKE := tests/workflow/test_reruns.py tests/workflow/test_faults.py tests/cluster/test_slurm.py
 
 ifeq ($(SNAKEMAKE),newest)
-test: setup
+test: $(VENV)/docs
 	$(PYTHON) -I -m venv $(NEWEST)
 	$(NEWEST)/bin/python -I -m pip install --quiet --disable-pip-version-check --requirement envs/requirements.txt
 	$(NEWEST)/bin/python -I -m pip install --disable-pip-version-check --upgrade snakemake snakemake-executor-plugin-slurm | grep snakemake
 	$(ISOLATED) $(NEWEST)/bin/python -m pytest --numprocesses $(PROCESSES) $(TOLD_BY_SNAKEMAKE)
 else
-test: setup
+test: $(VENV)/docs
 	$(RUN) pytest --numprocesses $(PROCESSES) $(if $(FAST),-m "not slow")
 endif
 
@@ -124,5 +128,5 @@ lint: setup
 bench: setup
 	$(RUN) benchmarks
 
-docs: setup
-	$(RUN) rhm_scaling docs
+schema: setup
+	$(RUN) rhm_scaling schema

@@ -345,7 +345,7 @@ def test_shipped_studies_are_valid_for_models_and_editors(path: Path) -> None:
 
 def test_generated_files_are_up_to_date() -> None:
     for path, text in reference.generated(ROOT / "config").items():
-        assert path.read_text(encoding="utf-8") == text, f"{path.name}: run make docs"
+        assert path.read_text(encoding="utf-8") == text, f"{path.name}: run make schema"
 
 
 def test_every_model_of_a_study_has_a_section() -> None:

@@ -214,13 +214,13 @@ def clean(arguments: Namespace) -> None:
     print(", removed")
 
 
-def docs(arguments: Namespace) -> None:
+def schema(arguments: Namespace) -> None:
     """Write what is generated from the configuration models under ``config/``."""
     from ..run.machine import settings_schema
     from ..study import reference
 
-    schema = {Path("workflow", "schemas", "config.schema.yaml"): settings_schema()}
-    for path, text in (reference.generated(Path("config")) | schema).items():
+    machine = {Path("workflow", "schemas", "config.schema.yaml"): settings_schema()}
+    for path, text in (reference.generated(Path("config")) | machine).items():
         write_text(path, text)
         print(path)
 

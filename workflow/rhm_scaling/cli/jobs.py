@@ -272,7 +272,7 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.add_argument("--force", action="store_true", help="make all of it again")
     compare = command(commands.compare)
     compare.add_argument("folders", type=Path, nargs=2, help="results/<study> of two runs")
-    command(commands.docs)
+    command(commands.schema)
     return parser
 
 

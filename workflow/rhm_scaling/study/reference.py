@@ -19,7 +19,7 @@ from .schema import (
 )
 from .types import DepthRangeConfig, Model, WidthRangeConfig
 
-BEGIN, END = "<!-- generated: make docs -->", "<!-- end of the generated part -->"
+BEGIN, END = "<!-- generated: make schema -->", "<!-- end of the generated part -->"
 
 SECTIONS: dict[type[Model], str] = {
     Study: "Study (top level)",

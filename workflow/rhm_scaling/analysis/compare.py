@@ -70,7 +70,7 @@ _REASONS = frozenset(
     {
         *("status", "stop_reason", "window_reason", "converged", "edge", "chosen"),
         *("verdict", "claim_verdict", "needed", "left_out"),
-        *("within", "finding", "controls", "limited_by_training", "controls_differ"),
+        *("finding", "controls", "limited_by_training", "controls_differ"),
     }
 )
 _ROUNDING = 1e-6

@@ -1,8 +1,10 @@
 """Controls beside curves: whether networks that are trained otherwise learn more from the data.
 
 A point of a curve is the error at a size of the training set, or the size at which a level is
-learnt. A control that has a smaller error, or learns the level from fewer sentences, and lies
-beyond the 95 % interval of the point, tells that training limits the curve there.
+learnt. A control that has a smaller error, or learns the level from fewer sentences, tells that
+training limits the curve there, if its mean lies beyond the 95 % interval of the point, or if the
+interval of their ratio does not hold one. The ratio is taken rule draw by rule draw, so that it is
+not hidden by how much rule draws differ.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ WITHIN, BETTER, WORSE, NOT_COMPARED = "within", "better", "worse", "not compared
 _NUMBERS = ("mean", "low", "high", "control_mean", "log2_ratio", "log2_low", "log2_high")
 COMPARED = [
     *("control", "quantity", "train_size", "level", "rule_draws", "unpaired", *FAILED),
-    *(*_NUMBERS, "within", "finding"),
+    *(*_NUMBERS, "finding"),
 ]
 _NOUNS = {"test_error": "error", "test_excess": "excess"}
 _PAIRS = 2  # fewer have no interval
@@ -109,25 +111,26 @@ def _compared(mine: pd.Series, other: pd.Series, runs: pd.DataFrame) -> dict[str
         with np.errstate(divide="ignore", invalid="ignore"):  # an error may be zero
             ratios = np.log2(geometric_mean(control[pairs] / own[pairs]))
         found |= dict(zip(("log2_ratio", "log2_low", "log2_high"), ratios))
-    finding = _beside(found) if count >= _PAIRS else _reached(own, control)
     return {
         "rule_draws": count,
         "unpaired": len(draws) - count,
         **{name: int((runs["status"] == name).sum()) for name in FAILED},
         **found,
-        "within": finding == WITHIN,
-        "finding": finding,
+        "finding": _beside(found) if count >= _PAIRS else _reached(own, control),
     }
 
 
 def _beside(found: Mapping[str, float]) -> str:
-    """Where the mean of a control lies beside the interval of the curve."""
+    """Where a control lies beside a curve: by the curve's interval, or by that of their ratio."""
     low, high, control = found["low"], found["high"], found["control_mean"]
     if found["mean"] == 0:  # no mistake in any draw; an interval on a logarithm has no ends
         low = high = 0.0
     if not np.isfinite([low, high]).all():
         return NOT_COMPARED
-    return BETTER if control < low else WORSE if control > high else WITHIN
+    # without an end, as where an error is zero, it leaves the decision to the curve's interval
+    if control < low or found["log2_high"] < 0:
+        return BETTER
+    return WORSE if control > high or found["log2_low"] > 0 else WITHIN
 
 
 def _reached(own: Array, control: Array) -> str:

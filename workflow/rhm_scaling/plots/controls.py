@@ -75,7 +75,7 @@ def _at(point: Mapping[Any, Any]) -> str:
 def _point(
     axis: Axes, row: Mapping[Any, Any], at: float, reach: float, color: Any, marker: str
 ) -> None:
-    """A control: open beyond the curve's interval; at an edge, what has no ratio."""
+    """A control: open where it differs; at an edge, what has no ratio."""
     ratio, finding = row["log2_ratio"], row["finding"]
     fill = color if finding == WITHIN else "white"
     if finding == NOT_COMPARED or not np.isfinite(ratio):

@@ -20,8 +20,9 @@ from .types import Model, PositiveInt, Sizes
 class ControlsConfig(Model):
     """Twice the width, twice the patience, half the rate: trained beside the curves of networks.
 
-    A control that leaves a point of a curve outside its own 95 % interval tells that training, and
-    not the data, sets it. Controls are no curves: they enter no average, fit or verdict.
+    A control that does better than a point's own 95 % interval, or better by a ratio whose interval
+    over rule draws leaves out one, tells that training, and not the data, sets the point. Controls
+    are no curves: they enter no average, fit or verdict.
     """
 
     train_sizes: Sizes | None = None

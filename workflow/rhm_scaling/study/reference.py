@@ -8,15 +8,8 @@ from pathlib import Path
 from .architectures import ARCHITECTURES, AdamConfig, SgdConfig, TrainingConfig
 from .controls import ControlsConfig
 from .grammars import DrawnGrammarConfig, FileGrammarConfig
-from .schema import (
-    AutoSizesConfig,
-    BlockConfig,
-    ExperimentConfig,
-    PrecisionConfig,
-    ReplicasConfig,
-    RuleSeedsConfig,
-    Study,
-)
+from .replicas import BlockConfig, ReplicasConfig, RuleSeedsConfig
+from .schema import AutoSizesConfig, ExperimentConfig, PrecisionConfig, Study
 from .types import DepthRangeConfig, Model, WidthRangeConfig
 
 BEGIN, END = "<!-- generated: make schema -->", "<!-- end of the generated part -->"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import re
+import shutil
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -67,6 +68,18 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return found[0]
 
     return _PATTERN.sub(replaced, markdown)
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Copy what the HTML files link to that were copied: a text of Markdown stays one for them."""
+    copies = Path(config.site_dir, "files")
+    for page in copies.rglob("*.html"):
+        folder = page.relative_to(copies).parent.as_posix()
+        for target in re.findall(r'(?:href|src)="([^":#]+)"', page.read_text(encoding="utf-8")):
+            name = _resolved(f"{folder}/{page.name}", target)
+            if not name.startswith("..") and (ROOT / name).is_file():
+                (copies / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / name, copies / name)
 
 
 def _source(file: File) -> str:

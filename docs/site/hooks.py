@@ -110,12 +110,15 @@ def _named(file: File) -> Iterator[str]:
 
 def _drawn(formula: str, display: bool) -> str:
     """A formula as an image on the line of the text, as large as it."""
+    formula = " ".join(formula.split())
+    own = re.sub(r"\\([gl]e)\b", r"\\\1q", formula)  # as matplotlib calls the sign
+    if display:
+        own = own.replace(r"\frac", r"\dfrac")
     image, size = BytesIO(), FontProperties(size=12)
-    depth = math_to_image(f"${formula.strip()}$", image, prop=size, dpi=72, format="svg")
-    source = base64.b64encode(image.getvalue()).decode()
-    text = html.escape(" ".join(formula.split()))
+    depth = math_to_image(f"${own}$", image, prop=size, dpi=72, format="svg")
+    source = f"data:image/svg+xml;base64,{base64.b64encode(image.getvalue()).decode()}"
     drawn = (
-        f'<img class="formula" alt="{text}" src="data:image/svg+xml;base64,{source}" '
+        f'<img class="formula" alt="{html.escape(formula)}" src="{source}" '
         f'style="vertical-align: {-depth:.1f}pt">'
     )
     return f'<p class="formula">{drawn}</p>' if display else drawn

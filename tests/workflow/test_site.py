@@ -126,7 +126,7 @@ def test_a_notebook_is_a_page_and_formulas_are_drawn(
     figure = {"image/png": base64.b64encode(b"drawn").decode(), "text/plain": "<Figure>"}
     printed = nbformat.v4.new_output("stream", text="1.5\n")
     drawn = nbformat.v4.new_output("display_data", data=figure)
-    text = "Of $P^{-1}$, not `$P$`; see [a](../envs/docs.txt) and [b](../results/README.md)."
+    text = "Of $P^{-1}$, $l\n\\ge 2$, not `$P$`; see [a](../envs/docs.txt) and [b](../README.md)."
     cells = [
         nbformat.v4.new_markdown_cell(text),
         nbformat.v4.new_code_cell("draw()", outputs=[printed, drawn]),
@@ -138,7 +138,8 @@ def test_a_notebook_is_a_page_and_formulas_are_drawn(
     page = SimpleNamespace(file=SimpleNamespace(src_uri="tour.md"))
     made = hooks.on_page_markdown(markdown, page, None, None)
     assert re.search(r'^Of <img class="formula" alt="P\^{-1}" src="data:image/svg', made)
-    assert "not `$P$`; see [a](files/envs/docs.txt) and [b](tables.md)." in made
+    assert made.count('alt="l \\ge 2"') == 1
+    assert "not `$P$`; see [a](files/envs/docs.txt) and [b](index.md)." in made
 
 
 def test_the_api_has_every_promised_name(site: Path) -> None:

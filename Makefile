@@ -16,6 +16,7 @@
 # make lint               format, style, types
 # make bench              speed, as ratios to plain loops and to this machine's peak
 # make schema             regenerate the schema and the reference of keys
+# make docs               write the documentation to build/site, which a browser opens without a network
 # make setup [PYTHON=FILE]   what all of these do first: an environment in .venv, with that Python
 
 PYTHON ?= python3
@@ -130,3 +131,8 @@ bench: setup
 
 schema: setup
 	$(RUN) rhm_scaling schema
+
+# the variable silences what Material says of other generators
+docs: $(VENV)/docs
+	NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml
+	@echo "Open build/site/index.html"

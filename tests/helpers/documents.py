@@ -6,16 +6,29 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
+def text_of(page: str) -> str:
+    """A document, by its path in the project."""
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def prose(page: str) -> str:
+    """A document without its line breaks."""
+    return " ".join(text_of(page).split())
+
+
+def code(page: str, language: str) -> list[str]:
+    """The blocks of code of a document."""
+    return re.findall(rf"```{language}\n(.*?)```", text_of(page), re.DOTALL)
+
+
 def documented(table: str) -> list[str]:
     """Columns in the order of the table's section of results/README.md."""
-    text = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
-    section = text.split(f"### `{table}`", 1)[1].split("\n### ", 1)[0]
+    section = text_of("results/README.md").split(f"### `{table}`", 1)[1].split("\n### ", 1)[0]
     cells = re.findall(r"^\| (.+?) \|", section, flags=re.MULTILINE)
     return [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
 
 
 def own_network() -> str:
     """The network that CONTRIBUTING.md shows."""
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    (shown,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    return str(shown)
+    (shown,) = code("CONTRIBUTING.md", "python")
+    return shown

@@ -1,4 +1,4 @@
-"""The recipes of the README, and what they read of a finished study."""
+"""The recipes of the documentation, and what they read of a finished study."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from torch import nn
 
 import rhm_scaling as rhm
 from conftest import Project
+from helpers.documents import code, text_of
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.models.cnn import Network
 from rhm_scaling.publish import loading
@@ -24,7 +25,7 @@ from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import validated
 from rhm_scaling.study.schema import Study
 
-ROOT = Path(__file__).parents[2]
+PAGE = "docs/library.md"
 # the default study's cells, and those of the tiny one that stand for them
 SUBSTITUTES = {
     '"laptop"': '"tiny"',
@@ -39,20 +40,18 @@ LAST: dict[str, Any] = {"task": "last_token", "architecture": "cnn"}
 
 def recipes() -> dict[str, str]:
     """The recipes by what the text calls them."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text.split("\n## In a notebook\n")[1].split("\n## ")[0]
-    found = re.findall(r"\n\*\*(.*?)\*\*(?:(?!\n\*\*).)*?```python\n(.*?)```", section, re.DOTALL)
-    return {re.split(r"[.,:]", name)[0]: code for name, code in found}
+    found = re.findall(r"^## (.*?)\n.*?```python\n(.*?)```", text_of(PAGE), re.DOTALL | re.M)
+    return {name.split(",")[0]: recipe for name, recipe in found}
 
 
 def run(*names: str) -> dict[str, Any]:
     """What some recipes leave, run one after another, once the first has imported what it does."""
     left: dict[str, Any] = {"rhm": rhm, "nn": nn}
     for name in names:
-        code = recipes()[name]
+        recipe = recipes()[name]
         for theirs, ours in SUBSTITUTES.items():
-            code = code.replace(theirs, ours)
-        exec(code, left)  # noqa: S102
+            recipe = recipe.replace(theirs, ours)
+        exec(recipe, left)  # noqa: S102
     return left
 
 
@@ -63,14 +62,14 @@ def in_tiny(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 def test_every_recipe_is_run_here() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = text_of(PAGE)
     named = {
         *("One's own network", "Entropies of one's own grammar", "Loss against step"),
         *("A trained network on new sentences", "Errors by rule rank", "A plain `state_dict` of one"
           " replica"),
     }  # fmt: skip
     assert recipes().keys() == named
-    assert text.count("```python") == len(named) + 1  # and that of the theory
+    assert text.count("```python") == len(named)
     assert all(theirs in text for theirs in SUBSTITUTES)
 
 
@@ -84,12 +83,11 @@ def test_one_s_own_network_takes_ten_lines(tmp_path: Path, monkeypatch: pytest.M
     assert (tmp_path / "own.pdf").stat().st_size > 1000
 
 
-def test_entropies_of_the_grammar_in_the_readme(
+def test_entropies_of_the_grammar_that_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    (example,) = code("docs/theory.md", "json")
     Path("mine.json").write_text(example, encoding="utf-8")
     grammar = run("Entropies of one's own grammar")["grammar"]
     assert len(rhm.entropies(grammar, "last_token")) == 3
@@ -195,8 +193,7 @@ def test_a_network_of_every_task_answers_as_it_was_measured(
 
 
 def test_the_grammar_of_a_network_may_be_one_s_own(tmp_path: Path) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    (example,) = code("docs/theory.md", "json")
     (tmp_path / "mine.json").write_text(example, encoding="utf-8")
     experiment = {"task": "last_token", "grammars": ["mine"], "architectures": ["ngram"]}
     experiment |= {"train_sizes": [16], "replicas": {"rule_draws": 1}}

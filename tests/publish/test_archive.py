@@ -50,6 +50,7 @@ def finished(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("archived") / "project"
     left = shutil.ignore_patterns(".snakemake", "__pycache__")
     shutil.copytree(project.folder, folder, ignore=left)
+    shutil.copytree(ROOT / "docs", folder / "docs", ignore=left)
     for extra in (folder / "config" / "studies").iterdir():
         if not (ROOT / "config" / "studies" / extra.name).exists():
             extra.unlink()  # of other tests

@@ -164,7 +164,7 @@ def test_the_limit_is_one_of_the_whole_study() -> None:
 
 
 def test_what_the_documents_show_is_a_scan_for_editors_too() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
     (written,) = re.findall(r"^  tokens: (\{v: .*)$", text, re.M)
     found = parsed(f"{{tokens: {written}}}", "[tokens]")
     names = [f"tokens-m1_{m}-zipf1_{a}" for m in (1024, 2048) for a in (0.5, 1)]

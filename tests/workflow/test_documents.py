@@ -6,17 +6,24 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
+import yaml
 
-from helpers.documents import documented
+from helpers.documents import code, documented, prose, text_of
 from helpers.grammars import GRAMMARS
+from rhm_scaling.core.errors import UserError
 from rhm_scaling.grammar.json_file import user_grammar
 from rhm_scaling.plots.summary import exponent_table
 from rhm_scaling.steps.tables import gather_runs, tabulate_theory
 from rhm_scaling.study.plan import Plan
-from rhm_scaling.study.reading import load_study
+from rhm_scaling.study.reading import load_study, parse_study
 from rhm_scaling.theory.solve import solve
 
 ROOT = Path(__file__).parents[2]
+
+
+def reference(table: str) -> pd.DataFrame:
+    return pd.read_csv(ROOT / "results" / "reference" / f"{table}.csv")
 
 
 def test_columns_of_runs_and_theory_are_documented() -> None:
@@ -24,7 +31,7 @@ def test_columns_of_runs_and_theory_are_documented() -> None:
     assert documented("theory.csv") == tabulate_theory.COLUMNS
     assert documented("predictions.csv") == tabulate_theory.CURVE_COLUMNS
     assert documented("correlations.csv") == tabulate_theory.CORRELATION_COLUMNS
-    text = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    text = text_of("results/README.md")
     for grammar, task in (
         ("zipf", "classification"),
         ("deep", "last_token"),
@@ -35,62 +42,101 @@ def test_columns_of_runs_and_theory_are_documented() -> None:
             assert re.search(rf"^\| ([a-z_, ]+, )?{name}[ ,]", text, re.MULTILINE), name
 
 
-def test_the_theory_of_the_readme_runs() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    theory, *_ = re.findall(r"```python\n(.*?)```", text, re.DOTALL)  # others: `test_recipes`
+def test_the_theory_that_is_shown_runs() -> None:
+    (theory,) = code("docs/theory.md", "python")
     names: dict[str, Any] = {}
     exec(theory, names)  # noqa: S102
     assert set(names["solution"].quantities["method"]) >= {"enumerated", "correlations"}
 
 
-def test_the_grammar_file_of_the_readme_is_one() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+def test_the_grammar_file_that_is_shown_is_one() -> None:
+    (example,) = code("docs/theory.md", "json")
     grammar = user_grammar(example)
     assert (grammar.parameters.L, grammar.parameters.n) == (2, 2)
     assert len(grammar.shared_tuples(1)) == 1
 
 
+def test_the_study_of_the_readme_is_one() -> None:
+    (example,) = code("README.md", "yaml")
+    assert parse_study(example, "my-study.yaml", ROOT).name == "my-study"
+    (told,) = re.findall(r"^my-study.yaml: .*$", text_of("docs/studies.md"), re.M)
+    with pytest.raises(UserError, match=f"^{re.escape(told)}$"):
+        parse_study(example.replace("m: 3", "m: 9"), "my-study.yaml", ROOT)
+
+
 def test_the_table_of_the_readme_is_the_reference() -> None:
-    fits = pd.read_csv(ROOT / "results" / "reference" / "laptop" / "fits.csv")
-    table = exponent_table(fits).drop(columns="window").to_string(index=False)
-    assert f"```\n{table}\n```" in (ROOT / "README.md").read_text(encoding="utf-8")
+    table = exponent_table(reference("laptop/fits")).drop(columns="window").to_string(index=False)
+    assert f"```\n{table}\n```" in text_of("README.md")
 
 
-def test_what_the_readme_says_of_learning_rates_is_the_reference() -> None:
-    table = pd.read_csv(ROOT / "results" / "reference" / "rates" / "rate_scaling.csv")
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for _, row in table.iterrows():
+def test_what_the_quick_start_says_of_the_table_is_the_reference() -> None:
+    text = prose("docs/quick-start.md")
+    fits = reference("laptop/fits").set_index(["grammar", "architecture"])
+    cnn, transformer = (fits.loc["deep", name] for name in ("cnn", "transformer"))
+    assert f"at the ends ({cnn['low']:.2f} to {transformer['high']:.2f})" in text
+    assert f"for these grammars, {cnn['predicted_same_fit']:.2f}, which" in text
+    assert cnn["low"] < cnn["predicted_same_fit"] < cnn["high"] < cnn["predicted_asymptotic"]
+    assert transformer["high"] < transformer["predicted_same_fit"]
+    two = [fits.loc[name, "cnn"] for name in ("zipf-1", "zipf-2")]
+    off = [abs(fit["predicted_same_fit"] - fit["exponent"]) for fit in two]
+    assert "are off by {:.2f} and {:.2f}, just outside".format(*off) in text
+    curves = reference("laptop/curves").set_index("grammar")
+    ratio = curves["predicted_smooth"] / curves["mean"]
+    away = [100 * (ratio[name] - 1).abs().max() for name in ("zipf-1", "zipf-2")]
+    assert "within {:.0f} % and {:.0f} % of the points".format(*away) in text
+    for name in ("zipf-1-L3", "zipf-2-L3"):
+        fit = fits.loc[name, "cnn"]
+        assert abs(fit["predicted_smooth_fit"] - fit["low"]) < 0.02
+        assert fit["predicted_same_fit"] < fit["predicted_smooth_fit"]
+        assert ratio[name].between(0.4, 0.6).all()  # "a factor of about two too low"
+
+
+def test_what_is_said_of_learning_rates_is_the_reference() -> None:
+    text = prose("docs/learning-rates.md")
+    for _, row in reference("rates/rate_scaling").iterrows():
         assert f"{row['exponent']:.2f} [{row['low']:.2f}, {row['high']:.2f}]" in text
         assert row["at_edge"] == 0
-    best = pd.read_csv(ROOT / "results" / "reference" / "rates" / "best_rates.csv")
+    best = reference("rates/best_rates")
     assert best.query("architecture == 'cnn'")["optimum"].between(0.7, 1).all()
 
 
-def test_what_the_readme_says_of_the_claims_is_the_reference() -> None:
-    table = pd.read_csv(ROOT / "results" / "reference" / "claims" / "laptop.csv")
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text.split("\n## The nine claims\n")[1].split("\n## ")[0]
+def test_what_is_said_of_the_claims_is_the_reference() -> None:
+    table = reference("claims/laptop")
+    text = text_of("docs/claims.md")
     known = {f"{r.estimate:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in table.itertuples()}
-    told = re.findall(r"-?[0-9.]+ \[-?[0-9.]+, -?[0-9.]+\]", section)
+    told = re.findall(r"-?[0-9.]+ \[-?[0-9.]+, -?[0-9.]+\]", text)
     assert len(told) >= 10 and {*told} <= known
-    verdicts = table.groupby("claim")["claim_verdict"].first().items()
-    assert all(f"| {claim} | {verdict} |" in section for claim, verdict in verdicts)
+    verdicts = table.groupby("claim")["claim_verdict"].first()
+    assert re.findall(r"^\| ([AB]\d) \| (.*?) \|", text, re.M) == [*verdicts.items()]
+    ((rule, day),) = {*zip(table["criteria"], table["frozen"], strict=True)}
+    assert f"rule with hash `{rule}`" in prose("docs/claims.md")
+    assert f"of {day} " in prose("docs/claims.md")
+    assert f"on {day} (rule `{rule}`" in prose("README.md")
 
 
-def test_what_the_readme_says_of_single_rules_is_the_reference() -> None:
-    table = pd.read_csv(ROOT / "results" / "reference" / "claims" / "rule_collapse.csv")
+def test_the_verdicts_of_the_readme_are_the_reference_in_the_words_of_the_criteria() -> None:
+    criteria = ROOT / "workflow" / "rhm_scaling" / "claims" / "criteria.yaml"
+    claims = yaml.safe_load(criteria.read_text(encoding="utf-8"))["claims"]
+    verdicts = reference("claims/laptop").groupby("claim")["claim_verdict"].first()
+    rows = re.findall(r"^\| ([AB]\d) \| (.*?) \| (.*?) \|", text_of("README.md"), re.M)
+    assert [name for name, *_ in rows] == [*claims]
+    for name, claim, verdict in rows:
+        statement = claims[name]["statement"].split(" (")[0]  # remarks in brackets are left out
+        assert (claim.replace("`", ""), verdict) == (statement, verdicts[name]), name
+
+
+def test_what_is_said_of_single_rules_is_the_reference() -> None:
+    table = reference("claims/rule_collapse")
     two, three = (table[table["L"] == L].iloc[0] for L in (2, 3))
-    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    text = prose("docs/claims.md")
     assert f"a factor of {two['spread']:.2f} apart at `L = 2` and {three['spread']:.2f} at" in text
     assert f"({two['shuffled']:.1f} and {three['shuffled']:.1f} if ranks are shuffled)" in text
     assert f"`P f_k` = {two['learnt_at_f']:.1f} and {three['learnt_at_f']:.1f}, the same" in text
 
 
-def test_what_the_readme_says_of_network_sizes_is_the_reference() -> None:
-    folder = ROOT / "results" / "reference" / "sizes"
-    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    table = pd.read_csv(folder / "scaling.csv")
+def test_what_is_said_of_network_sizes_is_the_reference() -> None:
+    text = prose("docs/network-size.md")
+    table = reference("sizes/scaling")
     fits = table[table["floor"] == "exact"]
     told = fits[
         (fits["fit"] == "joint") & fits["quantity"].isin(["size_exponent", "data_exponent"])
@@ -103,19 +149,57 @@ def test_what_the_readme_says_of_network_sizes_is_the_reference() -> None:
     free = table[(table["fit"] == "joint") & (table["quantity"] == "floor")]
     cnn, transformer = free["estimate"]
     assert f"by {cnn:.3f} nats for the CNN and {transformer:.2f} for the transformer" in text
-    levels = pd.read_csv(folder / "levels.csv").set_index(["architecture", "level"])
+    levels = reference("sizes/levels").set_index(["architecture", "level"])
     for key in (("cnn", 2), ("cnn", 3), ("transformer", 2)):
         row = levels.loc[key]
         assert f"{row['reached']:.0f} [{row['low']:.0f}, {row['high']:.0f}]" in text
     assert list(levels.loc["cnn"]["needed_shared"])[1:] == [48, 72]
     assert list(levels.loc["cnn"]["needed_unshared"])[1:] == [72, 168]
     assert levels.loc[("transformer", 3), "draws"] == 2
-    bias = pd.read_csv(folder / "frontier.csv")["parabola_bias"]
+    bias = reference("sizes/frontier")["parabola_bias"]
     assert f"errs by up to {100 * (bias - 1).abs().max():.0f} %" in text
 
 
+def rows(file: str) -> dict[str, list[float]]:
+    """Numbers of each row of a benchmark, behind its name; the last row of each name."""
+    found = re.findall(r"^ *(\S.*?)((?: +(?:-|\d+(?:\.\d+)?))+)$", text_of(file), re.M)
+    return {
+        " ".join(name.split()): [float(number) for number in numbers.split() if number != "-"]
+        for name, numbers in found
+    }
+
+
+def test_what_is_said_of_performance_is_the_reference() -> None:
+    text = prose("docs/performance.md")
+    bench, zen5, gpu, verdict, spent = (
+        rows(f"results/reference/{name}.txt")
+        for name in ("bench", "bench-zen5", "bench-gpu", "bench-verdict", "spent")
+    )
+    packs = ["cnn, width 256, 8 replicas, cpu", "transformer, width 64, 8 replicas, cpu"]
+    (_, _, more, *_, cnn), (_, _, less, *_, transformer) = (bench[name] for name in packs)
+    assert f"The CNN reaches {100 * cnn:.0f} % of" in text
+    assert f"width eight {100 * transformer:.0f} %. That is {more:.1f} and {less:.1f} times" in text
+    (_, _, more, *_, cnn), (_, _, less, *_, transformer) = (zen5[name] for name in packs)
+    shares = f"{100 * cnn:.0f} and {100 * transformer:.0f} %"
+    assert f"shares were {shares}, but the ratios {more:.1f} and {less:.1f}, as" in text
+    exact = bench["v=32 m=8 s=2 L=4 last token, all contexts"]
+    assert round(exact[1], -1) == 10 and "some ten times as fast as a plain loop" in text
+    for name in ("v=32 m=8 s=2 L=4", "the same, Zipf a=1 at every level"):
+        assert bench[f"{name} sampler, 2 processes"][0] > 250
+    table = {
+        "CNN of width 512 | 32": "cnn, width 512, 32 replicas, cuda",
+        "transformer of width 64 | 32": "transformer, width 64, 32 replicas, cuda",
+    }
+    for told, name in table.items():
+        _, _, ratio, flops, *_ = gpu[name]
+        assert f"| {told} | {ratio:.0f} | {flops / 1000:.0f} |" in text
+    saved = [verdict[f"cnn, width 64, v {v} s 2 L 4 m 2, last_token"][2] for v in (8, 16)]
+    assert "{:.1f} and {:.1f} times the steps for CNNs".format(*saved) in text
+    assert f"training was {100 * spent['training'][-1]:.0f} % in a run" in text
+
+
 def test_stopping_early_changes_nothing_beyond_the_noise() -> None:
-    runs = pd.read_csv(ROOT / "results" / "reference" / "stopping" / "runs.csv")
+    runs = reference("stopping/runs")
     key = ["grammar", "architecture", "rule_seed"]
     longer = runs["architecture"].str.endswith("-longer")
     late = runs[longer].assign(architecture=runs["architecture"].str.removesuffix("-longer"))
@@ -125,17 +209,19 @@ def test_stopping_early_changes_nothing_beyond_the_noise() -> None:
     assert (both["steps_late"] >= 9 * both["steps"]).all()
     assert (both["best_step_late"] >= both["best_step"]).all()
     assert (both["best_step_late"] == both["best_step"]).sum() == 17
-    for _, group in both.groupby(["grammar", "architecture"]):
-        change = (group["test_loss_late"] - group["test_loss"]).mean()
+    text = prose("docs/stopping.md")
+    assert "Of 18 replicas, 17 choose the very same step" in text
+    for (_, architecture), group in both.groupby(["grammar", "architecture"]):
+        changes = group["test_loss_late"] - group["test_loss"]
         noise = group["test_loss"].std() / len(group) ** 0.5
-        assert abs(change) < noise / 10
+        assert abs(changes.mean()) < noise / 10
+        if changes.any():
+            told = f"One {architecture} improves its test loss by {-changes.min():.3f} nats"
+            assert told in text and f"mean over rule draws is {noise:.3f}" in text
 
 
-def test_what_the_readme_says_of_the_authors_code_is_measured() -> None:
-    folder = ROOT / "results" / "reference" / "authors"
-    points, runs, theory = (
-        pd.read_csv(folder / f"{name}.csv") for name in ("points", "runs", "theory")
-    )
+def test_what_is_said_of_the_authors_code_is_measured() -> None:
+    points, runs, theory = (reference(f"authors/{name}") for name in ("points", "runs", "theory"))
     key = ["task", "grammar", "train_size", "lr"]
     limits = theory.query("quantity == 'entropy' and level == 3").set_index("grammar")["value"]
     for table in (points, runs):
@@ -148,8 +234,7 @@ def test_what_the_readme_says_of_the_authors_code_is_measured() -> None:
     both = points.merge(ours, on=key)
     assert len(both) == len(points) == 47
     both["ratio"] = np.log(both["mean"] / both["loss"])
-    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    section = text.split(" ## Beside the authors' code ")[1].split(" ## ")[0]
+    section = prose("docs/authors-code.md")
     found = {}
     for (task, settings, size), rows in both.groupby(["task", "settings", "train_size"]):
         mean, low, high = np.exp([rows["ratio"].agg(how) for how in ("mean", "min", "max")])
@@ -170,13 +255,13 @@ def test_what_the_readme_says_of_the_authors_code_is_measured() -> None:
     often, *_ = found["last_token", "our rate, every epoch evaluated", 4096]
     assert f"the ratio at our rate is {often:.2f}" in section
     told = {}
-    for code in (0, 1):
+    for whose in (0, 1):
         theirs, mine = (
-            [found["classification", settings, size][1 + code] for size in (8192, 32768)]
+            [found["classification", settings, size][1 + whose] for size in (8192, 32768)]
             for settings in ("theirs", "our rate")
         )
         slopes = (np.log(errors[0] / errors[1]) / np.log(4) for errors in (theirs, mine))
-        told[code] = [theirs[0] / mine[0], theirs[1] / mine[1], *slopes]
+        told[whose] = [theirs[0] / mine[0], theirs[1] / mine[1], *slopes]
     rates = (
         "{0:.1f} times that of our rate at 8192 sentences and {1:.1f} times at 32768",
         "the slope in between is {2:.1f} instead of {3:.1f} in theirs",
@@ -189,10 +274,3 @@ def test_what_the_readme_says_of_the_authors_code_is_measured() -> None:
     shapes = {name: plan.parameters(name).label() for name in runs["grammar"].unique()}
     labels = runs["grammar"].map(shapes)
     assert all(map(str.startswith, runs["product"], labels + "/"))
-
-
-def test_documents_speak_of_files_that_exist() -> None:
-    for document in ("README.md", "CONTRIBUTING.md"):
-        text = (ROOT / document).read_text(encoding="utf-8")
-        for target in re.findall(r"\]\(((?!https?:)[^)#]+)\)", text):
-            assert (ROOT / target).exists(), f"{document}: {target}"

@@ -61,7 +61,7 @@ def test_every_place_names_the_same_pythons() -> None:
     assert f"{sys.version_info.major}.{sys.version_info.minor}" in pythons()
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert f"\nPYTHONS := {' '.join(pythons())}\n" in makefile
-    for name in ("README.md", "workflow/profiles/slurm/README.md"):
+    for name in ("README.md", "docs/quick-start.md", "workflow/profiles/slurm/README.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
         assert f"Python {', '.join(others)} or {last}" in text, name
 

@@ -142,8 +142,8 @@ def read_grammar(source: str | Path | Mapping[Any, Any]) -> Grammar:
     ----------
     source
         The path of a JSON file; or what such a file holds, a mapping with the keys ``v`` and
-        ``rules`` and perhaps ``probabilities`` and ``root`` (README.md has an example); or tables
-        of rules by level, ``{level: array (symbols, m, s)}``, whose rules are equally likely.
+        ``rules`` and perhaps ``probabilities`` and ``root`` (docs/theory.md has an example); or
+        tables of rules by level, ``{level: array (symbols, m, s)}``, with equally likely rules.
         Levels of tables are ``1..L``, where level 1 makes the tokens and ``L`` is the root, or, as
         in the published code of the random hierarchy model, ``0..L-1``, where 0 is the root and
         ``L-1`` makes the tokens. Arrays may be tensors.

@@ -27,11 +27,12 @@ _FOLDERS = {
     "workflow": "Rules and library",
     "config": "Settings and studies",
     "envs": "Pinned environment",
+    "docs": "Documentation",
     "tests": "Tests",
     "results/store": "Products, addressed by what made them, with their records",
 }
 _FILES = {
-    "README.md": "What the project is and how to use it",
+    "README.md": "What the project is, and where to read on",
     "LICENSE": "License",
     "CITATION.cff": "How to cite the project and the papers",
     "config/config.yaml": "Settings of the machine",

@@ -15,6 +15,7 @@
 #                         again, compare its tables with those of an undisturbed one
 # make lint               format, style, types
 # make bench              speed, as ratios to plain loops and to this machine's peak
+# make notebook           execute docs/tutorial.py, and write docs/tutorial.ipynb with its outputs
 # make schema             regenerate the schema and the reference of keys
 # make docs               write the documentation to build/site, which a browser opens without a network
 # make setup [PYTHON=FILE]   what all of these do first: an environment in .venv, with that Python
@@ -36,7 +37,7 @@ RUN := $(ISOLATED) $(BIN)/python -m
 PIP := env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT PIP_USER=0 $(BIN)/python -I -m pip install --quiet \
     --disable-pip-version-check
 
-.PHONY: run claims compare plan status rows archive reproduce verify clean soak test lint bench schema docs setup
+.PHONY: run claims compare plan status rows archive reproduce verify clean soak test lint bench schema docs notebook setup
 .DEFAULT_GOAL := run
 
 setup: $(VENV)/installed
@@ -136,3 +137,6 @@ schema: setup
 docs: $(VENV)/docs
 	NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml
 	@echo "Open build/site/index.html"
+
+notebook: $(VENV)/docs
+	$(ISOLATED) $(BIN)/python docs/notebook.py

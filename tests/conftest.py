@@ -46,7 +46,7 @@ def one_thread() -> None:
 LONGEST = (
     *("cluster", "test_reruns", "test_kills", "test_faults", "test_studies", "test_batches"),
     *("test_side_by_side", "test_workflow", "test_own_networks", "test_clean", "test_rows"),
-    "test_small_grammars",
+    *("test_small_grammars", "test_tutorial"),
     *("test_surroundings", "test_archive", "test_registry", "test_power_law"),
 )
 

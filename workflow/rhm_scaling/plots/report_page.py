@@ -42,7 +42,10 @@ details { margin: 0.4em 0; } summary { cursor: pointer; }
   h2, h3 { break-after: avoid; } tr { break-inside: avoid; } .table { overflow: visible; }
   .exponents td { white-space: normal; }
 }
-@media (max-width: 30em) { dl { display: block; } dd { margin: 0 0 0.4em 1em; } }
+@media (max-width: 30em) {
+  dl { display: block; } dd { margin: 0 0 0.4em 1em; }
+  th, td { padding: 0.2em; } .exponents td { white-space: normal; }
+}
 """
 # a click on a heading sorts by that column: numbers by size, what is no number last
 _SORT = """
@@ -98,7 +101,7 @@ def page(report: Report) -> str:
     sections = {"What was run": _run(report)}
     for kind, heading in HEADINGS.items():
         content = before[heading](report) if heading in before else ""
-        content += _together(report, kind, known.get(kind, []))
+        content += _together(report, kind, known[kind])
         content += after[heading](report) if heading in after else ""
         sections[heading] = sections.get(heading, "") + content
     sections = {name: content for name, content in sections.items() if content}
@@ -117,13 +120,13 @@ def _place(heading: str) -> str:
 
 def _figures(report: Report) -> dict[str, list[tuple[str, str]]]:
     """The path and the rest of the name of all figures, by their kind."""
-    found: dict[str, list[tuple[str, str]]] = {}
+    found: dict[str, list[tuple[str, str]]] = {kind: [] for kind in HEADINGS}
     for file in report.files:
         path = Path(file)
         if path.suffix == ".png":
             kind, _, rest = path.stem.partition("-")
             kind, rest = ("theory", path.stem) if path.parent.name == "theory" else (kind, rest)
-            found.setdefault(kind, []).append((file, rest))
+            found[kind].append((file, rest))
     return found
 
 

@@ -60,7 +60,10 @@ def _grammars(finished: Finished) -> pd.DataFrame:
     for name in finished.plan.study.grammars:
         p = finished.plan.parameters(name)
         zipf = ", ".join(f"Zipf {a:g} at level {level}" for level, a in enumerate(p.zipf, 1) if a)
-        by_level = {key: ", ".join(map(str, getattr(p, key))) for key in ("v", "m")}
+        by_level = {
+            key: ", ".join(map(str, values[:1] if len({*values}) == 1 else values))
+            for key, values in (("v", p.v), ("m", p.m))
+        }
         rules = "from a file" if p.file else zipf or "uniform"
         rows.append({"grammar": name, **by_level, "n": p.n, "s": p.s, "L": p.L, "rules": rules})
     return pd.DataFrame(rows)

@@ -87,6 +87,15 @@ def test_predictions_that_coincide_are_all_drawn() -> None:
     plt.close()
 
 
+def test_intervals_without_an_end_do_not_decide_the_axis() -> None:
+    style()
+    curves, fits, theory, _ = reference("laptop", "last_token", 4)
+    for high, most in ((np.nan, 2), (1e6, 5)):
+        axis = learning_curves(curves.assign(high=high), fits, theory, "title").axes[1]
+        assert curves["mean"].max() < axis.get_ylim()[1] < most * curves["mean"].max()
+        plt.close()
+
+
 def test_thresholds_are_named_in_the_legend_and_stand_above_the_data() -> None:
     style()
     curves, fits, theory, _ = reference("laptop", "last_token", 4)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -52,3 +54,23 @@ def test_every_theory_can_be_drawn(name: str, task: str, tmp_path: Path) -> None
     if len(correlated):
         drawn = correlations_figure(correlated.assign(rule_seed=0), name)
         readable(drawn, tmp_path)
+
+
+def test_both_learners_are_seen_where_their_predictions_are_one() -> None:
+    grammar = Grammar.draw(Parameters.from_keys(v=6, s=2, L=2, m=2), 0)
+    solution = solve(grammar, "last_token")
+    closed = tabulate_theory._closed_forms(grammar.parameters, "last_token")
+    quantities = pd.DataFrame([*solution.quantities.to_dict("records"), *closed])
+    quantities = quantities[[*QUANTITIES]].assign(rule_seed=0)
+    style()
+    curves = solution.curves.assign(rule_seed=0)
+    figure = theory_figure("last_token", quantities, curves, None, "two levels")
+    above, below = figure.axes
+    cnn, transformer = (line for line in above.lines if line.get_label()[0] != "_")
+    assert np.allclose(cnn.get_xydata(), transformer.get_xydata())
+    offsets = {line._unscaled_dash_pattern[0] for line in (cnn, transformer)}
+    assert len(offsets) == 2  # dashes take turns
+    ensemble = [line for line in below.lines if "ensemble" in line.get_label()]
+    places = [line.get_xdata() for line in ensemble]
+    assert len(places) == 2 and (places[0] < places[1]).all()
+    plt.close(figure)

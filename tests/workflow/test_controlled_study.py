@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 
 from conftest import ROOT, Project, call
 from helpers.documents import documented
+from helpers.pages import Page
 from rhm_scaling.analysis.controls import told
 from rhm_scaling.analysis.curves import CURVE_KEY, mean_and_interval
 from rhm_scaling.analysis.thresholds import thresholds_table
@@ -130,8 +132,11 @@ def test_the_page_and_the_terminal_say_so(controlled: Project) -> None:
     status, lines, errors = call(controlled, "claims", PATH)
     assert (status, errors) == (0, [])
     assert any(line.startswith(f"B3: {MARK}") for line in lines)
-    page = (controlled.folder / "results/claims/index.html").read_text(encoding="utf-8")
+    path = controlled.folder / "results/claims/index.html"
+    page = path.read_text(encoding="utf-8")
     assert MARK in page
+    assert {"../controlled/guide.md", "../controlled/claims.csv"} < {*Page(path).links}
+    assert Page(path).dead() == []
     assert page.count(">limited by training</span>") == 1
     status, lines, _ = call(controlled, "show", PATH)
     assert status == 0
@@ -162,3 +167,16 @@ def test_controls_are_known_as_any_product_is(controlled: Project) -> None:
     assert "train_block" not in planned
     assert "compare_controls" not in planned
     path.write_text(STUDY, encoding="utf-8")
+
+
+def test_the_report_has_the_guide_and_the_controls(controlled: Project) -> None:
+    status, _, errors = call(controlled, "report", PATH)
+    assert (status, errors) == (0, [])
+    page = Page(controlled.folder / "results/controlled/report.html")
+    assert page.dead() == []
+    guide = (controlled.folder / "results/controlled/guide.md").read_text(encoding="utf-8")
+    plain = re.sub(r"(?m)^- |^# |[*`]", "", guide)
+    assert "".join(plain.split()) in "".join(page.words.replace("*", "").split())
+    assert told(table(controlled, "controls")).summary in page.words
+    assert {"claim", "controls"} <= page.places
+    assert "Claim: B3" in page.images

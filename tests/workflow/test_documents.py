@@ -11,6 +11,7 @@ import yaml
 
 from helpers.documents import code, documented, prose, text_of
 from helpers.grammars import GRAMMARS
+from helpers.pages import Page
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.grammar.json_file import user_grammar
 from rhm_scaling.plots.summary import exponent_table
@@ -40,6 +41,12 @@ def test_columns_of_runs_and_theory_are_documented() -> None:
         solution = solve(GRAMMARS[grammar], task)
         for name in {*solution.quantities["quantity"], *solution.curves["prediction"]}:
             assert re.search(rf"^\| ([a-z_, ]+, )?{name}[ ,]", text, re.MULTILINE), name
+
+
+def test_pages_that_git_keeps_lead_nowhere_else() -> None:
+    pages = [Page(path) for path in (ROOT / "results" / "reference").rglob("*.html")]
+    assert [page.path.name for page in pages if page.links]
+    assert {page.path: page.dead() for page in pages if page.dead()} == {}
 
 
 def test_the_theory_that_is_shown_runs() -> None:

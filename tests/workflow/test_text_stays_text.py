@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conftest import ROOT, Project
+from conftest import ROOT, Project, call
 from helpers.grammars import AMBIGUOUS
+from helpers.pages import Page
 from rhm_scaling.study import reading
 
 SOURCES = sorted((ROOT / "workflow" / "rhm_scaling").rglob("*.py"))
@@ -153,7 +154,9 @@ def test_text_of_a_study_stays_text_through_the_whole_pipeline(tmp_path: Path) -
     before = files(tmp_path)
     chosen = ["--config", f"study={study.name}"]
     project.snakemake(*chosen)
-    project.snakemake(*chosen, "--report", "results/hostile/report.html")
+    project.snakemake(*chosen, "--report", "results/hostile/snakemake.html")
+    status, _, errors = call(project, "report", study.name)
+    assert (status, errors) == (0, [])
 
     results = project.folder / "results"
     made = files(tmp_path) - before
@@ -162,8 +165,11 @@ def test_text_of_a_study_stays_text_through_the_whole_pipeline(tmp_path: Path) -
     assert not list(tmp_path.rglob("pwned*"))
     page = (results / "hostile" / "figures" / "exponents-table.html").read_text(encoding="utf-8")
     assert page.count(html.escape(TITLE)) == 2
-    report = (results / "hostile" / "report.html").read_text(encoding="utf-8")
-    for text in (page, report):
+    reports = [results / "hostile" / name for name in ("report.html", "snakemake.html")]
+    ours, theirs = (path.read_text(encoding="utf-8") for path in reports)
+    assert ours.count(html.escape(TITLE)) == 2 and html.escape(HEADING) in ours
+    assert Page(reports[0]).dead() == []
+    for text in (page, ours, theirs):
         assert "<script>alert(" not in text
         assert "<img src=x" not in text
     figures = [
@@ -172,7 +178,7 @@ def test_text_of_a_study_stays_text_through_the_whole_pipeline(tmp_path: Path) -
         for path in (results / "hostile" / folder).iterdir()
         if path.name != ".snakemake_timestamp"
     ]
-    assert len(figures) == 2 * 6 + 1
+    assert len(figures) == 2 * 5 + 1
     assert all(path.stat().st_size > 1000 for path in figures)
 
 

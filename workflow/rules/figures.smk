@@ -5,20 +5,7 @@ Reads a study's tables. Writes the folders ``results/<study>/theory/`` and
 Nothing waits for the theory's figures, so they are drawn where a core has nothing to train.
 """
 
-# of the report's sections, by the kind of figure
-HEADINGS = {
-    "learning_curves": "Learning curves",
-    "local_exponents": "Local exponents",
-    "recovery": "Recovered symbols",
-    "learning_rates": "Learning rates",
-    "scaling": "Network size",
-    "claim": "Claim",
-    "invariance_sizes": "Representations",
-    "invariance_ratios": "Representations",
-    "rule_errors": "Errors by rule",
-    "controls": "Controls",
-    "exponents": "Exponents",
-}
+from rhm_scaling.plots.captions import HEADINGS
 
 
 use rule gather_runs as draw_theory with:
@@ -34,7 +21,7 @@ use rule gather_runs as draw_theory with:
             directory("results/{study}/theory"),
             patterns=["{figure}.png"],
             caption="../report/theory.rst",
-            category="Theory",
+            category=HEADINGS["theory"],
             labels={"study": "{study}", "figure": "{figure}"},
         ),
         record="results/{study}/stages/draw_theory.record.json",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,20 +13,16 @@ import pandas as pd
 from ..claims.frozen import frozen
 from ..claims.names import ClaimName
 from ..claims.verdicts import AGREES, DISAGREES, NEARER
+from .pages import document, image, link, text
 
 _STYLE = """
-body { font-family: sans-serif; margin: 2em auto; max-width: 62em; color: #222; line-height: 1.35; }
-nav a { margin-right: 0.8em; }
-section { border-top: 1px solid #ccc; padding: 0.8em 0; break-inside: avoid; }
+section { break-inside: avoid; }
 h2 { font-size: 1.05em; margin: 0.3em 0; }
-img { max-width: 100%; }
-table { border-collapse: collapse; font-size: 0.85em; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: 0.2em 0.6em; }
-td { border-bottom: 1px solid #ddd; }
+table { width: 100%; }
+img { width: 25em; }
 .verdict { padding: 0.1em 0.5em; border-radius: 0.3em; color: white; background: #666; }
 .agrees { background: #0173b2; } .nearer { background: #1b7f9e; }
 .disagrees { background: #c04e00; } .limited { background: #7a3b8f; }
-small { color: #555; }
 """
 
 _KINDS = {AGREES: "agrees", NEARER: "nearer", DISAGREES: "disagrees"}
@@ -179,10 +173,8 @@ def page(studies: list[Decided], results: Path, title: str) -> str:
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     links = " ".join(f'<a href="#{s.name}">{s.name}</a> {_badge(s.verdict)}' for s in studies)
     sections = "".join(_section(study, results) for study in studies)
-    head = f'<meta charset="utf-8"><title>{_text(title)}</title><style>{_STYLE}</style>'
-    return (
-        f'<!doctype html>\n<html lang="en"><head>{head}</head><body><h1>{_text(title)}</h1>'
-        f"<p>{_text(told)}. Every verdict is computed, by criteria that were fixed on {rules.date} "
+    body = (
+        f"<p>{text(told)}. Every verdict is computed, by criteria that were fixed on {rules.date} "
         f"(their hash is <code>{rules.hash}</code>, from which the rule seeds of these studies "
         f"derive). A criterion <i>{AGREES}</i> if the 95 % interval over rule draws holds what is "
         "predicted for these very draws and lies nearer to it than to the rival; it is <i>"
@@ -191,37 +183,36 @@ def page(studies: list[Decided], results: Path, title: str) -> str:
         f"{rules.claim_agrees:.0%} of made-up studies that obey the claim agree and at most "
         f"{rules.rival_agrees:.0%} of those that obey its rival. A claim's verdict is that of its "
         f"weakest decisive criterion, and at best undetermined while one of its criteria decides "
-        f"nothing. {_text(_family(studies))}</p><nav>{links}</nav>{sections}"
-        "</body></html>\n"
+        f"nothing. {text(_family(studies))}</p><nav>{links}</nav>{sections}"
     )
-
-
-def _text(value: Any) -> str:
-    return html.escape(str(value))
+    return document(title, body, _STYLE)
 
 
 def _badge(verdict: str) -> str:
-    return f'<span class="verdict {_KINDS.get(verdict, "")}">{_text(verdict)}</span>'
+    return f'<span class="verdict {_KINDS.get(verdict, "")}">{text(verdict)}</span>'
 
 
 def _section(study: Decided, results: Path) -> str:
-    statement = _text(frozen().claims[study.name].statement)
+    statement = text(frozen().claims[study.name].statement)
     head = f'<section id="{study.name}"><h2>{study.name} {_badge(study.verdict)}'
     if study.criteria is None:
         command = f"make run STUDY={study.file}"
-        why = f"<p>Not run, or not finished: <code>{_text(command)}</code></p></section>"
+        why = f"<p>Not run, or not finished: <code>{text(command)}</code></p></section>"
         return f"{head} {statement}</h2>{why}"
     controls, limited, differing = training(study.criteria)
     mark = ' <span class="verdict limited">limited by training</span>' if limited else ""
     head = f"{head}{mark} {statement}</h2>"
-    said = "<br>".join(map(_text, [*limited, *differing, f"Controls: {controls or 'none'}."]))
+    said = "<br>".join(map(text, [*limited, *differing, f"Controls: {controls or 'none'}."]))
     draws, replicas = (study.criteria[c].max() for c in ("rule_draws", "replicas"))
-    here = f"../{study.study}"
+    # the page and what is beside it are kept without the report
+    beside = {"guide.md": "guide", "claims.csv": "all numbers"}
+    there = {
+        file: name for file, name in beside.items() if (results / study.study / file).is_file()
+    }
+    links = ", ".join(link(f"../{study.study}/{file}", name) for file, name in there.items())
     foot = (
         f"<p><small>{said}</small></p><p><small>{draws} rule draws, {replicas} replicas a point. "
-        f'<a href="{_text(here)}/guide.md">guide</a>, '
-        f'<a href="{_text(here)}/report.html">report</a>, '
-        f'<a href="{_text(here)}/claims.csv">all numbers</a></small></p></section>'
+        f"{links}</small></p></section>"
     )
     return head + _figure(study, results) + _criteria(study.criteria) + foot
 
@@ -230,28 +221,26 @@ def _figure(study: Decided, results: Path) -> str:
     path = results / study.study / "figures" / f"claim-{study.name}.png"
     if not path.is_file():
         return "<p>No figure.</p>"
-    data = base64.b64encode(path.read_bytes()).decode()
-    alt = _text(f"{study.name}: measured and predicted, and its criteria ({study.verdict})")
-    return f'<img src="data:image/png;base64,{data}" alt="{alt}">'
+    return image(path, f"{study.name}: measured and predicted, and its criteria ({study.verdict})")
 
 
 def _criteria(criteria: pd.DataFrame) -> str:
     rows = []
     for row in criteria.to_dict("records"):
         limit = "" if pd.isna(row["limit"]) else f" <small>(limit {number(row['limit'])})</small>"
-        told = [_text(row["verdict"])]
+        told = [text(row["verdict"])]
         told += [] if row["decisive"] else ["<small>not decisive</small>"]
-        told += [] if pd.isna(row["needed"]) else [f"<small>{_text(row['needed'])}</small>"]
+        told += [] if pd.isna(row["needed"]) else [f"<small>{text(row['needed'])}</small>"]
         left = row.get("left_out")
         told += (
             []
             if not left or pd.isna(left)
-            else [f"<small>left out, for want of {_text(left)}</small>"]
+            else [f"<small>left out, for want of {text(left)}</small>"]
         )
         cells = [
-            f"{_text(subject(row))}<br><small>{_text(row['rule'])}</small>",
-            _text(predicted(row)) + limit,
-            f"{number(row['rival'])}<br><small>{_text(row['rival_is'])}</small>",
+            f"{text(subject(row))}<br><small>{text(row['rule'])}</small>",
+            text(predicted(row)) + limit,
+            f"{number(row['rival'])}<br><small>{text(row['rival_is'])}</small>",
             with_interval(row["estimate"], row["low"], row["high"]),
             _yes(row["holds"]),
             _yes(row["nearer"]),
@@ -263,7 +252,8 @@ def _criteria(criteria: pd.DataFrame) -> str:
     heads = ("criterion", "predicted", "rival", "measured", "holds it", "nearer it", "holds limit")
     head = "".join(f"<th>{name}</th>" for name in (*heads, "verdict"))
     head += "<th>made-up studies that agree: of the claim / its rival</th>"
-    return f"<table><tr>{head}</tr>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f'<div class="table"><table><tr>{head}</tr>{body}</table></div>'
 
 
 def _yes(said: Any) -> str:

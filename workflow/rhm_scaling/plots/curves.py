@@ -40,6 +40,7 @@ MEASURE_LABELS = {
 _ROW = 7.0  # points from one row of thresholds to the next
 _COLUMN = 11.0  # points from one grammar's names of entropies to the next
 _FARTHEST = 30  # below the least measured value, predictions are cut off
+_HIGHEST = 3  # above the largest value, intervals are cut off: those of two rule draws have no end
 _MOST_MARKS = 5  # of a predicted curve
 _HOLLOW = {"markerfacecolor": "white", "markersize": 2.8, "markeredgewidth": 0.7}
 _PREDICTIONS: dict[str, tuple[str, tuple[float, float]]] = {
@@ -166,9 +167,10 @@ def _limit(axis: Axes, curves: pd.DataFrame) -> None:
     if not len(measured):
         return
     known = curves[["mean", "low", *_PREDICTIONS]].to_numpy(dtype=float)
-    above = [measured.max(), curves["high"].max(), curves["lookup"].max()]
+    largest = np.nanmax([measured.max(), curves["lookup"].max()])
+    top = min(np.nanmax([largest, curves["high"].max()]), _HIGHEST * largest)
     bottom = max(np.nanmin(np.where(known > 0, known, np.nan)), measured.min() / _FARTHEST)
-    axis.set_ylim(bottom / 1.5, np.nanmax(above) * 1.5)
+    axis.set_ylim(bottom / 1.5, top * 1.5)
 
 
 def _line_styles(curves: pd.DataFrame, fits: pd.DataFrame) -> list[Line2D]:

@@ -99,14 +99,21 @@ def exponent_table(fits: pd.DataFrame) -> pd.DataFrame:
 
 def exponent_notes(fits: pd.DataFrame) -> list[str]:
     """What the columns of `exponent_table` are, and why a curve has no fit or no interval."""
-    notes = columns(EXPONENT_COLUMNS)
-    for _, fit in fits.iterrows():
-        if none := why_no_fit(fit["points"], fit["window_reason"]):
-            notes.append(f"no fit of {_curve(fit)}: {none}")
-        elif not np.isfinite(fit["low"]):
-            why = why_no_interval(fit["rule_draws"], fit["replicas"])
-            notes.append(f"no interval of {_curve(fit)}: {why}")
-    return notes
+    reasons = {
+        f"no fit of {_curve(fit)}": why_no_fit(fit["points"], fit["window_reason"])
+        for _, fit in fits.iterrows()
+    }
+    unfitted = [f"{what}: {why}" for what, why in reasons.items() if why]
+    return [*columns(EXPONENT_COLUMNS), *unfitted, *without_interval(fits)]
+
+
+def without_interval(fits: pd.DataFrame) -> list[str]:
+    """Which fits of `fits.csv` have no interval, and why."""
+    return [
+        f"no interval of {_curve(fit)}: {why_no_interval(fit['rule_draws'], fit['replicas'])}"
+        for _, fit in fits.iterrows()
+        if not (why_no_fit(fit["points"], fit["window_reason"]) or np.isfinite(fit["low"]))
+    ]
 
 
 def columns(meanings: Mapping[str, str]) -> list[str]:

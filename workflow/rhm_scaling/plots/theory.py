@@ -16,8 +16,10 @@ from .style import (
     COLORS,
     GREY,
     heading,
+    in_turn,
     legend_above,
     ranks_axis,
+    same_curves,
     stacked,
     whole_numbers,
 )
@@ -83,8 +85,8 @@ def _mean(curves: pd.DataFrame) -> pd.DataFrame:
 def _staircases(axis: Axes, quantities: pd.DataFrame, curves: pd.DataFrame) -> None:
     """Excess of every draw as a staircase, and the mean power law through their middles."""
     exponents = quantities[quantities["quantity"] == "exponent"].set_index("learner")["value"]
-    lowest = np.inf
-    for learner, (_, color) in _LEARNERS.items():
+    means = {}
+    for learner, (_, number) in _LEARNERS.items():
         mine = curves[curves["learner"] == learner]
         stairs = mine[(mine["prediction"] == "staircase") & (mine["value"] > 0)]
         for _, draw in stairs.groupby("rule_seed"):
@@ -92,15 +94,21 @@ def _staircases(axis: Axes, quantities: pd.DataFrame, curves: pd.DataFrame) -> N
                 draw["train_size"],
                 draw["value"],
                 where="post",
-                color=COLORS[color],
+                color=COLORS[number],
                 linewidth=0.6,
                 alpha=0.5,
             )
-        mean = _mean(mine[mine["prediction"] == "envelope"].dropna())
+        means[learner] = _mean(mine[mine["prediction"] == "envelope"].dropna())
+    # the learners' power laws may be one, and are told apart in grey too
+    dashes = [in_turn(0, 1), in_turn(0, 1, 1.0, 1.0)]
+    if len(same_curves({who: mean.to_numpy() for who, mean in means.items()})) == 1:
+        dashes = [in_turn(index, 2) for index in range(2)]
+    for (learner, mean), dash in zip(means.items(), dashes):
         known = exponents.get(learner, np.nan)
         label = f"{learner}" + (f", asymptotic exponent {known:.2f}" if np.isfinite(known) else "")
-        axis.plot(mean["train_size"], mean["mean"], "--", color=COLORS[color], label=label)
-        lowest = min(lowest, mean["mean"].min())
+        color = COLORS[_LEARNERS[learner][1]]
+        axis.plot(mean["train_size"], mean["mean"], color=color, linestyle=dash, label=label)
+    lowest = min(mean["mean"].min() for mean in means.values())
     axis.set(
         xscale="log",
         yscale="log",
@@ -151,11 +159,12 @@ def _levels(axis: Axes, known: pd.DataFrame, survey: pd.DataFrame | None) -> Non
             if len(rows):
                 name = "ensemble" if method == "ensemble" else "large $v$"
                 axis.plot(
-                    rows["level"].astype(float),
+                    rows["level"].astype(float) + side,
                     rows["value"],
                     line,
                     marker=marker if line == "-" else "",
-                    markersize=4,
+                    markersize=2.5,  # inside the diamonds
+                    zorder=4,
                     linewidth=1,
                     color=COLORS[color],
                     label=f"{learner}, {name}",

@@ -28,6 +28,7 @@ from ..run.records import LEFT_OUT, check, digest, read_record
 from ..study.reading import split_scale
 from . import crate
 from .finished import Finished
+from .provenance import provenance
 from .report import report_files
 from .version import Version, code_files
 from .version import version as version_of
@@ -161,30 +162,20 @@ def _facts(
 ) -> dict[str, Any]:
     """What no file of the project says: which study, code, versions and machines."""
     runs = pd.read_csv(Path("results", finished.name, "runs.csv"))
-    moments = sorted(one["at"] for one in made)
     installed = {known.metadata["Name"]: known.version for known in distributions()}
     return {
         "study": where,
         "scale": split_scale(finished.path)[1],
         "name": finished.name,
         "title": finished.plan.study.title or finished.name,
-        "first_made": moments[0],
-        "last_made": moments[-1],
-        "core_seconds": round(sum(one["core_seconds"] for one in made), 2),
+        **provenance(made),
         "code": version.summary(),
-        "machines": _distinct([one["machine"] for one in made]),
-        "versions": _distinct([one["versions"] for one in made]),
         "installed": dict(sorted(installed.items(), key=lambda item: item[0].lower())),
         "replicas": len(runs),
         **{name: int((runs["status"] == name).sum()) for name in FAILED},
         "warnings": _warnings(finished),
         "sentences": "included" if datasets else "given by seeds; only their records are included",
     }
-
-
-def _distinct(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each value once, in an order that does not depend on that of the files."""
-    return [json.loads(text) for text in sorted({json.dumps(value) for value in values})]
 
 
 def _logs(finished: Finished) -> list[Path]:

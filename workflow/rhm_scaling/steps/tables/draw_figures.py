@@ -35,6 +35,11 @@ def planned(plan: Plan) -> Part:
     represented = dict.fromkeys(curve for curve, _ in plan.represented)
     ranked = any(plan.parameters(curve.grammar).zipf[0] is not None for curve, _ in plan.ranked)
     controlled = dict.fromkeys(curve for curve, _, _ in plan.controls)
+    sloping = [
+        curve
+        for curve in plan.curves
+        if curve.protocol == "online" or len(plan.grids[curve.experiment, curve.grammar].sizes) > 1
+    ]
     what = {
         "curves": _named(plan.curves),
         "families": _named(families.values()),
@@ -45,6 +50,7 @@ def planned(plan: Plan) -> Part:
             + (f", last {experiment.context} tokens" if experiment.context else "")
             for name, experiment in study.experiments.items()
         },
+        "sloping": _experiments(sloping),
         "recovering": _experiments(plan.recovering),
         "sweeping": _experiments(plan.sweeping),
         "title": study.title or study.name,
@@ -56,7 +62,7 @@ def planned(plan: Plan) -> Part:
     }
     kinds = {
         "learning_curves": plan.curves,
-        "local_exponents": plan.curves,
+        "local_exponents": sloping,
         "recovery": plan.recovering,
         "learning_rates": plan.sweeping,
         "scaling": plan.sized,
@@ -197,11 +203,9 @@ def _draw_curves(specification: dict[str, Any], folder: Path) -> None:
             folder / "figures",
             f"learning_curves-{experiment}",
         )
-        save(
-            local_exponents(mine, local, fits, title),
-            folder / "figures",
-            f"local_exponents-{experiment}",
-        )
+        if experiment in specification["sloping"]:
+            drawn = local_exponents(mine, local, fits, title)
+            save(drawn, folder / "figures", f"local_exponents-{experiment}")
     table = exponent_table(fits).to_html(index=False, border=0)
     page = _PAGE.format(title=html.escape(specification["title"]), table=table)
     write_text(folder / "figures" / "exponents-table.html", page)

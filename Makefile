@@ -6,6 +6,8 @@
 # make rows [STUDY=FILE]   what is finished of a study, but for its networks, into results/rows, for git:
 #                         a clone goes on from there
 # make archive [STUDY=FILE] [DATASETS=1]   one zip file of a finished study, for a paper
+# make dataset [STUDY=FILE] [DIR=FOLDER] [DRAWS=N]   the sentences of a study as Parquet, described as
+#                         hubs of data sets take it; DRAWS: of each grammar, the first so many
 # make reproduce ARCHIVE=FILE [DIR=FOLDER] [FORCE=1]   unpack it, set up, check; FORCE: run again
 # make verify [REMOVE=1]  compare all results with their checksums; remove what is damaged
 # make clean [REMOVE=1]   list products that no study refers to; remove them
@@ -35,7 +37,7 @@ RUN := $(ISOLATED) $(BIN)/python -m
 PIP := env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT PIP_USER=0 $(BIN)/python -I -m pip install --quiet \
     --disable-pip-version-check
 
-.PHONY: run claims compare plan status rows archive reproduce verify clean soak test lint bench schema docs setup
+.PHONY: run claims compare plan status rows archive dataset reproduce verify clean soak test lint bench schema docs setup
 .DEFAULT_GOAL := run
 
 setup: $(VENV)/installed
@@ -86,6 +88,10 @@ rows: setup
 
 archive: setup
 	@$(RUN) rhm_scaling archive "$(STUDY)" $(if $(DATASETS),--datasets)
+
+dataset: setup
+	@$(RUN) rhm_scaling dataset "$(STUDY)" $(if $(DIR),--folder "$(DIR)") \
+	    $(if $(DRAWS),--rule-draws $(DRAWS))
 
 reproduce: setup
 	@$(RUN) rhm_scaling reproduce "$(ARCHIVE)" $(if $(DIR),--folder "$(DIR)") \

@@ -240,6 +240,16 @@ def archive(arguments: Namespace) -> None:
     print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")
 
 
+def dataset(arguments: Namespace) -> None:
+    """Write the sentences of a study's networks as Parquet, as hubs of data sets take them."""
+    from ..publish.dataset import write_dataset
+
+    folder = write_dataset(arguments.study, arguments.folder, arguments.rule_draws)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files) / 1e6
+    print(f"{folder}: {len(files)} files, {size:.2f} MB")
+
+
 def reproduce(arguments: Namespace) -> None:
     """Unpack an archive, set up its environment, show that it is complete, or make all of it again.
 

@@ -215,12 +215,14 @@ def clean(arguments: Namespace) -> None:
 
 
 def schema(arguments: Namespace) -> None:
-    """Write what is generated from the configuration models under ``config/``."""
+    """Write what is generated: from configuration models, and from what is said of columns."""
     from ..run.machine import settings_schema
+    from ..steps import columns
     from ..study import reference
 
     machine = {Path("workflow", "schemas", "config.schema.yaml"): settings_schema()}
-    for path, text in (reference.generated(Path("config")) | machine).items():
+    explained = {columns.EXPLAINED: columns.explained(columns.EXPLAINED.read_text("utf-8"))}
+    for path, text in (reference.generated(Path("config")) | machine | explained).items():
         write_text(path, text)
         print(path)
 

@@ -17,7 +17,7 @@
 #                         again, compare its tables with those of an undisturbed one
 # make lint               format, style, types
 # make bench              speed, as ratios to plain loops and to this machine's peak
-# make schema             regenerate the schema and the reference of keys
+# make schema             regenerate the schema, the reference of keys, the tables of columns
 # make setup [PYTHON=FILE]   what all of these do first: an environment in .venv, with that Python
 
 PYTHON ?= python3

@@ -32,6 +32,7 @@ _FILES = {
     "README.md": "What the project is and how to use it",
     "LICENSE": "License",
     "CITATION.cff": "How to cite the project and the papers",
+    "CHANGELOG.md": "What changed from version to version",
     "config/config.yaml": "Settings of the machine",
     "envs/requirements.txt": "Pinned versions of all packages",
     "archive.json": "Study, code version, software and machines of this archive",
@@ -70,6 +71,7 @@ def describe(facts: Mapping[str, Any], files: Mapping[str, tuple[int, str]]) -> 
         **{name: text for name, text in _FILES.items() if name in files},
         facts["study"]: "The study as it was given",
         f"{own}study.json": "The study with every default filled in, and all its products",
+        f"{own}datapackage.json": "Meaning, type and unit of every column of every table",
         **dict.fromkeys(results, ""),
     }
     for folder, text in _FOLDERS.items():

@@ -12,6 +12,7 @@ from typing import Any
 CODE = (
     *("Snakefile", "workflow", "config", "envs", "tests", ".ci", "Makefile", "pyproject.toml"),
     *("README.md", "CONTRIBUTING.md", "LICENSE", "CITATION.cff", ".gitignore"),
+    *("CHANGELOG.md", ".zenodo.json"),
     "results/README.md",  # it explains every table
 )
 

@@ -202,9 +202,13 @@ def _columns(found: Iterable[Configuration]) -> list[Column]:
     for one in found:
         for column in one.columns:
             known.setdefault(column.name, []).append(column)
-    order = {"label": 0, "tokens": 1, "symbols": 2, "ranks": 3}
-    names = sorted(known, key=lambda name: (order[name.split("_")[0]], name))
-    return [max(known[name], key=lambda column: column.kind.itemsize) for name in names]
+
+    def place(name: str) -> tuple[int, int]:
+        what, _, level = name.partition("_")
+        return ["label", "tokens", "symbols", "ranks"].index(what), int(level or 0)
+
+    widest = (max(known[name], key=lambda column: column.kind.itemsize) for name in known)
+    return sorted(widest, key=lambda column: place(column.name))
 
 
 def _type(column: Column) -> str:

@@ -127,20 +127,24 @@ def field(table: str, column: str) -> dict[str, str]:
     KeyError
         If the table or the column is not described.
     """
-    for row in tables()[table].rows:
-        if column in row.names:
-            break
-    else:
-        raise KeyError(f"{table}: {column}")
+    row = _row_of(table, column)
     kind = row.given.get("type") or _of_name("types", column) or "number"
     unit = row.given.get("unit") or _of_name("units", column)
     found = {"name": column, "type": kind, "description": _described(table, column)}
     return {**found, "unit": unit} if unit and kind in ("number", "integer") else found
 
 
+def _row_of(table: str, column: str) -> Row:
+    """The row that explains a column."""
+    for row in tables()[table].rows:
+        if column in row.names:
+            return row
+    raise KeyError(f"{table}: {column}")
+
+
 def _described(table: str, column: str) -> str:
     """What a column means, for a reader of this table alone."""
-    (row,) = [row for row in tables()[table].rows if column in row.names]
+    row = _row_of(table, column)
     if row.alike:
         return "; ".join(filter(None, (_described(row.alike, column), row.means)))
     meaning = re.sub(r"\[(.*?)\]\(.*?\)", r"\1", row.means)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -324,6 +325,7 @@ def test_nothing_is_written_over_other_files(
 
 
 def test_the_command_writes_what_the_store_has(project: Project) -> None:
+    shutil.copy(ROOT / "CITATION.cff", project.folder)
     status, lines, errors = call(project, "dataset", TINY, "--rule-draws", "1")
     folder = project.folder / "datasets" / "tiny"
     assert (status, errors) == (0, [])

@@ -6,6 +6,8 @@
 # make rows [STUDY=FILE]   what is finished of a study, but for its networks, into results/rows, for git:
 #                         a clone goes on from there
 # make archive [STUDY=FILE] [DATASETS=1]   one zip file of a finished study, for a paper
+# make dataset [STUDY=FILE] [DIR=FOLDER] [DRAWS=N]   the sentences of a study as Parquet, described as
+#                         hubs of data sets take it; DRAWS: of each grammar, the first so many
 # make reproduce ARCHIVE=FILE [DIR=FOLDER] [FORCE=1]   unpack it, set up, check; FORCE: run again
 # make verify [REMOVE=1]  compare all results with their checksums; remove what is damaged
 # make clean [REMOVE=1]   list products that no study refers to; remove them
@@ -16,7 +18,7 @@
 # make lint               format, style, types
 # make bench              speed, as ratios to plain loops and to this machine's peak
 # make notebook           execute docs/tutorial.py, and write docs/tutorial.ipynb with its outputs
-# make schema             regenerate the schema and the reference of keys
+# make schema             regenerate the schema, the reference of keys, the tables of columns
 # make docs               write the documentation to build/site, which a browser opens without a network
 # make setup [PYTHON=FILE]   what all of these do first: an environment in .venv, with that Python
 
@@ -37,7 +39,8 @@ RUN := $(ISOLATED) $(BIN)/python -m
 PIP := env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT PIP_USER=0 $(BIN)/python -I -m pip install --quiet \
     --disable-pip-version-check
 
-.PHONY: run claims compare plan status rows archive reproduce verify clean soak test lint bench schema docs notebook setup
+.PHONY: run claims compare plan status rows archive dataset reproduce verify clean soak test lint bench schema docs \
+    notebook setup
 .DEFAULT_GOAL := run
 
 setup: $(VENV)/installed
@@ -88,6 +91,10 @@ rows: setup
 
 archive: setup
 	@$(RUN) rhm_scaling archive "$(STUDY)" $(if $(DATASETS),--datasets)
+
+dataset: setup
+	@$(RUN) rhm_scaling dataset "$(STUDY)" $(if $(DIR),--folder "$(DIR)") \
+	    $(if $(DRAWS),--rule-draws $(DRAWS))
 
 reproduce: setup
 	@$(RUN) rhm_scaling reproduce "$(ARCHIVE)" $(if $(DIR),--folder "$(DIR)") \

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from rhm_scaling.steps.columns import tables
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -22,10 +24,8 @@ def code(page: str, language: str) -> list[str]:
 
 
 def documented(table: str) -> list[str]:
-    """Columns in the order of the table's section of results/README.md."""
-    section = text_of("results/README.md").split(f"### `{table}`", 1)[1].split("\n### ", 1)[0]
-    cells = re.findall(r"^\| (.+?) \|", section, flags=re.MULTILINE)
-    return [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    """Columns of a table in their order, as documents and ``datapackage.json`` say."""
+    return tables()[table].columns
 
 
 def own_network() -> str:

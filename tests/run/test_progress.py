@@ -23,7 +23,7 @@ from rhm_scaling.study.plan import Plan
 def test_a_finished_study(small: Project) -> None:
     status, lines, errors = call(small, "status", TINY)
     assert (status, errors) == (0, [])
-    assert lines[0] == "tiny: 75 of 75 products made, 9 of 9 tables and figures up to date"
+    assert lines[0] == "tiny: 75 of 75 products made, 10 of 10 tables and figures up to date"
     assert lines[1] == "no run is under way"
     assert lines[-1] == "nothing is left to do"
 
@@ -48,11 +48,11 @@ def test_what_logs_say_where_no_run_is_under_way(small: Project, plan: Plan) -> 
     write(small, stage, "failed: a\x1b[31mtable is odd")
     status, lines, errors = call(small, "status", TINY)
     assert (status, errors) == (0, [])
-    assert lines[0] == "tiny: 66 of 75 products made, 8 of 9 tables and figures up to date"
+    assert lines[0] == "tiny: 66 of 75 products made, 9 of 10 tables and figures up to date"
     table = {" ".join(words[:-5]): words[-5:] for words in map(str.split, lines[2:12])}
     # made, running, waiting, failed, interrupted
     assert table["models"] == ["13", "0", "3", "2", "4"]
-    assert table["tables and figures"] == ["8", "0", "0", "1", "0"]
+    assert table["tables and figures"] == ["9", "0", "0", "1", "0"]
     assert table["counts"] == ["9", "0", "0", "0", "0"]
     place = lines.index(f"  models/{failed.name}: out of memory; use smaller blocks")
     assert lines[place + 1 : place + 5] == [

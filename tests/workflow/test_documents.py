@@ -15,6 +15,7 @@ from helpers.pages import Page
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.grammar.json_file import user_grammar
 from rhm_scaling.plots.summary import exponent_table
+from rhm_scaling.steps import columns
 from rhm_scaling.steps.tables import gather_runs, tabulate_theory
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study, parse_study
@@ -47,6 +48,28 @@ def test_pages_that_git_keeps_lead_nowhere_else() -> None:
     pages = [Page(path) for path in (ROOT / "results" / "reference").rglob("*.html")]
     assert [page.path.name for page in pages if page.links]
     assert {page.path: page.dead() for page in pages if page.dead()} == {}
+
+
+def test_what_is_said_of_columns_stands_in_the_documents() -> None:
+    text = (ROOT / columns.EXPLAINED).read_text(encoding="utf-8")
+    assert columns.explained(text) == text, "run make schema"
+    odd = text.replace("| `steps` | steps made |", "| `steps` | steps |")
+    assert odd != text and columns.explained(odd) == text
+    sections = re.findall(r"^### `(\w+\.csv)`$", text, re.MULTILINE)
+    listed = re.findall(r"^  (\w+\.csv) ", text, re.MULTILINE)
+    assert sorted(sections) == sorted(listed) == sorted(columns.tables())
+    for name, table in columns.tables().items():
+        assert len({*table.columns}) == len(table.columns)
+        assert {*table.key} <= {*table.columns}
+        for column in table.columns:
+            told = columns.field(name, column)
+            assert len(told["description"]) > 2 and "](" not in told["description"]
+    # no type and no unit is given to a column that no table has
+    content = yaml.safe_load(columns.source())
+    every = {column for table in columns.tables().values() for column in table.columns}
+    lines = [line for lists in content["types"].values() for line in lists]
+    named = [name for line in [*lines, *content["units"].values()] for name in line.split(", ")]
+    assert {*named} <= every and {*content["keys"]} <= {*columns.tables()}
 
 
 def test_the_theory_that_is_shown_runs() -> None:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from helpers.documents import documented
 from helpers.small_grammars import run
+from helpers.tables import problems
 from rhm_scaling.grammar.derivations import Derivations
 from rhm_scaling.grammar.model import Parameters
 from rhm_scaling.models import build
@@ -74,6 +75,7 @@ def table(small: Path, name: str) -> pd.DataFrame:
 def test_tables_have_the_documented_columns(small: Path) -> None:
     for name in ("rule_errors", "rule_error_curves", "rule_collapse"):
         assert list(table(small, name).columns) == documented(f"{name}.csv"), name
+    assert [*problems(small / "results" / "small")] == []
 
 
 def test_errors_of_all_ranks_are_those_of_the_rows(small: Path, plan: Plan) -> None:

@@ -84,7 +84,7 @@ def test_another_machine_setting(finished: Project) -> None:
 
 def test_a_renamed_study(finished: Project) -> None:
     study = finished.edited("renamed", ("name: tiny", "name: renamed"))
-    assert jobs(finished, study=study) == LIGHT
+    assert jobs(finished, study=study) == {**LIGHT, "describe_tables": 1}
 
 
 # the experiment on labels has one architecture, the last one tries learning rates
@@ -147,7 +147,7 @@ GRAMMAR = "  other: {v: 5, n: 3, s: 2, L: 2, m: 2}\narchitectures:\n"
         (
             "a second study that shares cells",
             [("name: tiny", "name: second"), ("[16, 32, 64, 128]", "[32, 64, 256]")],
-            {"train_block": 2, **LIGHT},
+            {"train_block": 2, **LIGHT, "describe_tables": 1},
         ),
     ],
 )  # fmt: skip

@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from conftest import ROOT, Project, call
 from helpers.documents import documented
+from helpers.tables import problems
 from rhm_scaling.plots.summary import scaling_table
 from rhm_scaling.publish.loading import load_history, load_network
 from rhm_scaling.study.artifacts import STEPS
@@ -81,6 +82,7 @@ def test_all_tables_and_figures_are_there(sized: Project) -> None:
     scaled = ("sizes", "scaling", "compute", "frontier", "levels")
     for name in ("runs", "histories", *scaled, *hidden):
         assert list(table(sized, name).columns) == documented(f"{name}.csv"), name
+    assert [*problems(sized.folder / "results" / "sized")] == []
     runs = table(sized, "runs")
     assert len(runs) == 2 * (2 * 3 * 3 + 3)
     sizes = table(sized, "sizes")

@@ -12,6 +12,7 @@ import torch
 
 from conftest import Project
 from helpers.documents import documented
+from helpers.tables import problems
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.grammar.json_file import to_json
 from rhm_scaling.grammar.model import Grammar, Parameters
@@ -38,6 +39,7 @@ def test_tables_have_the_documented_columns_and_all_rows(project: Project) -> No
     rates = ("rates", "best_rates", "rate_scaling", "coordinates")
     for name in (*tables, "recovery", "recovered_at", *rates):
         assert list(project.table(name).columns) == documented(f"{name}.csv")
+    assert [*problems(project.folder / "results" / "tiny")] == []
     runs = project.table("runs")
     assert len(runs) == 2 * (2 * 4 + 6 * 3 + 3 + 2 * 2)
     point = ["grammar", "task", "architecture", "width", "train_size", "rule_seed"]

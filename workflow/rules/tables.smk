@@ -1,8 +1,8 @@
 """Tables of a study: the theory, all replicas' rows, learning curves, exponents, verdicts.
 
 Each rule has the name of its step (`rhm_scaling.steps.tables`) and shows the tables that it reads;
-beside them, a step reads its part of the store. Writes CSV files below ``results/<study>/``, and
-``guide.md`` for studies that decide a claim.
+beside them, a step reads its part of the store. Writes CSV files below ``results/<study>/``,
+``datapackage.json``, which describes them, and ``guide.md`` for studies that decide a claim.
 """
 
 
@@ -362,3 +362,17 @@ use rule gather_runs as compare_sizes with:
         order=order("compare_sizes"),
     message:
         "Comparing network sizes: {wildcards.study}"
+
+
+use rule gather_runs as describe_tables with:
+    input:
+        reads("describe_tables"),
+    output:
+        "results/{study}/datapackage.json",
+        record="results/{study}/stages/describe_tables.record.json",
+    log:
+        "results/{study}/logs/describe_tables.log",
+    params:
+        order=order("describe_tables"),
+    message:
+        "Describing the columns of all tables: {wildcards.study}"

@@ -215,12 +215,14 @@ def clean(arguments: Namespace) -> None:
 
 
 def schema(arguments: Namespace) -> None:
-    """Write what is generated from the configuration models under ``config/``."""
+    """Write what is generated: from configuration models, and from what is said of columns."""
     from ..run.machine import settings_schema
+    from ..steps import columns
     from ..study import reference
 
     machine = {Path("workflow", "schemas", "config.schema.yaml"): settings_schema()}
-    for path, text in (reference.generated(Path("config")) | machine).items():
+    explained = {columns.EXPLAINED: columns.explained(columns.EXPLAINED.read_text("utf-8"))}
+    for path, text in (reference.generated(Path("config")) | machine | explained).items():
         write_text(path, text)
         print(path)
 
@@ -238,6 +240,16 @@ def archive(arguments: Namespace) -> None:
 
     path = write_archive(arguments.study, arguments.output, arguments.datasets)
     print(f"{path}: {path.stat().st_size / 2**20:.1f} MiB")
+
+
+def dataset(arguments: Namespace) -> None:
+    """Write the sentences of a study's networks as Parquet, as hubs of data sets take them."""
+    from ..publish.dataset import write_dataset
+
+    folder = write_dataset(arguments.study, arguments.folder, arguments.rule_draws)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files) / 1e6
+    print(f"{folder}: {len(files)} files, {size:.2f} MB")
 
 
 def reproduce(arguments: Namespace) -> None:

@@ -251,15 +251,17 @@ def _parser() -> argparse.ArgumentParser:
         job.add_argument("--log", type=Path, help="file to which plain lines are appended")
 
     plan, status, archive = map(command, (commands.plan, commands.status, commands.archive))
-    rows = command(commands.rows)
+    rows, dataset = map(command, (commands.rows, commands.dataset))
     others = map(command, (commands.name, commands.show, commands.report, commands.settled))
-    for study in (plan, status, archive, rows, *others):
+    for study in (plan, status, archive, rows, dataset, *others):
         study.add_argument("study", type=Path, help="the study's YAML file")
     for asked in (plan, status):
         asked.add_argument("--cores", type=int, default=commands.CORES, help="of this machine")
     archive.add_argument("--datasets", action="store_true", help="with the sentences")
     archive.add_argument("--output", type=Path, help="results/<study>/<study>.crate.zip")
     rows.add_argument("--folder", type=Path, help="results/rows")
+    dataset.add_argument("--folder", type=Path, help="datasets/<study>; must be new or empty")
+    dataset.add_argument("--rule-draws", type=int, help="of each grammar, the first so many")
     for looks_after in (command(commands.verify), command(commands.clean)):
         looks_after.add_argument("--remove", action="store_true", help="what is listed")
 

@@ -14,6 +14,7 @@ from ..grammar.sampling import Stream, record_type
 from ..theory.inference import checked as checked_tokens
 from ..theory.lookup import Lookup
 from ..theory.messages import Tree, blocks, leaves
+from ..theory.parses import parses
 from . import checks, grammars
 from .checks import public
 from .grammars import Grammar
@@ -84,7 +85,7 @@ class Sentences:
             symbols, ranks = ({level: part[level][rows] for level in part} for part in found)
             return symbols, ranks
         if lookup := Lookup.build(self.grammar):
-            return _looked_up(lookup, self.tokens)
+            return parses(lookup, self.tokens)
         source = np.random.Generator(np.random.Philox(self.seed))
         parts = [self._derive(block, source) for block in blocks(self.grammar, len(self))]
         symbols, ranks = (
@@ -123,23 +124,6 @@ class Sentences:
             ranks[level] = taken + 1
             symbols[level - 1] = rules[parents, taken].reshape(len(parents), -1)
         return symbols, ranks
-
-
-def _looked_up(lookup: Lookup, tokens: Numbers) -> tuple[dict[int, Numbers], dict[int, Numbers]]:
-    """Symbols and ranks of an unambiguous grammar's sentences."""
-    grammar, s = lookup.grammar, lookup.grammar.parameters.s
-    parts = [lookup.parse(tokens[block])[0] for block in lookup.blocks(len(tokens))]
-    symbols = dict(enumerate(np.concatenate(level) for level in zip(*parts)))
-    ranks = {}
-    for level in range(1, grammar.parameters.L + 1):
-        base = (grammar.parameters.v[level - 1],) * s
-        ranked = np.zeros(grammar.parameters.tuples(level), dtype=np.int64)
-        symbol, rank = np.nonzero(grammar.probabilities_of(level))
-        rules = grammar.rules_of(level)[symbol, rank]
-        ranked[np.ravel_multi_index(tuple(rules.T), base)] = rank + 1
-        children = symbols[level - 1].reshape(*symbols[level].shape, s)
-        ranks[level] = ranked[np.ravel_multi_index(tuple(np.moveaxis(children, -1, 0)), base)]
-    return symbols, ranks
 
 
 def _chosen(

@@ -12,9 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ..core.fingerprint import PACKAGE
+from .citation import arxiv, license_url, read_citation
 
 METADATA = "ro-crate-metadata.json"
 _PROFILES = {
@@ -35,6 +33,7 @@ _FILES = {
     "README.md": "What the project is, and where to read on",
     "LICENSE": "License",
     "CITATION.cff": "How to cite the project and the papers",
+    "CHANGELOG.md": "What changed from version to version",
     "config/config.yaml": "Settings of the machine",
     "envs/requirements.txt": "Pinned versions of all packages",
     "archive.json": "Study, code version, software and machines of this archive",
@@ -62,7 +61,7 @@ def describe(facts: Mapping[str, Any], files: Mapping[str, tuple[int, str]]) -> 
     crate = ROCrate(version="1.1")
     # the context of RO-Crate 1.1 lacks this term, the one of Workflow Run Crate has it
     crate.metadata.extra_terms["sha256"] = "https://w3id.org/ro/terms/workflow-run#sha256"
-    citation = yaml.safe_load((PACKAGE.parents[1] / "CITATION.cff").read_text(encoding="utf-8"))
+    citation = read_citation()
     own = f"results/{facts['name']}/"
     results = [
         name
@@ -73,6 +72,7 @@ def describe(facts: Mapping[str, Any], files: Mapping[str, tuple[int, str]]) -> 
         **{name: text for name, text in _FILES.items() if name in files},
         facts["study"]: "The study as it was given",
         f"{own}study.json": "The study with every default filled in, and all its products",
+        f"{own}datapackage.json": "Meaning, type and unit of every column of every table",
         **dict.fromkeys(results, ""),
     }
     for folder, text in _FOLDERS.items():
@@ -109,7 +109,7 @@ def describe(facts: Mapping[str, Any], files: Mapping[str, tuple[int, str]]) -> 
     root["mentions"] = run
     root["license"] = _entity(
         crate,
-        f"https://spdx.org/licenses/{citation['license']}",
+        license_url(citation),
         "CreativeWork",
         name=f"{citation['license']} license",
     )
@@ -179,11 +179,10 @@ def _release(package: str, number: str) -> str:
 
 def _paper(crate: Any, reference: Mapping[str, Any]) -> Any:
     """A paper of CITATION.cff."""
-    (number,) = [known["value"].removeprefix("arXiv:") for known in reference["identifiers"]]
     authors = [f"{one['given-names']} {one['family-names']}" for one in reference["authors"]]
     return _entity(
         crate,
-        f"https://arxiv.org/abs/{number}",
+        f"https://arxiv.org/abs/{arxiv(reference)}",
         "ScholarlyArticle",
         name=reference["title"],
         author=authors,

@@ -11,7 +11,8 @@ from typing import Any
 # What makes a working project; git may track more, such as results of reference.
 CODE = (
     *("Snakefile", "workflow", "config", "envs", "docs", "tests", ".ci", "Makefile"),
-    *("pyproject.toml", "README.md", "CONTRIBUTING.md", "LICENSE", "CITATION.cff", ".gitignore"),
+    *("pyproject.toml", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"),
+    *("CITATION.cff", ".zenodo.json", ".gitignore"),
     "results/README.md",  # it explains every table
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from dataclasses import replace
 from functools import cache
 
 from ..core.fingerprint import fingerprint
@@ -24,6 +25,11 @@ def stages(plan: Plan) -> dict[str, Stage]:
         name: importlib.import_module(f"{tables.__name__}.{name}").planned(plan)
         for name in table_steps()
     }
+    made = sorted(path for part in parts.values() for path in part.outputs if _is_table(path))
+    parts = {
+        name: replace(part, what={**part.what, "tables": made}) if part.lists else part
+        for name, part in parts.items()
+    }
     found: dict[str, Stage] = {}
 
     def add(name: str) -> None:
@@ -35,6 +41,10 @@ def stages(plan: Plan) -> dict[str, Stage]:
     for name in parts:
         add(name)
     return found
+
+
+def _is_table(path: str) -> bool:
+    return path.endswith(".csv") and "/" not in path
 
 
 def _stage(name: str, study: str, part: Part, found: dict[str, Stage]) -> Stage:

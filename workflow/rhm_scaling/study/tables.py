@@ -30,12 +30,15 @@ class Part:
         Steps whose tables it reads.
     products
         Products that it reads, with the roles of their files.
+    lists
+        Whether it is told which tables all steps make: ``tables`` in `what`.
     """
 
     what: dict[str, Any]
     outputs: list[str]
     after: tuple[str, ...] = ()
     products: Sequence[tuple[Product, tuple[str, ...]]] = ()
+    lists: bool = False
 
 
 @dataclass(frozen=True)

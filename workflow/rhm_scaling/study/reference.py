@@ -8,11 +8,12 @@ from pathlib import Path
 from .architectures import ARCHITECTURES, AdamConfig, SgdConfig, TrainingConfig
 from .controls import ControlsConfig
 from .grammars import DrawnGrammarConfig, FileGrammarConfig
+from .precision import PrecisionConfig
+from .scanning import ScanConfig
 from .schema import (
     AutoSizesConfig,
     BlockConfig,
     ExperimentConfig,
-    PrecisionConfig,
     ReplicasConfig,
     RuleSeedsConfig,
     Study,
@@ -37,6 +38,7 @@ SECTIONS: dict[type[Model], str] = {
     RuleSeedsConfig: "`experiments.NAME.replicas.rule_seeds`",
     PrecisionConfig: "`experiments.NAME.precision`, if it is no number",
     ControlsConfig: "`experiments.NAME.controls`",
+    ScanConfig: "`experiments.NAME.scan`, if it is no truth value",
     BlockConfig: "`block`",
 }
 

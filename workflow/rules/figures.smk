@@ -17,6 +17,7 @@ HEADINGS = {
     "invariance_ratios": "Representations",
     "rule_errors": "Errors by rule",
     "controls": "Controls",
+    **dict.fromkeys(("scan_laws", "scan_collapse"), "Scans"),
     "exponents": "Exponents",
 }
 
@@ -77,6 +78,11 @@ use rule gather_runs as draw_figures with:
             "results/{study}/rule_errors.csv",
             "results/{study}/rule_error_curves.csv",
             "results/{study}/rule_collapse.csv",
+            "results/{study}/scan_points.csv",
+            "results/{study}/scan_curves.csv",
+            "results/{study}/scan_laws.csv",
+            "results/{study}/scan_collapse.csv",
+            "results/{study}/scan_deviations.csv",
             "results/{study}/controls.csv",
             "results/{study}/control_runs.csv",
         ),

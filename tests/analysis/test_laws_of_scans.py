@@ -181,6 +181,23 @@ def test_what_is_no_point_of_a_law_counts_nowhere_and_says_why() -> None:
     assert points.loc[2, "low"] < points.loc[2, "crossed_at"] < points.loc[2, "high"]
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_few_sizes_do_not_tell_is_left_open() -> None:
+    curves = scanned()
+    # every curve passes its half alone between the sizes; of one, no replica has ended well
+    bare = np.array([np.nan, 1.0, np.inf])
+    short = [replace(one, at=one.at * bare) for one in curves]
+    empty = replace(curves[0], at=curves[0].at[:0], thresholds=curves[0].thresholds[:0])
+    told = scan_collapse([empty, *short], 1.25).set_index("scaled_by")
+    assert (told["points"] == 30).all()
+    assert told.loc["predicted", "residual"] < 1.02
+    assert told.loc["measured", ["residual", "low", "high", "shuffled"]].isna().all()
+    points = scan_points([empty, *short], 1)
+    assert points.loc[0, "reason"] == "no replica has ended well"
+    assert points.loc[0, ["crossed_at", "threshold", "ratio", "deviation"]].isna().all()
+    assert (scan_laws(points)["points"] == 30).all()
+
+
 def test_terms_that_do_not_vary_are_left_out() -> None:
     curves = [one for one in scanned() if one.parameters.v[0] == 8 and one.parameters.L == 3]
     assert len(curves) == 2

@@ -166,7 +166,11 @@ def scan_points(curves: Sequence[Scanned], level: int) -> pd.DataFrame:
     rows = []
     for one in curves:
         half = one.at[:, HALF]
-        ratio = geometric_mean(half / one.thresholds)
+        nothing = (np.nan, np.nan, np.nan)
+        at, predicted, ratio = (
+            geometric_mean(sizes) if len(sizes) else nothing
+            for sizes in (half, one.thresholds, half / one.thresholds)
+        )
         rows.append(
             {
                 **one.axes,
@@ -174,8 +178,8 @@ def scan_points(curves: Sequence[Scanned], level: int) -> pd.DataFrame:
                 "level": level,
                 "rule_draws": len(half),
                 "draws": int(np.isfinite(half).sum()),
-                **dict(zip(("crossed_at", "low", "high"), geometric_mean(half))),
-                "threshold": geometric_mean(one.thresholds)[0],
+                **dict(zip(("crossed_at", "low", "high"), at)),
+                "threshold": predicted[0],
                 "bare": one.bare,
                 **dict(zip(("ratio", "ratio_low", "ratio_high"), ratio)),
                 "reason": one.reason,
@@ -283,6 +287,7 @@ def scan_collapse(curves: Sequence[Scanned], factor: float) -> pd.DataFrame:
     told = [one for one in curves if not one.reason]
     if len(told) < 2:
         return pd.DataFrame(columns=COLLAPSE)
+    numbers = np.array([len(one.at) for one in told])
     logs = _padded([np.log(one.at) for one in told])
     scales = {
         "predicted": _padded([np.log(one.thresholds) for one in told]),
@@ -297,7 +302,9 @@ def scan_collapse(curves: Sequence[Scanned], factor: float) -> pd.DataFrame:
         places = _mean(scaled[..., kept], axis=1)
         residual = float(_spread(places))
         source = np.random.Generator(np.random.Philox(seed_from("scan", name, len(told))))
-        half = student_factor(len(told)) * _resampled(scaled[..., kept], source).std(ddof=1)
+        resampled = _resampled(scaled[..., kept], numbers, source)
+        known = resampled[np.isfinite(resampled)]
+        half = student_factor(len(told)) * known.std(ddof=1) if len(known) > 1 else np.nan
         means = _mean(scale, axis=1)
         mixed = np.stack([source.permutation(means) for _ in range(_SHUFFLES)])
         shuffled = np.median(_spread((places + means[:, None]) - mixed[..., None]))
@@ -311,7 +318,7 @@ def scan_collapse(curves: Sequence[Scanned], factor: float) -> pd.DataFrame:
                 "low": float(np.exp(max(residual - half, 0.0))),
                 "high": float(np.exp(residual + half)),
                 "shuffled": np.nan if name == "nothing" else float(np.exp(shuffled)),
-                "widest": float(np.exp(away.max())),
+                "widest": float(np.exp(np.max(away, initial=0.0, where=np.isfinite(away)))),
                 "factor": factor,
                 "inside": int((away <= np.log(factor)).sum()),
             }
@@ -337,21 +344,25 @@ def _mean(values: Array, axis: int) -> Array:
 
 
 def _spread(places: Array) -> Array:
-    """Standard deviation over grammars, of all heights together; ``(..., grammars, heights)``."""
+    """Standard deviation over grammars, of all heights together; ``(..., grammars, heights)``.
+
+    NaN where no height is passed by two.
+    """
     away = places - _mean(places, axis=-2)[..., None, :]
     known = np.isfinite(away)
     freedom = known.sum(axis=(-2, -1)) - known.any(axis=-2).sum(axis=-1)
     squares = np.where(known, away, 0.0) ** 2
-    return np.asarray(np.sqrt(squares.sum(axis=(-2, -1)) / np.maximum(freedom, 1)))
+    mean = squares.sum(axis=(-2, -1)) / np.maximum(freedom, 1)
+    return np.asarray(np.sqrt(np.where(freedom > 0, mean, np.nan)))
 
 
-def _resampled(scaled: Array, source: np.random.Generator) -> Array:
+def _resampled(scaled: Array, numbers: NDArray[np.int64], source: np.random.Generator) -> Array:
     """`_spread` of grammars that are drawn again, and of their rule draws, ``(bootstraps,)``.
 
-    `scaled` is ``(grammars, draws, heights)``, with as many draws as a grammar has at the front.
+    `scaled` is ``(grammars, draws, heights)``, with as many draws as a grammar has (`numbers`) at
+    the front.
     """
     count, most, _ = scaled.shape
-    numbers = np.isfinite(scaled).any(axis=2).sum(axis=1)
     chosen = source.integers(count, size=(BOOTSTRAPS, count))
     within = source.integers(numbers[chosen][..., None], size=(*chosen.shape, most))
     again = scaled[chosen[..., None], within]

@@ -77,14 +77,15 @@ def why_no_point(
     nodes = sum(parameters.s**above for above in range(parameters.L))
     remedy = "a larger L"
     if nodes > grows:
-        m = math.exp(float(np.mean(np.log(parameters.m))))
-        enough = math.ceil(m * (share / scan.language_fraction) ** (1 / (nodes - grows)))
+        more = (math.log(share) - math.log(scan.language_fraction)) / (nodes - grows)
+        enough = math.ceil(math.exp(min(float(np.mean(np.log(parameters.m))) + more, 700.0)))
         least = math.ceil(round(enough ** (1 / (parameters.s - 1)), 6))  # v that has so many rules
-        larger_v = f", with v of {least} or more" if least > min(parameters.v) else ""
-        remedy = f"m of about {enough}{larger_v}, or a larger L"
+        larger_v = f", with v of {least:.12g} or more" if least > min(parameters.v) else ""
+        remedy = f"m of about {enough:.12g}{larger_v}, or a larger L"
     return (
-        f"its predicted P* of {predicted:.0f} is {share:.2g} of its {math.exp(sentences):.0f} "
-        f"sentences, the most is {scan.language_fraction:g}; that takes {remedy}"
+        f"its predicted P* of {round(predicted):.12g} is {share:.2g} of its "
+        f"{round(math.exp(sentences)):.12g} sentences, the most is "
+        f"{scan.language_fraction:g}; that takes {remedy}"
     )
 
 

@@ -82,12 +82,12 @@ def sample(number: int) -> list[Case]:
     return chosen + chance.sample(rest, number - len(chosen))
 
 
-def run(study: str, folder: Path) -> list[Path]:
-    """Make all products, tables and figures of a study of the name small; those files."""
+def run(study: str, folder: Path, scale: str = "") -> list[Path]:
+    """Make all products, tables and figures of a study; those files."""
     made = []
     torch.set_num_threads(1)
     with contextlib.chdir(folder):
-        plan = Plan(parse_study(study, "study.yaml"))
+        plan = Plan(parse_study(study, "study.yaml", scale=scale))
         for kind in KINDS:
             for one in plan.products[kind].values():
                 files = {role: Path(path) for role, path in one.files.items()}
@@ -103,7 +103,7 @@ def run(study: str, folder: Path) -> list[Path]:
         for stage in stages(plan).values():
             if stage.outputs:
                 make = importlib.import_module(f"rhm_scaling.steps.tables.{stage.name}").make
-                make(stage.specification, Path("results/small"), Path())
+                make(stage.specification, Path("results", plan.study.name), Path())
                 made += [folder / path for path in stage.outputs]
     return made
 

@@ -8,7 +8,13 @@ import pytest
 
 from rhm_scaling.analysis.curves import CURVE_KEY
 from rhm_scaling.analysis.power_law import FEWEST_POINTS, fit_with_interval, fitting_window
-from rhm_scaling.plots.summary import EXPONENT_COLUMNS, exponent_notes, exponent_table
+from rhm_scaling.plots.summary import (
+    EXPONENT_COLUMNS,
+    SCAN_COLUMNS,
+    exponent_notes,
+    exponent_table,
+    scan_table,
+)
 
 SIZES = np.array([64.0, 128.0, 256.0, 512.0, 1024.0])
 KEY = dict(zip(CURVE_KEY, ("deep", "last_token", "cnn", 64, 3, "finite", 0)))
@@ -62,3 +68,16 @@ def test_every_column_is_explained_in_a_line() -> None:
     lines = exponent_notes(fitted(4))
     assert len(lines) == len(EXPONENT_COLUMNS)
     assert all(line.split("  ")[1] == name for line, name in zip(lines, EXPONENT_COLUMNS))
+
+
+def test_the_table_of_a_scan_has_its_three_scales_and_explains_its_columns() -> None:
+    scales = ("predicted", "bare", "measured", "nothing")
+    numbers = {"constant": 0.61, "residual": 1.17, "low": 1.1, "high": 1.25, "shuffled": 3.4}
+    counted = {"points": 30, "inside": 21, "factor": 1.25, "widest": 1.6}
+    named = {"experiment": "labels", "architecture": "cnn"}
+    rows = [{**named, "scaled_by": scale, **numbers, **counted} for scale in scales]
+    table = scan_table(pd.DataFrame(rows))
+    assert list(table) == ["scan", *SCAN_COLUMNS]
+    assert list(table["P over"]) == ["P* exact", "P* papers' form", "P* measured"]
+    first = ["labels cnn", "P* exact", "0.61", "1.17", "1.10 to 1.25", "3.40", "21 of 30 (1.25)"]
+    assert list(table.iloc[0]) == first

@@ -209,6 +209,31 @@ use rule gather_runs as gather_rule_errors with:
         "Gathering errors by the rarest rule: {wildcards.study}"
 
 
+use rule gather_runs as fit_scans with:
+    input:
+        reads(
+            "fit_scans",
+            "results/{study}/runs.csv",
+            "results/{study}/histories.csv",
+            "results/{study}/theory.csv",
+            "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
+        ),
+    output:
+        table("results/{study}/scan_points.csv"),
+        "results/{study}/scan_curves.csv",
+        table("results/{study}/scan_laws.csv"),
+        table("results/{study}/scan_collapse.csv"),
+        table("results/{study}/scan_deviations.csv"),
+        record="results/{study}/stages/fit_scans.record.json",
+    log:
+        "results/{study}/logs/fit_scans.log",
+    params:
+        order=order("fit_scans"),
+    message:
+        "Fitting laws of the sizes at which grammars are learnt: {wildcards.study}"
+
+
 use rule gather_runs as compare_controls with:
     input:
         reads(

@@ -61,6 +61,9 @@ MEASURED = frozenset(
         *("crossed_at", "growth", "growth_low", "growth_high", "prediction", "rival"),
         *("region_low", "region_high", "synonym", "other", "random"),
         *("probe", "probe_low", "probe_high"),
+        # of scans of grammars
+        *("ratio", "ratio_low", "ratio_high", "deviation", "spread", "bare_same_fit", "constant"),
+        *("residual", "shuffled", "widest"),
         # of controls
         *("unpaired", "control_mean", "log2_ratio", "log2_low", "log2_high"),
     }
@@ -69,7 +72,7 @@ MEASURED = frozenset(
 _REASONS = frozenset(
     {
         *("status", "stop_reason", "window_reason", "converged", "edge", "chosen"),
-        *("verdict", "claim_verdict", "needed", "left_out"),
+        *("verdict", "claim_verdict", "needed", "left_out", "reason"),
         *("finding", "controls", "limited_by_training", "controls_differ"),
     }
 )

@@ -86,6 +86,12 @@ class Known:
             )
         return self._thresholds[learner]
 
+    def bare_threshold(self, learner: Learner | None, level: int) -> float:
+        """``P_l`` of a learner by the papers' form for large ``v``."""
+        mine = self.rows[self.rows["learner"].isna() | (self.rows["learner"] == learner)]
+        found = _where(mine, quantity="threshold", method="closed form", level=level)["value"]
+        return float(found.iloc[0]) if len(found) else np.nan
+
     @cached_property
     def rule_thresholds(self) -> dict[int, Array]:
         """Classification: ``P_k`` of the rules of level 1 by rule draw."""

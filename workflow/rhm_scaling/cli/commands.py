@@ -30,12 +30,15 @@ def show(arguments: Namespace) -> None:
     import pandas as pd
 
     from ..analysis.controls import told
+    from ..analysis.curves import CURVE_KEY
     from ..plots.summary import (
         SCALING_COLUMNS,
+        SCAN_COLUMNS,
         columns,
         exponent_notes,
         exponent_table,
         scaling_table,
+        scan_table,
     )
     from ..run.records import check
     from ..study.reading import load_study
@@ -52,7 +55,11 @@ def show(arguments: Namespace) -> None:
     runs = made("runs", "gather_runs")
     if runs is None:
         raise UserError(f"{folder}/runs.csv: is missing; run the study first")
-    if (fits := made("fits", "fit_curves")) is not None:
+    fits, scanned = made("fits", "fit_curves"), made("scan_points", "fit_scans")
+    if fits is not None and scanned is not None:  # of a scan, curves are not told one by one
+        single = ~fits[CURVE_KEY].apply(tuple, axis=1).isin(scanned[CURVE_KEY].apply(tuple, axis=1))
+        fits = fits[single] if single.any() else None
+    if fits is not None:
         _print_table(exponent_table(fits).drop(columns="window"))
         print("\n".join(exponent_notes(fits)))
     if (scaling := made("scaling", "compare_sizes")) is not None:
@@ -60,6 +67,9 @@ def show(arguments: Namespace) -> None:
         _print_table(laws)
         if len(laws):
             print("\n".join(columns(SCALING_COLUMNS)))
+    if (collapsed := made("scan_collapse", "fit_scans")) is not None:
+        _print_table(scan_table(collapsed))
+        print("\n".join(columns(SCAN_COLUMNS)))
     for status, failed in runs[runs["status"] != "ok"].groupby("status"):
         print(f"{len(failed)} replicas {status}; they are marked in {folder}/runs.csv")
     if (controls := made("controls", "compare_controls")) is not None:

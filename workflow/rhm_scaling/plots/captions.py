@@ -17,6 +17,7 @@ HEADINGS = {
     "learning_rates": "Learning rates",
     "invariance_sizes": "Representations",
     "invariance_ratios": "Representations",
+    **dict.fromkeys(("scan_laws", "scan_collapse"), "Scans"),
     "rule_errors": "Errors by rule",
     "controls": "Controls",
     "claim": "Claim",

@@ -240,13 +240,14 @@ def whole_numbers(axis: Axes, values: Any, along: str = "x") -> None:
     of.set_minor_locator(NullLocator())
 
 
-def amounts(axis: Axes) -> None:
-    """A logarithmic y-axis of sizes, in few digits; its limits must be known."""
-    low, high = axis.get_ylim()
-    told = FuncFormatter(lambda value, _: size(value))
-    axis.yaxis.set_major_formatter(told)
-    axis.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
-    axis.yaxis.set_minor_formatter(told if high < _FEW_DECADES * low else NullFormatter())
+def amounts(axis: Axes, along: str = "y", told: Callable[[float], str] = size) -> None:
+    """A logarithmic axis of sizes, in few digits; its limits must be known."""
+    low, high = axis.get_xlim() if along == "x" else axis.get_ylim()
+    of = axis.xaxis if along == "x" else axis.yaxis
+    named = FuncFormatter(lambda value, _: told(value))
+    of.set_major_formatter(named)
+    of.set_minor_locator(LogLocator(subs=(2, 5)))
+    of.set_minor_formatter(named if high < _FEW_DECADES * low else NullFormatter())
 
 
 def ranks_axis(axis: Axes, ranks: pd.Series) -> None:

@@ -26,6 +26,16 @@ SCALING_COLUMNS = {
     "cells": "how many cells enter the fit",
 }
 
+SCAN_COLUMNS = {
+    "P over": "by what sizes P are divided: predicted P* (exact, or the papers' form), measured P*",
+    "constant": "where half is learnt, over that; the one number that theory leaves free",
+    "residual": "typical factor by which a grammar's curve is off the common one; 1: all are one",
+    "95% interval": "of the residual, over grammars and rule draws",
+    "shuffled": "the residual if every grammar has the P* of another",
+    "within": "how many grammars lie within this factor (in brackets) of the common curve",
+}
+_OVER = {"predicted": "P* exact", "bare": "P* papers' form", "measured": "P* measured"}
+
 
 def _number(value: float) -> str:
     return f"{value:.2f}" if np.isfinite(value) else "-"
@@ -74,6 +84,26 @@ def scaling_table(scaling: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows, columns=["networks", *SCALING_COLUMNS])
+
+
+def scan_table(collapsed: pd.DataFrame) -> pd.DataFrame:
+    """`scan_collapse.csv` as text for reading."""
+    told = collapsed[collapsed["scaled_by"].isin(_OVER)]
+    return pd.DataFrame(
+        {
+            "scan": told["experiment"] + " " + told["architecture"],
+            "P over": told["scaled_by"].map(_OVER),
+            "constant": told["constant"].map(_number),
+            "residual": told["residual"].map(_number),
+            "95% interval": [
+                f"{low:.2f} to {high:.2f}" for low, high in zip(told["low"], told["high"])
+            ],
+            "shuffled": told["shuffled"].map(_number),
+            "within": [
+                f"{row.inside} of {row.points} ({row.factor:g})" for row in told.itertuples()
+            ],
+        }
+    )
 
 
 def exponent_table(fits: pd.DataFrame) -> pd.DataFrame:

@@ -59,6 +59,7 @@ def lines(status: Status, rates: Rates, cores: int) -> Iterator[str]:
         yield f"controls, which are part of no curve: {named}"
     if chosen := [*_chosen_sizes(plan)]:
         yield from ["training sizes that auto chose:", *chosen]
+    yield from no_points(plan)
     if needed:
         yield from beyond_language(plan)
         yield cells(status).to_string(index=False) + "\n"
@@ -255,6 +256,13 @@ def beyond_language(plan: Plan) -> Iterator[str]:
         if sizes and parameters.file is None:
             there = f"{grammar} has {math.exp(log_number):.0f}"
             yield f"experiments.{experiment}: {max(sizes)} sentences to train on, {there} in all"
+
+
+def no_points(plan: Plan) -> Iterator[str]:
+    """Grammars of scans that are no points of a law, and why."""
+    refused = {(c.experiment, c.grammar, why): None for c, why in plan.scanned.items() if why}
+    for experiment, grammar, why in refused:
+        yield f"experiments.{experiment}.scan: {grammar} is no point of a law: {why}"
 
 
 def _made(status: Status, *kinds: str) -> Iterator[tuple[Product, dict[str, Any]]]:

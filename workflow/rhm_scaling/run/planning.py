@@ -24,7 +24,7 @@ from ..study.cost import Rates
 from ..study.reading import load_study, split_scale
 from ..study.tables import Stage
 from .batches import RULES, Batch, Key, alive, batches
-from .dry_run import beyond_language
+from .dry_run import beyond_language, no_points
 from .estimates import disk
 from .locks import alone
 from .machine import Machine
@@ -260,7 +260,7 @@ class Run:
             made = [self.products[kind][name] for kind, name in self._makers]
             print(f"{' and '.join(self.studies)}: {len(made)} products to make", file=sys.stderr)
             for name, status in self.studies.items():
-                for line in beyond_language(status.plan):
+                for line in (*beyond_language(status.plan), *no_points(status.plan)):
                     print(f"{name}: {line}", file=sys.stderr)
             needed = sum(map(disk, made)) + _ROOM
             free = shutil.disk_usage("results").free / 2**20

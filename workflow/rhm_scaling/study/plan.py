@@ -17,12 +17,12 @@ from . import controls, size_limits
 from .architectures import ArchitectureConfig, CountedConfig, CountingConfig, NetworkConfig
 from .artifacts import Product
 from .grammars import FileGrammarConfig
-from .precision import Design, Measured
+from .precision import Design, Measured, PrecisionConfig
 from .products import Curve, Products, Protocol
+from .scanning import FEWEST, why_no_point
 from .schema import (
     AutoSizesConfig,
     ExperimentConfig,
-    PrecisionConfig,
     Study,
 )
 
@@ -53,6 +53,9 @@ class Plan:
         and the name of its control (`study.controls`).
     curves
         The learning curves.
+    scanned
+        Curves of experiments that scan grammars, and why they are no points of a law; nothing if
+        they are.
     designs
         Of curves that are to be precise, by growing number of rule draws, what is known of them.
     grids
@@ -76,6 +79,7 @@ class Plan:
         self.surveys: dict[tuple[str, Task], Product] = {}
         self.coordinates: list[tuple[Curve, Product]] = []
         self.curves: list[Curve] = []
+        self.scanned: dict[Curve, str] = {}
         self.designs: dict[Curve, list[Design]] = {}
         self.grids: dict[tuple[str, str], training_sizes.Grid] = {}
         for name, experiment in study.experiments.items():
@@ -89,6 +93,7 @@ class Plan:
                 self._check_coordinates(curve)
                 self._control(curve, experiment)
                 draws[curve.grammar] = max(draws[curve.grammar], self._train(curve, experiment))
+            self._scan(name, experiment)
             for grammar, rule_draws in draws.items():
                 self._solve(grammar, experiment.task, experiment.replicas.rules(stop=rule_draws))
         self.represented = self._measure("representations")
@@ -118,13 +123,12 @@ class Plan:
                 f"experiments.{name}.train_sizes: the thresholds of so large a grammar as "
                 f"{grammar!r} take too long to compute; give a list of sizes"
             )
+        seen = levels_seen(parameters, experiment.window(parameters))
+        scan = experiment.scan
+        levels = [scan.crossed(experiment.task)] if scan else range(1, seen + 1)
         try:
             return training_sizes.choose(
-                training_sizes.thresholds(
-                    given,
-                    experiment.task,
-                    levels_seen(parameters, experiment.window(parameters)),
-                ),
+                training_sizes.thresholds(given, experiment.task, levels),
                 given.log_sentences(),
                 **chosen.model_dump(),
             )
@@ -153,6 +157,29 @@ class Plan:
                 f"experiments.{name}.controls.train_sizes: {odd[0]} is no training size of "
                 f"{grammar!r}; take some of {', '.join(map(str, sizes))}"
             )
+
+    def _scan(self, name: str, experiment: ExperimentConfig) -> None:
+        """Ask of the curves of a scan whether they are points of a law; few make none."""
+        if experiment.scan is None:
+            return
+        for architecture in experiment.architectures:
+            learner = self.study.architectures[architecture].learner
+            refused = {
+                grammar: why_no_point(
+                    experiment.scan, self.parameters(grammar), experiment.task, learner
+                )
+                for grammar in experiment.grammars
+            }
+            known = [grammar for grammar, why in refused.items() if not why]
+            if len(known) < FEWEST:
+                first = next(grammar for grammar, why in refused.items() if why)
+                raise UserError(
+                    f"experiments.{name}.scan: {len(known)} of {len(refused)} grammars can be "
+                    f"points of a law, and it takes {FEWEST}: of {first!r}, {refused[first]}"
+                )
+            for curve in self.curves:
+                if (curve.experiment, curve.architecture) == (name, architecture):
+                    self.scanned[curve] = refused[curve.grammar]
 
     def _control(self, curve: Curve, experiment: ExperimentConfig) -> None:
         """Add the controls of a curve of a network, if its experiment asks for them."""

@@ -9,12 +9,46 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BeforeValidator, model_validator
 
 from ..core.hashing import identity
 from .artifacts import Product
-from .schema import PrecisionConfig
+from .types import Model, PositiveFloat, PositiveInt
 
 QUANTITIES = ("exponent", "crossing")
+
+
+class PrecisionConfig(Model):
+    """How narrow 95 % intervals have to be; a number stands for `exponent`.
+
+    After a run, curves whose intervals are wider get another `block` of rule draws, at the sizes
+    that tell something; the next run trains them, and `make run` goes on until nothing is left.
+    """
+
+    exponent: PositiveFloat | None = None
+    """Half-width of the interval of every fitted exponent."""
+    crossing: PositiveFloat | None = None
+    """Half-width of the interval of the logarithm of every size at which a level is learnt, of
+    those that every rule draw crosses between the sizes: 0.1 is a tenth of the size."""
+    most_rule_draws: PositiveInt = 24
+    """No curve gets more."""
+
+    @model_validator(mode="after")
+    def _of_something(self) -> PrecisionConfig:
+        if self.exponent is None and self.crossing is None:
+            raise ValueError("exponent: is missing; give it, or crossing, or both")
+        return self
+
+
+Precision = Annotated[
+    PrecisionConfig,
+    BeforeValidator(
+        lambda value: value if isinstance(value, dict | PrecisionConfig) else {"exponent": value},
+        json_schema_input_type=PositiveFloat | PrecisionConfig,
+    ),
+]
 
 
 @dataclass(frozen=True)

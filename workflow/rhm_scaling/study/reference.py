@@ -8,8 +8,10 @@ from pathlib import Path
 from .architectures import ARCHITECTURES, AdamConfig, SgdConfig, TrainingConfig
 from .controls import ControlsConfig
 from .grammars import DrawnGrammarConfig, FileGrammarConfig
+from .precision import PrecisionConfig
 from .replicas import BlockConfig, ReplicasConfig, RuleSeedsConfig
-from .schema import AutoSizesConfig, ExperimentConfig, PrecisionConfig, Study
+from .scanning import ScanConfig
+from .schema import AutoSizesConfig, ExperimentConfig, Study
 from .types import DepthRangeConfig, Model, WidthRangeConfig
 
 BEGIN, END = "<!-- generated: make schema -->", "<!-- end of the generated part -->"
@@ -30,6 +32,7 @@ SECTIONS: dict[type[Model], str] = {
     RuleSeedsConfig: "`experiments.NAME.replicas.rule_seeds`",
     PrecisionConfig: "`experiments.NAME.precision`, if it is no number",
     ControlsConfig: "`experiments.NAME.controls`",
+    ScanConfig: "`experiments.NAME.scan`, if it is no truth value",
     BlockConfig: "`block`",
 }
 

@@ -18,14 +18,15 @@ from ..grammar.tasks import PREDICTED, Task, levels_seen
 from .architectures import ArchitectureConfig, CountedConfig, OwnConfig, check_own
 from .controls import ControlsConfig, check_controls
 from .grammars import FileGrammarConfig, GrammarConfig
+from .precision import Precision
 from .replicas import BlockConfig, ReplicasConfig
+from .scanning import Scan, check_scan
 from .types import (
     Fraction,
     Line,
     Model,
     Name,
     Names,
-    PositiveFloat,
     PositiveInt,
     Sizes,
     Some,
@@ -50,6 +51,10 @@ class AutoSizesConfig(Model):
     """No size is larger: the cap on cost."""
     language_fraction: Fraction = 0.25
     """No size exceeds this fraction of the grammar's sentences: beyond it, much is memorised."""
+    below: Annotated[float, Field(ge=1, le=64)] = 2.0
+    """The first size is the first threshold over this, or less."""
+    beyond: Annotated[float, Field(ge=1, le=64)] = 8.0
+    """The last size is the last threshold times this, or more, where no cap ends sizes before."""
 
 
 TrainSizes = Annotated[
@@ -58,37 +63,6 @@ TrainSizes = Annotated[
     BeforeValidator(
         lambda value: {} if value == "auto" else value,
         json_schema_input_type=Sizes | AutoSizesConfig | Literal["auto"],
-    ),
-]
-
-
-class PrecisionConfig(Model):
-    """How narrow 95 % intervals have to be; a number stands for `exponent`.
-
-    After a run, curves whose intervals are wider get another `block` of rule draws, at the sizes
-    that tell something; the next run trains them, and `make run` goes on until nothing is left.
-    """
-
-    exponent: PositiveFloat | None = None
-    """Half-width of the interval of every fitted exponent."""
-    crossing: PositiveFloat | None = None
-    """Half-width of the interval of the logarithm of every size at which a level is learnt, of
-    those that every rule draw crosses between the sizes: 0.1 is a tenth of the size."""
-    most_rule_draws: PositiveInt = 24
-    """No curve gets more."""
-
-    @model_validator(mode="after")
-    def _of_something(self) -> PrecisionConfig:
-        if self.exponent is None and self.crossing is None:
-            raise ValueError("exponent: is missing; give it, or crossing, or both")
-        return self
-
-
-Precision = Annotated[
-    PrecisionConfig,
-    BeforeValidator(
-        lambda value: value if isinstance(value, dict | PrecisionConfig) else {"exponent": value},
-        json_schema_input_type=PositiveFloat | PrecisionConfig,
     ),
 ]
 
@@ -136,6 +110,8 @@ class ExperimentConfig(Model):
     given, and in a study with a `claim`, whose design is fixed beforehand."""
     controls: ControlsConfig | None = None
     """Whether its networks are also trained otherwise, to tell data from training."""
+    scan: Scan = None
+    """Whether its grammars are a scan, whose sizes `P*` have a law: `true`, or the keys below."""
 
     def window(self, parameters: Parameters) -> int:
         """Last tokens of a grammar's sentences that learners see; 0 for all of them."""
@@ -340,6 +316,8 @@ class Study(Model):
                     seen[curve] = name
             if experiment.controls:
                 check_controls(here, experiment, self.architectures)
+            if experiment.scan:
+                check_scan(here, experiment, self.architectures, self.grammars)
             for grammar in experiment.grammars:
                 from_file = isinstance(self.grammars[grammar], FileGrammarConfig)
                 if from_file and experiment.precision:

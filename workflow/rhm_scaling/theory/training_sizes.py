@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import get_args
@@ -12,10 +13,6 @@ from ..grammar.model import Grammar, Parameters
 from ..grammar.tasks import Task
 from . import complexities, correlations
 from .complexities import Learner
-
-# Networks need a few times the predicted size (arXiv:2406.00048 finds factors of order one), and a
-# transition is about a decade wide.
-_BELOW, _BEYOND = 2.0, 8.0
 
 
 @dataclass(frozen=True)
@@ -38,10 +35,12 @@ class Grid:
     ends: str
 
 
-def thresholds(grammar: Parameters | Grammar, task: Task, levels: int | None = None) -> list[float]:
+def thresholds(
+    grammar: Parameters | Grammar, task: Task, levels: Iterable[int] | None = None
+) -> list[float]:
     """All finite thresholds of a task, for both kinds of learner, sorted.
 
-    Of tokens, those of the first `levels` (all if not given).
+    Of tokens, those of some `levels` (all if not given).
     From closed forms for the parameters of drawn grammars, from the correlations of a given one.
     No thresholds are predicted for the autoregressive task; those of the last token stand in.
     """
@@ -59,7 +58,7 @@ def thresholds(grammar: Parameters | Grammar, task: Task, levels: int | None = N
         found = [
             of_level(level, kind)
             for kind in get_args(Learner)
-            for level in range(1, (levels or L) + 1)
+            for level in levels or range(1, L + 1)
         ]
     return sorted(value for value in found if np.isfinite(value))
 
@@ -70,6 +69,8 @@ def choose(
     points_per_octave: int,
     largest: int,
     language_fraction: float,
+    below: float = 2.0,
+    beyond: float = 8.0,
 ) -> Grid:
     """Sizes around the thresholds `found`, within the caps.
 
@@ -88,6 +89,10 @@ def choose(
         No size is larger: the cap on cost.
     language_fraction
         No size exceeds this fraction of the language: beyond, learning is memorisation.
+    below, beyond
+        The first size is at most the first threshold over `below`, the last one at least the last
+        threshold times `beyond`. Networks need a few times the predicted size (arXiv:2406.00048
+        finds factors of order one), and a transition is about a decade wide.
 
     Raises
     ------
@@ -98,12 +103,12 @@ def choose(
         raise ValueError("all correlations vanish (f = 1), there is no threshold")
     first, last = found[0], found[-1]
     caps = {
-        "beyond the last threshold": _BEYOND * last,
+        "beyond the last threshold": beyond * last,
         "largest": float(largest),
         "language_fraction": float(language_fraction * np.exp(min(log_sentences, 100.0))),
     }
     ends = min(caps, key=lambda name: caps[name])
-    low = int(np.floor(np.log2(first / _BELOW) * points_per_octave))
+    low = int(np.floor(np.log2(first / below) * points_per_octave))
     limit = min(caps["largest"], caps["language_fraction"])
     # a threshold may be beyond all numbers; no size is beyond `limit`
     end = min(caps["beyond the last threshold"], 2 * float(largest))

@@ -35,9 +35,10 @@ def planned(plan: Plan) -> Part:
     represented = dict.fromkeys(curve for curve, _ in plan.represented)
     ranked = any(plan.parameters(curve.grammar).zipf[0] is not None for curve, _ in plan.ranked)
     controlled = dict.fromkeys(curve for curve, _, _ in plan.controls)
+    told = [curve for curve in plan.curves if curve not in plan.scanned]  # one by one
     sloping = [
         curve
-        for curve in plan.curves
+        for curve in told
         if curve.protocol == "online" or len(plan.grids[curve.experiment, curve.grammar].sizes) > 1
     ]
     what = {
@@ -57,17 +58,19 @@ def planned(plan: Plan) -> Part:
         "represented": _named(represented),
         "ranked": ranked,
         "controlled": _named(controlled),
+        "scans": {name: one.scan.factor for name, one in study.experiments.items() if one.scan},
         "claim": study.claim,
         **({"grammars": plan.specifications()} if study.claim or windows else {}),
     }
     kinds = {
-        "learning_curves": plan.curves,
+        "learning_curves": told,
         "local_exponents": sloping,
         "recovery": plan.recovering,
         "learning_rates": plan.sweeping,
         "scaling": plan.sized,
         **dict.fromkeys(("invariance_sizes", "invariance_ratios"), represented),
         "controls": controlled,
+        **dict.fromkeys(("scan_laws", "scan_collapse"), plan.scanned),
     }
     names = [f"{kind}-{name}" for kind, curves in kinds.items() for name in _experiments(curves)]
     names += [f"claim-{study.claim}"] if study.claim else []
@@ -77,6 +80,7 @@ def planned(plan: Plan) -> Part:
         *("compare_sizes", "find_crossings", "decide_claim", "measure_representations"),
         "find_invariance",
         "gather_rule_errors",
+        "fit_scans",
         "compare_controls",
     )
     outputs = [*figure_files("figures", names), "figures/exponents-table.html"]
@@ -98,6 +102,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     from ...plots.invariance import invariance_ratios, invariance_sizes
     from ...plots.rates import learning_rates
     from ...plots.rule_errors import rule_errors
+    from ...plots.scans import scan_collapse, scan_laws
     from ...plots.sizes import network_sizes
     from ...plots.style import save, style
 
@@ -121,6 +126,17 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         save(drawn, folder / "figures", f"invariance_sizes-{experiment}")
         drawn = invariance_ratios(ratios.merge(keys), thresholds, title)
         save(drawn, folder / "figures", f"invariance_ratios-{experiment}")
+    for experiment, factor in specification["scans"].items():
+        names = ("scan_points", "scan_laws", "scan_curves", "scan_collapse")
+        points, laws, scaled, collapsed = (
+            table[table["experiment"] == experiment]
+            for table in (pd.read_csv(folder / f"{name}.csv") for name in names)
+        )
+        title = specification["titles"][experiment]
+        drawn = scan_laws(points, laws, factor, title)
+        save(drawn, folder / "figures", f"scan_laws-{experiment}")
+        drawn = scan_collapse(scaled, points, collapsed, title)
+        save(drawn, folder / "figures", f"scan_collapse-{experiment}")
     for experiment in dict.fromkeys(curve["experiment"] for curve in specification["controlled"]):
         keys = _keys(specification["controlled"], experiment)
         compared = pd.read_csv(folder / "controls.csv").merge(keys)
@@ -185,7 +201,8 @@ def _draw_curves(specification: dict[str, Any], folder: Path) -> None:
         pd.read_csv(folder / f"{name}.csv")
         for name in ("curves", "fits", "local_exponents", "theory")
     )
-    for experiment in dict.fromkeys(curve["experiment"] for curve in specification["curves"]):
+    experiments = dict.fromkeys(curve["experiment"] for curve in specification["curves"])
+    for experiment in (name for name in experiments if name not in specification["scans"]):
         keys, title = (
             _keys(specification["curves"], experiment),
             specification["titles"][experiment],

@@ -45,7 +45,7 @@ def one_thread() -> None:
 # what takes longest begins first: a folder, whose files are run one after another, and files
 LONGEST = (
     *("cluster", "test_reruns", "test_kills", "test_faults", "test_studies", "test_batches"),
-    *("test_side_by_side", "test_workflow", "test_own_networks", "test_clean", "test_rows"),
+    *("test_side_by_side", "test_workflow", "test_network_files", "test_clean", "test_rows"),
     *("test_small_grammars", "test_tutorial"),
     *("test_surroundings", "test_archive", "test_registry", "test_power_law"),
 )

@@ -116,7 +116,7 @@ def test_what_is_trained_too_short_is_marked_and_what_is_not_is_not(controlled: 
     assert finite["good", "finite", "patience x2"] == "within"
     said = told(table(controlled, "controls"))
     assert any(line.startswith(MARK) for line in said.limited)
-    assert not [line for line in said.limited if "good" in line]
+    assert not [line for line in said.limited if "good on" in line]  # online, twice the width helps
     folder = controlled.folder / "results" / "controlled"
     guide = (folder / "guide.md").read_text(encoding="utf-8")
     assert f"- {MARK}" in guide

@@ -158,7 +158,7 @@ def of_study(study: str, *names: str) -> list[pd.DataFrame]:
     return [table if "context" in table else table.assign(context=0) for table in tables]
 
 
-@pytest.mark.parametrize("study", ["rates", "b5"])
+@pytest.mark.parametrize("study", ["rates", "attention"])
 def test_learning_rates_can_be_read_at_a_columns_width(study: str, tmp_path: Path) -> None:
     style()
     tables = of_study(study, "rates", "best_rates", "rate_scaling", "coordinates")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ...analysis.curves import identified, rows_of
@@ -78,7 +79,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         one = Scanned(
             parameters,
             passed_at(mine, key["task"], way),
-            pd.Series({rule: thresholds[rule][level - 1] for rule in draws}).to_numpy(dtype=float),
+            np.array([thresholds[rule][level - 1] for rule in draws], dtype=float),
             known.bare_threshold(learner, level),
             key["refused"],
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
-from rhm_scaling.plots.style import sizes_axis
+from rhm_scaling.plots.style import amounts, sizes_axis
 
 
 @pytest.mark.parametrize(
@@ -28,3 +29,18 @@ def test_an_axis_has_a_few_ticks_within_its_sizes(sizes: list[int]) -> None:
     assert len(ticks) >= min(len(sizes), 3)
     assert min(sizes) <= min(ticks) and max(ticks) <= max(sizes)
     plt.close(figure)
+
+
+@pytest.mark.parametrize("limits", [(130, 9000), (300, 4000), (3, 5000)])
+def test_an_axis_of_sizes_has_at_least_two_names(limits: tuple[float, float]) -> None:
+    figure = Figure()
+    axis = figure.add_subplot()
+    axis.set(yscale="log", ylim=limits)
+    amounts(axis)
+    figure.canvas.draw()
+    named = [
+        label.get_text()
+        for label in axis.get_yticklabels(which="both")
+        if label.get_text() and limits[0] <= label.get_position()[1] <= limits[1]
+    ]
+    assert len(named) >= 2

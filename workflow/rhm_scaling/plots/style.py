@@ -38,7 +38,7 @@ COLORS = (
 )
 GREY = "0.35"
 _MOST_TICKS = 5  # of long numbers side by side
-_FEW_DECADES = 60  # an axis that goes less far has names between powers of ten
+_FEW_DECADES = 60  # an axis that goes less far, or has one power of ten, has names between them
 _MANY = 60  # points in a panel
 _DODGE = 0.011  # of an axis, from one curve to the next
 _WIDEST = 0.06  # of an axis, from the first to the last
@@ -247,7 +247,9 @@ def amounts(axis: Axes, along: str = "y", told: Callable[[float], str] = size) -
     named = FuncFormatter(lambda value, _: told(value))
     of.set_major_formatter(named)
     of.set_minor_locator(LogLocator(subs=(2, 5)))
-    of.set_minor_formatter(named if high < _FEW_DECADES * low else NullFormatter())
+    powers = math.floor(math.log10(high)) - math.ceil(math.log10(low)) + 1
+    few = high < _FEW_DECADES * low or powers < 2
+    of.set_minor_formatter(named if few else NullFormatter())
 
 
 def ranks_axis(axis: Axes, ranks: pd.Series) -> None:

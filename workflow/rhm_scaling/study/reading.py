@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -237,6 +238,15 @@ def load_study(path: Path) -> Study:
     """`parse_study` of ``FILE`` or ``FILE:SCALE``."""
     file, scale = split_scale(path)
     return parse_study(_read(file), texts.line(str(path)), file.parent, scale)
+
+
+@contextlib.contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Name a study's file where something is wrong with what it asks for."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{texts.line(str(path))}: {error}") from error
 
 
 def _read(path: Path) -> str:

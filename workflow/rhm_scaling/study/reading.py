@@ -268,7 +268,9 @@ def _problems(error: ValidationError, origins: Mapping[str, str]) -> Iterator[st
 
     A grammar that stands for a list's value has the name of its origin, and comes at the end.
     """
-    for problem in error.errors(include_url=False):
+    found = error.errors(include_url=False)
+    # of a key that is misspelt, and so is missing too, the former is told first
+    for problem in sorted(found, key=lambda one: one["type"] != "extra_forbidden"):
         where = [part if isinstance(part, str) else texts.short(part) for part in problem["loc"]]
         one = ""
         if where[:1] == ["grammars"] and len(where) > 1 and where[1] in origins:

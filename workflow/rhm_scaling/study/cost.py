@@ -249,7 +249,7 @@ def _rules(parameters: Parameters) -> int:
 
 def _repeats(parameters: Parameters, batch: int) -> bool:
     """Whether a CNN computes equal patches of a batch once, about (`models.repeats`)."""
-    return _rules(parameters) <= batch * parameters.s ** (parameters.L - 1)
+    return bool(_rules(parameters) <= batch * parameters.s ** (parameters.L - 1))
 
 
 def _seen(specification: Mapping[str, Any]) -> Parameters:

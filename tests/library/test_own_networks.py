@@ -18,6 +18,7 @@ from torch.nn import functional
 import rhm_scaling as rhm
 from helpers.grammars import AMBIGUOUS
 from rhm_scaling.library.training import Training
+from rhm_scaling.training.counting import ngram
 
 GRAMMAR = rhm.draw_grammar(v=8, s=2, L=2, m=3, rule_seed=2)
 FEW: dict[str, Any] = {"test_size": 512, "validation_size": 256, "rule_draws": 2}
@@ -64,7 +65,7 @@ def perceptron(tokens: int = 9, answers: int = 8) -> nn.Module:
 
 def trained(network: Any, task: Any = "last_token", **options: Any) -> Training:
     sizes = options.pop("train_sizes", [32, 512])
-    return rhm.train(GRAMMAR, task, network, sizes, training=SHORT, **{**FEW, **options})
+    return rhm.train(GRAMMAR, task, network, sizes, **{**FEW, "training": SHORT, **options})
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +168,27 @@ def test_of_several_rates_the_best_is_taken() -> None:
     assert training.curves[["lr", "rates_tried"]].values.tolist() == [[0.01, 2]]
 
 
+def test_learners_that_count_stand_beside_networks() -> None:
+    """On the same sentences; they are no networks, and do not step."""
+    few = {**FEW, "rule_draws": 1, "samples": 2}
+    counted = rhm.train(GRAMMAR, "classification", "ngram", [32, 256], **few)
+    cnn = rhm.train(
+        GRAMMAR, "classification", "cnn", [32, 256], width=8, training={"max_steps": 1}, **few
+    )
+    assert (len(counted.runs), counted.networks, len(counted.history)) == (4, [], 0)
+    assert {*counted.runs["stop_reason"]} == {"counted"}
+    for column in ("rule_seed", "sample_seed", "overlap", "bayes_loss"):
+        assert counted.runs[column].tolist() == cnn.runs[column].tolist()
+    assert {*counted.history} < {*cnn.history}
+    last = counted.runs.query("sentences == 256 and sample_seed == 1").iloc[0]
+    train, test = (
+        rhm.sample(GRAMMAR, size, 1, stream=stream)
+        for size, stream in ((256, "train"), (512, "test"))
+    )
+    probabilities = ngram("classification", train.tokens, train.labels, test.tokens, classes=8)
+    assert last["test_error"] == (probabilities.argmax(1) != test.labels).mean()
+
+
 class Leaking(nn.Module):
     """It sees the whole sentence."""
 
@@ -209,6 +231,7 @@ def normalised() -> nn.Module:
 
 
 SAME = perceptron()
+IDLE = {"training": None}  # who counts is not trained
 REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (perceptron, {"task": "last-token"}, r"^task: input should be .*, not 'last-token'"),
     (lambda: perceptron(9, 7), {}, r"shape \(N, 7\); .* last_token needs .* = \(N, 8\)$"),
@@ -235,11 +258,20 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (perceptron, {"optimizer": {"kind": "adma"}}, "^optimizer: needs kind: 'sgd', 'adam'"),
     (perceptron, {"optimizer": {"kind": "sgd", "lr": -1}}, r"^optimizer\.lr\.0: .*than 0, not -1"),
     ("cnnn", {}, "^network: input should be '.*cnn', .*, not 'cnnn'"),
-    ("counting", {"width": 8}, "^network: input should be '.*cnn', .*, not 'counting'"),
+    ("counting", {**IDLE, "width": 8}, "^width: unknown key; it is for kind: attention or cnn or"),
+    (
+        "counting",
+        {**IDLE, "optimizer": {"kind": "sgd"}},
+        "^optimizer: unknown key; it is for kind: ",
+    ),
+    ("ngram", {**IDLE, "task": "autoregressive"}, "^network: 'ngram' cannot do .*; it can do cl"),
     ("cnn", {}, "^width: is missing; add it"),
     ("cnn", {"width": 8, "depth": 5}, r"^depth: depth 5 does not fit a grammar with L = 2; leave"),
     ("cnn", {"width": 8, "task": "autoregressive"}, "^network: 'cnn' cannot do .*; it can do cl"),
-    ("cnn", {"width": 8, "widht": 8}, "^widht: unknown key; did you mean 'width'"),
+    ("cnn", {"widht": 8}, "^widht: unknown argument; did you mean 'width'"),
+    ("cnn", {"width": 8, "rule_draw": 3}, "^rule_draw: unknown argument; .* 'rule_draws'"),
+    ("cnn", {"width": 8, "kind": "lcn"}, "^kind: unknown argument; there are base_width, depth, "),
+    (perceptron, {"optimiser": {"kind": "sgd"}}, "^optimiser: .*; did you mean 'optimizer'"),
     ("cnn", {"width": 8, "heads": 2}, "^heads: unknown key; it is for kind: attention or trans"),
     ("transformer", {"width": 8, "heads": 3}, "^heads: 3 does not divide the width 8"),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import re
 import subprocess
 import sys
 import zipfile
@@ -54,6 +55,15 @@ def test_docstrings_give_what_comes_back_and_what_is_raised(name: str) -> None:
     returned = text.split("\nReturns\n")[1].split("\nRaises\n")[0]
     assert "``" in returned  # shapes, columns or attributes
     assert inspect.signature(function).return_annotation not in (inspect.Signature.empty, "Any")
+
+
+def test_the_page_has_the_first_line_of_every_docstring() -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    found = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE))
+    assert sorted(found) == NAMES
+    for name, said in found.items():
+        told = (inspect.getdoc(getattr(rhm, name)) or "").split("\n\n")[0]
+        assert said == told.replace("\n", " ")
 
 
 def test_a_grammar_and_a_task_come_first() -> None:

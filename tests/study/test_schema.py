@@ -35,6 +35,15 @@ def problem(old: str, new: str) -> str:
     return str(caught.value)
 
 
+def test_a_misspelt_key_is_told_before_what_is_then_missing() -> None:
+    lines = problem("width: 16", "widht: 16").splitlines()
+    assert lines[0] == "s.yaml: architectures.cnn.widht: unknown key; did you mean 'width'?"
+    assert lines[1].startswith("s.yaml: architectures.cnn.width: is missing; ")
+    lines = problem("grammars:", "gramars:").splitlines()
+    assert lines[0] == "s.yaml: gramars: unknown key; did you mean 'grammars'?"
+    assert lines[1].startswith("s.yaml: grammars: is missing; ")
+
+
 def test_a_good_study() -> None:
     study = parse_study(GOOD, "s.yaml")
     assert study.architectures["big"].width == [8, 16]

@@ -118,12 +118,11 @@ def plan(arguments: Namespace) -> None:
     """Print what a run of a study would do and why, what it would take, and what it took."""
     from ..run.dry_run import lines
     from ..run.machine import Machine
-    from ..run.precision import plan_of
+    from ..run.precision import read_plan
     from ..run.status import Status
     from ..study.cost import Rates
-    from ..study.reading import load_study
 
-    status = Status(plan_of(load_study(arguments.study)), Machine.read(Path()).spared)
+    status = Status(read_plan(arguments.study), Machine.read(Path()).spared)
     for line in lines(status, Rates.read(Path("results", "machine.json")), arguments.cores):
         print(line)
 
@@ -131,11 +130,10 @@ def plan(arguments: Namespace) -> None:
 def settled(arguments: Namespace) -> None:
     """Say which curves may need more rule draws for the precision asked for; status 3 if any."""
     from ..run.machine import Machine
-    from ..run.precision import UNSETTLED, plan_of, unsettled
+    from ..run.precision import UNSETTLED, read_plan, unsettled
     from ..run.status import Status
-    from ..study.reading import load_study
 
-    plan = plan_of(load_study(arguments.study))
+    plan = read_plan(arguments.study)
     if not plan.designs:
         return
     lines = unsettled(Status(plan, Machine.read(Path()).spared))
@@ -149,14 +147,13 @@ def status(arguments: Namespace) -> None:
     """Print what state a study's run is in: what is made, runs, waits, failed; the time left."""
     from ..run.locks import running_since
     from ..run.machine import Machine
-    from ..run.precision import plan_of
+    from ..run.precision import read_plan
     from ..run.progress import Progress
     from ..run.slurm import queued
     from ..run.status import Status
     from ..study.cost import Rates
-    from ..study.reading import load_study
 
-    plan, machine = plan_of(load_study(arguments.study)), Machine.read(Path())
+    plan, machine = read_plan(arguments.study), Machine.read(Path())
     rates = Rates.read(Path("results", "machine.json"))
     try:
         jobs = queued(Path(), ended=True)
@@ -172,14 +169,13 @@ def status(arguments: Namespace) -> None:
 
 def rows(arguments: Namespace) -> None:
     """Write what is finished of a study, without its networks, where git keeps it."""
-    from ..run.precision import plan_of
+    from ..run.precision import read_plan
     from ..run.records import LEFT_OUT
     from ..run.rows import KINDS, ROWS, keep
     from ..run.status import Status
-    from ..study.reading import load_study
 
     folder = arguments.folder or Path(ROWS)
-    status = Status(plan_of(load_study(arguments.study)), LEFT_OUT)
+    status = Status(read_plan(arguments.study), LEFT_OUT)
     known = [product for kind in KINDS for product in status.plan.products[kind].values()]
     made = [product for product in known if (product.kind, product.name) in status.made]
     size = sum(keep(product, folder) for product in made) / 2**20

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
+import inspect
 import logging
 import re
 import tempfile
@@ -17,16 +19,16 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from ..architecture.registry import kinds
 from ..core.errors import StoppedError, UserError
 from ..core.files import write_text
 from ..grammar import model
 from ..grammar.json_file import to_json
 from ..grammar.tasks import Task
 from ..models.plain import Network, copies_of
-from ..publish.loading import restored, with_operations
+from ..publish.loading import EVALUATED, restored, with_operations
 from ..steps import products
 from ..steps.tables import aggregate_curves, fit_curves, gather_runs, tabulate_theory
+from ..study.architectures import ARCHITECTURES
 from ..study.artifacts import STEPS, Product
 from ..study.plan import Plan
 from ..study.reading import validated
@@ -39,7 +41,8 @@ from .networks import OneReplica, TrainedNetwork
 
 _LOG = logging.getLogger("rhm_scaling")
 _OWN = "plain"  # the kind of one's own modules (`models.plain`)
-_MADE = ("grammars", "sentences", "exact", "theory", "models")
+_MADE = ("grammars", "sentences", "exact", "theory", "models", "counts")
+_KINDS = tuple(kind for kind in ARCHITECTURES if not kind.endswith(".py"))
 _NO_SHAPE = {"width": 0, "depth": 0}
 _UNKNOWN = {"body_parameters": "", "operations": ""}  # of one's own modules
 _NAMED = r"[A-Za-z][A-Za-z0-9_.-]{0,63}"
@@ -62,7 +65,8 @@ class Training:
     history
         A row a replica and evaluation; columns as `rhm_scaling.load_history` has them.
     networks
-        The trained networks at their best steps, in the order of `runs`.
+        The trained networks at their best steps, in the order of `runs`; none of learners that
+        count.
     """
 
     curves: pd.DataFrame
@@ -72,7 +76,7 @@ class Training:
     networks: list[TrainedNetwork]
 
     def __repr__(self) -> str:
-        return f"<Training of {len(self.runs)} networks>"
+        return f"<Training of {len(self.runs)} replicas>"
 
 
 @public
@@ -106,7 +110,8 @@ def train(
     task
         ``classification``, ``last_token`` or ``autoregressive``.
     network
-        The kind of a built-in architecture, as in a study; or one's own: a class or function that
+        The kind of a built-in architecture, as in a study, ``counting`` and ``ngram`` included,
+        which count and are no networks; or one's own: a class or function that
         makes a new `torch.nn.Module` when called without arguments. The module maps tokens
         ``(N, d)``, whole numbers ``0..v_0``, to logits: ``(N, n)`` for classification, ``(N, v_0)``
         for the last token, ``(N, d, v_0)`` for the autoregressive task. The value ``v_0`` is the
@@ -129,7 +134,8 @@ def train(
     name
         What the curve is called in tables and figures; by default, that of the network.
     shape
-        Of a built-in architecture: ``width``, and ``depth``, ``heads`` or ``base_width``.
+        Of a built-in architecture: ``width``, and ``depth``, ``heads`` or ``base_width``; of
+        ``counting``: ``sharing``.
 
     Returns
     -------
@@ -166,11 +172,12 @@ def train(
     Traceback (most recent call last):
     ValueError: network: 'cnn' cannot do the task autoregressive; it can do classification and ...
     """
+    _check_names(shape)
     known, asked = grammars.checked(grammar), checks.task(task)
     if isinstance(network, str):
-        if network not in kinds():
+        if network not in _KINDS:
             raise ValueError(
-                f"network: input should be {', '.join(map(repr, kinds()))}, or what makes a "
+                f"network: input should be {', '.join(map(repr, _KINDS))}, or what makes a "
                 f"torch.nn.Module, not {network!r}"
             )
         architecture = {**checks.plain(shape), "kind": network}
@@ -206,6 +213,16 @@ def train(
         with copies_of(network), torch.random.fork_rng(devices=[]):
             torch.manual_seed(known.rule_seed)  # of dropout and its like
             return _OwnRun(plan, known, Path(scratch)).trained()
+
+
+def _check_names(shape: Mapping[str, Any]) -> None:
+    """Refuse a misspelt argument; `ValueError` with the nearest one that there is."""
+    of_shapes = {key for model in ARCHITECTURES.values() for key in model.model_fields} - {"kind"}
+    known = sorted(of_shapes | {*inspect.signature(train).parameters} - {"shape"})
+    if wrong := sorted(shape.keys() - {*known}):
+        near = difflib.get_close_matches(wrong[0], known, n=1)
+        said = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+        raise ValueError(f"{wrong[0]}: unknown argument; {said}")
 
 
 def _name(network: Any) -> str:
@@ -315,6 +332,8 @@ class _Run:
         )
         history, networks = [], []
         for _, block in self.plan.blocks:
+            if block.kind != "models":  # who counts has neither
+                continue
             mine = runs[runs["product"] == block.name]
             evaluations = pd.read_csv(self.folder / block.files["history"])
             history.append(with_operations(mine, evaluations))
@@ -325,7 +344,10 @@ class _Run:
                 networks.append(TrainedNetwork(self._draw(rule), self._task, module))
         # there is no store that this would be a name in
         runs = runs.drop(columns="product")
-        return Training(curves, fits, runs, pd.concat(history, ignore_index=True), networks)
+        evaluated = (
+            pd.concat(history, ignore_index=True) if history else pd.DataFrame(columns=EVALUATED)
+        )
+        return Training(curves, fits, runs, evaluated, networks)
 
     def _make(self, product: Product) -> None:
         step = importlib.import_module(f"{products.__name__}.{STEPS[product.kind]}")

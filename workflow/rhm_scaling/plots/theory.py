@@ -26,10 +26,10 @@ from .style import (
 
 _LEARNERS = {"cnn": ("o", 0), "transformer": ("s", 1)}
 _CLASSIFICATION = {
-    "any_patch": ("any unknown patch fails (upper estimate)", ":"),
-    "marginalised": ("unknown patches marginalised", "-"),
+    "any_patch": ("any unknown patch fails", ":"),
+    "marginalised": ("marginalised", "-"),
     "asymptotic": ("asymptotic power law", "--"),
-    "lookup": ("lookup table of seen sentences", "-."),
+    "lookup": ("lookup table", "-."),
 }
 
 

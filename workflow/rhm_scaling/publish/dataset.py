@@ -12,10 +12,10 @@ from pathlib import Path
 from ..core.errors import UserError
 from ..core.files import write_text
 from ..grammar.json_file import to_json
-from ..run.precision import plan_of
+from ..run.precision import read_plan
 from ..run.records import digest
 from ..study.plan import Plan
-from ..study.reading import load_study, split_scale
+from ..study.reading import split_scale
 from .citation import read_citation
 from .croissant import croissant
 from .data_card import data_card
@@ -60,14 +60,10 @@ def write_dataset(
     """
     if rule_draws is not None and rule_draws < 1:
         raise UserError(f"--rule-draws: must be at least 1, not {rule_draws}")
-    known = load_study(study)
-    folder = folder or Path("datasets", known.name)
+    plan = read_plan(study)
+    folder = folder or Path("datasets", plan.study.name)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: is not empty; give a new folder, DIR=FOLDER")
-    try:
-        plan = plan_of(known)
-    except UserError as error:
-        raise UserError(f"{study}: {error}") from error
     found = configurations(plan, rule_draws)
     size = sum(one.bytes for one in found)
     sentences = sum(sum(one.sizes.values()) for one in found)

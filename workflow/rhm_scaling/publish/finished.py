@@ -8,10 +8,9 @@ from pathlib import Path
 from ..core.errors import UserError
 from ..core.fingerprint import PACKAGE
 from ..run.machine import Machine
-from ..run.precision import plan_of
+from ..run.precision import read_plan
 from ..run.status import Status
 from ..study.plan import Plan
-from ..study.reading import load_study
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,7 @@ class Finished:
         UserError
             If it is not complete.
         """
-        study = load_study(path)
-        try:
-            plan = plan_of(study)
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from error
+        plan = read_plan(path)
         status = Status(plan, Machine.read(PACKAGE.parents[1]).spared)
         if not status.complete:
             raise UserError(f"{path}: is not complete; first run `make run STUDY={path}`")

@@ -77,7 +77,7 @@ def load_history(study: str, root: Path = Path(), **cell: Any) -> pd.DataFrame:
         path = root / "results" / "store" / "models" / str(product) / "history.csv"
         check(path.parent / "record.json", path)
         parts.append(with_operations(rows, pd.read_csv(path)))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_EVALUATED)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=EVALUATED)
 
 
 def with_operations(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
@@ -88,7 +88,7 @@ def with_operations(runs: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
 
 
 _IDENTIFYING = [*CURVE_KEY, "parameters", "operations", "train_size", "lr", *REPLICA_KEY]
-_EVALUATED = [*_IDENTIFYING, "step"]
+EVALUATED = [*_IDENTIFYING, "step"]
 
 
 class Replica(NamedTuple):

@@ -12,8 +12,8 @@ from typing import Any
 from ..core.errors import UserError
 from ..core.files import read_json
 from ..study.artifacts import FOLDERS, STORE
-from ..study.reading import load_study, scales
-from .precision import plan_of
+from ..study.reading import scales
+from .precision import read_plan
 from .records import damage, read_record
 from .rows import ROWS
 
@@ -72,7 +72,7 @@ def referred(root: Path) -> set[Path]:
     for path in sorted((root / "config" / "studies").glob("*.yaml")):
         for scale in scales(path):
             named = path.with_name(f"{path.name}:{scale}") if scale else path
-            for kind, known in plan_of(load_study(named), root).products.items():
+            for kind, known in read_plan(named, root).products.items():
                 found |= {root / STORE / kind / name for name in known}
     for path in sorted((root / "results").glob("*/study.json")):
         try:

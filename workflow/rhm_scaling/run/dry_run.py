@@ -12,11 +12,14 @@ from typing import Any
 
 import pandas as pd
 
+from ..analysis.power_law import why_no_fit
 from ..core import texts
 from ..core.errors import UserError
+from ..grammar.tasks import PREDICTED
 from ..study.artifacts import STORE, Product
 from ..study.cost import Rates
 from ..study.plan import Plan
+from ..theory.training_sizes import thresholds
 from .batches import Batch, batches
 from .estimates import MEMORY, STAGE, core_seconds, disk, memory
 from .machine import CLUSTER, Machine, slots
@@ -26,6 +29,19 @@ from .resources import NoRoomError, here
 from .status import RESULTS, Status
 
 TABLES = "tables and figures"
+ABOUT = {
+    "grammars": "the rules of each draw",
+    "sentences": "to train, validate and test",
+    "exact": "posteriors of the best predictor",
+    "theory": "thresholds, entropies, predicted curves",
+    "survey": "correlations of many more rule draws",
+    "models": "networks, trained in packs",
+    "counts": "learners that count",
+    "coordinates": "how activations change with the width",
+    "representations": "what hidden layers tell apart",
+    "rule_errors": "errors by the rarest rule of a sentence",
+    TABLES: "of all of these",
+}
 # seconds until a job works, and until its end is noticed: here, and as seen on a test cluster
 _STARTS = {False: (3.0, 0.0), True: (8.0, 30.0)}
 # rules of batches that run side by side, in the order in which a run comes to them
@@ -60,11 +76,17 @@ def lines(status: Status, rates: Rates, cores: int) -> Iterator[str]:
     if chosen := [*_chosen_sizes(plan)]:
         yield from ["training sizes that auto chose:", *chosen]
     yield from no_points(plan)
+    yield from no_fits(plan)
     if needed:
         yield from beyond_language(plan)
         yield cells(status).to_string(index=False) + "\n"
     if needed or tables:
-        yield costs(status, rates).to_string(index=False, float_format="{:.0f}".format)
+        work = costs(status, rates)
+        what = work["work"].map(ABOUT)
+        wide = what.str.len().max()
+        work[f"{'what it is':<{wide}}"] = what.str.ljust(wide)
+        told = work.to_string(index=False, float_format="{:.0f}".format)
+        yield from (line.rstrip() for line in told.splitlines())
         yield f"here, {cores} cores: {took}"
         if (status.root / CLUSTER).is_file():
             yield f"on the cluster of {CLUSTER}: {_on_cluster(status, rates, len(tables))}"
@@ -263,6 +285,24 @@ def no_points(plan: Plan) -> Iterator[str]:
     refused = {(c.experiment, c.grammar, why): None for c, why in plan.scanned.items() if why}
     for experiment, grammar, why in refused:
         yield f"experiments.{experiment}.scan: {grammar} is no point of a law: {why}"
+
+
+def no_fits(plan: Plan) -> Iterator[str]:
+    """Curves that are to have no fit, by the rule of the fits and closed forms of thresholds.
+
+    Where a threshold is predicted, no size below the first counts: nothing is learnt there.
+    """
+    for (experiment, grammar), grid in plan.grids.items():
+        if not grid.sizes or plan.study.experiments[experiment].scan:  # which is about other things
+            continue
+        task, parameters = plan.study.experiments[experiment].task, plan.parameters(grammar)
+        points, window = len(grid.sizes), "it has no more sizes"
+        if task in PREDICTED and parameters.file is None:
+            first = min(thresholds(parameters, task), default=math.inf)
+            points = sum(size >= first for size in grid.sizes)
+            window = f"nothing is predicted to be learnt from less than {first:.0f} sentences"
+        if why := why_no_fit(points, window):
+            yield f"experiments.{experiment}: {grammar} will hardly have a fit: {why}"
 
 
 def _made(status: Status, *kinds: str) -> Iterator[tuple[Product, dict[str, Any]]]:

@@ -10,7 +10,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from ..core.errors import UserError
 from ..core.files import read_json, write_if_changed, write_text
 from ..study.artifacts import KINDS, Product
 from ..study.cost import Rates
-from ..study.reading import load_study, split_scale
+from ..study.reading import load_study, named, split_scale
 from ..study.tables import Stage
 from .batches import RULES, Batch, Key, alive, batches
 from .dry_run import beyond_language, no_points
@@ -91,7 +91,7 @@ class Run:
         if not split_scale(path)[0].is_file() and split_scale(self.base / path)[0].is_file():
             path = self.base / path
         study = load_study(path)
-        with _named(path):
+        with named(path):
             if study.name in self.studies:
                 if self.paths[study.name] == path:
                     return self.studies[study.name]
@@ -104,7 +104,7 @@ class Run:
                 self._jobs = here(blocks, self.machine, self.cores, self.rates) | self._jobs
         if needed := status.needed():
             _ = self._alive  # a cluster that does not answer is none of the study's mistakes
-        with _named(path):
+        with named(path):
             self._compose(needed)
         self.studies[study.name], self.paths[study.name] = status, path
         for kind, known in plan.products.items():
@@ -325,12 +325,3 @@ def targets(stage: Stage) -> list[str]:
         for path in stage.outputs
     )
     return [*dict.fromkeys(found), stage.record]
-
-
-@contextlib.contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Name a study's file where something is wrong with it."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(f"{texts.line(str(path))}: {error}") from error

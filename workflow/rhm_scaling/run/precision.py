@@ -9,6 +9,7 @@ from pathlib import Path
 from ..core.errors import UserError
 from ..study.plan import Plan
 from ..study.precision import Measured, measured_rows
+from ..study.reading import load_study, named
 from ..study.schema import Study
 from .records import check
 from .status import Status
@@ -21,6 +22,19 @@ def plan_of(study: Study, root: Path = Path()) -> Plan:
     """The plan of a study; where it asks for a precision, as measured in the folder `root`."""
     asks = any(experiment.precision for experiment in study.experiments.values())
     return Plan(study, _measured(root / "results" / study.name) if asks else {})
+
+
+def read_plan(path: Path, root: Path = Path()) -> Plan:
+    """`plan_of` the study in ``FILE`` or ``FILE:SCALE``.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read or planned; every line begins with the file.
+    """
+    study = load_study(path)
+    with named(path):
+        return plan_of(study, root)
 
 
 def _measured(folder: Path) -> dict[str, Measured]:

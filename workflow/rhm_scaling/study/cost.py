@@ -3,7 +3,7 @@
 A training step does the forward pass and, for every product, the gradients of its weights and,
 above the tokens, of its inputs. That is what a network asks for, as its architecture says: on a
 CPU, a CNN does less where tokens are looked up, which the time follows, and where repeats are
-computed once, which it does not.
+computed once, which saves nothing beside that: then its time is that of all products.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,23 @@ from .artifacts import Product
 
 _MIB = 2**20
 _NUMBER = 4  # bytes of one in single precision
-# Steps until the validation loss is least, and until the training loss is next to nothing, from the
-# number of batches in the training set: typical of the claims' studies at their laptop scale, of
-# 2**6 to 2**19 sentences (tests/data/trainings.json). Passes over the set get fewer as it grows.
+# When trainings end is typical of the claims' studies at their laptop scale, of 2**6 to 2**20
+# sentences (tests/data/trainings.json).
+# Steps until the validation loss is least, from the number of batches in the training set: passes
+# over it get fewer as it grows. With Zipf rules there is always a rule that the set holds a few
+# times, which takes so many passes, however large the set.
 _BEST, _BEST_GROWS = 50, 0.7
-_FITTED, _FITTED_GROWS = 450, 0.5
+_BEST_PASSES = 8
+# Steps until the training loss is next to nothing, of sentences of one token: longer sentences are
+# told apart sooner. With Zipf rules of exponent a, at least so many passes over a**2: the heavier
+# the tail, the more rules are seen once. Where all rules are equally frequent, classes are known
+# once the rules of level 1 are, from whatever set: steps by their number.
+_FITTED, _FITTED_GROWS = 3600, 0.5
+_FITTED_PASSES = 16
+_LEARNT, _LEARNT_GROWS = 76, 0.74
+# Time of a sentence that is evaluated, over that of a forward pass in training, as measured: the
+# activations of so many sentences leave the cache.
+_READING = 1.5
 
 
 def work(
@@ -149,15 +161,18 @@ class BlockCost:
         stored = validation + test + (0 if online else size)
         steps = settings["max_steps"]
         if not online:
-            steps = math.ceil(min(steps, _until_stopped(settings, size / batch)))
+            steps = math.ceil(min(steps, _until_stopped(specification, parameters)))
         octaves = math.log2(max(steps / 8, 1))
         evaluations = math.ceil(octaves * settings["evaluations_per_octave"]) + 2
         each = validation + (test if online else 0)
         classes = outputs(specification["task"], parameters)
         # tokens and their masked copy, targets
         row = 2 * parameters.d + 8
+        network = work(parameters, specification["task"], specification["architecture"], file)
+        if _repeats(parameters, batch):
+            network = replace(network, looked_up=None)
         return cls(
-            work=work(parameters, specification["task"], specification["architecture"], file),
+            work=network,
             replicas=len(specification["replicas"]) * len(specification["learning_rates"]),
             batch=batch,
             steps=steps,
@@ -190,7 +205,7 @@ class BlockCost:
         """The whole block on one thread."""
         steps = self.steps if steps is None else steps
         evaluated = self.replicas * self.evaluated
-        measured = evaluated * rates.forward(self.work)
+        measured = _READING * evaluated * rates.forward(self.work)
         return rates.start + steps * self.step_seconds(rates) + measured
 
     def memory(self, replicas: int | None = None) -> float:
@@ -209,11 +224,32 @@ class BlockCost:
         return 0
 
 
-def _until_stopped(settings: Mapping[str, Any], batches: float) -> float:
-    """Steps until validation or training loss end a training on so many batches of sentences."""
-    patient = settings["patience"] * _BEST * batches**_BEST_GROWS
-    fitted = _FITTED * batches**_FITTED_GROWS if settings.get("train_loss") else math.inf
-    return float(min(fitted, max(settings["min_steps"], patient)))
+def _until_stopped(specification: Mapping[str, Any], parameters: Parameters) -> float:
+    """Steps until validation or training loss end a training on sentences of such a grammar."""
+    settings = specification["settings"]
+    batches = specification["train_size"] / settings["batch_size"]
+    best = _BEST * batches**_BEST_GROWS
+    fitted = _FITTED / parameters.d * batches**_FITTED_GROWS
+    exponents = [a for a in parameters.zipf if a is not None]
+    if exponents:
+        best = max(best, _BEST_PASSES * batches)
+        heaviest = min(exponents)
+        fitted = max(fitted, _FITTED_PASSES * batches / heaviest / heaviest)
+    elif specification["task"] == "classification":
+        fitted = min(fitted, _LEARNT * _rules(parameters) ** _LEARNT_GROWS)
+    patient = max(settings["min_steps"], settings["patience"] * best)
+    return float(min(fitted, patient) if settings.get("train_loss") else patient)
+
+
+def _rules(parameters: Parameters) -> int:
+    """Production rules of level 1, each of which makes another patch of tokens."""
+    above = parameters.v[1] if parameters.L > 1 else parameters.n
+    return above * parameters.m[0]
+
+
+def _repeats(parameters: Parameters, batch: int) -> bool:
+    """Whether a CNN computes equal patches of a batch once, about (`models.repeats`)."""
+    return bool(_rules(parameters) <= batch * parameters.s ** (parameters.L - 1))
 
 
 def _seen(specification: Mapping[str, Any]) -> Parameters:

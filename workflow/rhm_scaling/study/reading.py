@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -239,6 +240,15 @@ def load_study(path: Path) -> Study:
     return parse_study(_read(file), texts.line(str(path)), file.parent, scale)
 
 
+@contextlib.contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Name a study's file where something is wrong with what it asks for."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{texts.line(str(path))}: {error}") from error
+
+
 def _read(path: Path) -> str:
     try:
         return texts.read(path, MOST_BYTES)
@@ -258,7 +268,9 @@ def _problems(error: ValidationError, origins: Mapping[str, str]) -> Iterator[st
 
     A grammar that stands for a list's value has the name of its origin, and comes at the end.
     """
-    for problem in error.errors(include_url=False):
+    found = error.errors(include_url=False)
+    # of a key that is misspelt, and so is missing too, the former is told first
+    for problem in sorted(found, key=lambda one: one["type"] != "extra_forbidden"):
         where = [part if isinstance(part, str) else texts.short(part) for part in problem["loc"]]
         one = ""
         if where[:1] == ["grammars"] and len(where) > 1 and where[1] in origins:

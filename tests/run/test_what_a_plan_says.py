@@ -1,0 +1,69 @@
+"""What a plan says before anything is made: which curves will have no fit, what each kind is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from rhm_scaling.run.dry_run import ABOUT, TABLES, no_fits
+from rhm_scaling.steps.columns import tables
+from rhm_scaling.steps.plan import stages
+from rhm_scaling.study.artifacts import KINDS
+from rhm_scaling.study.plan import Plan
+from rhm_scaling.study.reading import load_study, parse_study, scales
+
+ROOT = Path(__file__).parents[2]
+STUDIES = sorted((ROOT / "config" / "studies").glob("*.yaml"))
+SMALL = """
+name: small
+grammars: {g: {v: 6, s: 2, L: 2, m: 2}}
+architectures: {net: {kind: transformer, width: 8}}
+experiments:
+  e: {task: last_token, grammars: [g], architectures: [net], train_sizes: [8, 16, 32, 64]}
+"""
+
+
+def told(*changes: tuple[str, str]) -> list[str]:
+    text = SMALL
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return [*no_fits(Plan(parse_study(text, "s.yaml")))]
+
+
+def test_the_curve_without_a_fit_of_the_default_study_is_foretold() -> None:
+    plan = Plan(load_study(ROOT / "config" / "studies" / "laptop.yaml"))
+    fits = pd.read_csv(ROOT / "results" / "reference" / "laptop" / "fits.csv")
+    without = {*fits[fits["exponent"].isna()]["grammar"]}
+    assert {line.split()[1] for line in no_fits(plan)} == without == {"uniform-L3"}
+
+
+def test_sizes_that_give_no_fit_are_told_with_the_threshold() -> None:
+    begins = "experiments.e: g will hardly have a fit: "
+    (line,) = told()
+    assert line.startswith(f"{begins}needs 3 sizes below half of chance and above the resolution, ")
+    assert line.endswith(", has 2: nothing is predicted to be learnt from less than 18 sentences")
+    assert told(("32, 64]", "32, 64, 128]")) == []
+    (line,) = told(("[8, 16, 32, 64]", "[8, 16]"))
+    assert line == f"{begins}nothing is predicted to be learnt from less than 18 sentences"
+    # of this task no threshold is predicted, but sizes are too few by themselves
+    (line,) = told(("last_token", "autoregressive"), ("[8, 16, 32, 64]", "[8, 16]"))
+    assert line.endswith(", has 2: it has no more sizes")
+    assert told(("last_token", "autoregressive")) == []
+    assert told(("train_sizes: [8, 16, 32, 64]", "online: true")) == []
+
+
+def test_every_kind_of_work_is_explained() -> None:
+    assert {*ABOUT} == {*KINDS, TABLES}
+    assert max(map(len, ABOUT.values())) <= 40
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_every_table_of_a_shipped_study_is_described(path: Path) -> None:
+    """Otherwise its last job would fail."""
+    for scale in scales(path):
+        plan = Plan(load_study(path.with_name(f"{path.name}:{scale}") if scale else path))
+        asked = stages(plan)["describe_tables"].specification["tables"]
+        assert {"runs.csv", "theory.csv"} <= {*asked} <= {*tables()}, scale

@@ -43,7 +43,8 @@ def drawn(names: list[str]) -> Figure:
         rows = (times, peaks, curve.to_dict("records"))
         for part, one in zip(parts, rows):
             part.append(keyed(one, name))
-    times, peaks, curves = (pd.concat(part) for part in parts)
+    none = pd.DataFrame(columns=[*CURVE_KEY, *CURVES])
+    times, peaks, curves = (pd.concat(part or [none]) for part in parts)
     return learning_times(
         times, peaks.reindex(columns=[*CURVE_KEY, *SPECTRUM]),
         curves.reindex(columns=[*CURVE_KEY, *CURVES]), "Title",
@@ -51,7 +52,7 @@ def drawn(names: list[str]) -> Figure:
 
 
 @pytest.mark.filterwarnings("error")
-def test_every_level_has_its_shares_and_its_triangle(tmp_path: Path) -> None:
+def test_every_level_has_its_shares_and_its_predicted_size(tmp_path: Path) -> None:
     figure = drawn(["cnn", "transformer"])
     assert len(figure.axes) == 4
     for axis in figure.axes[::2]:
@@ -59,12 +60,18 @@ def test_every_level_has_its_shares_and_its_triangle(tmp_path: Path) -> None:
         for line, shares in zip(lines, SHARES, strict=True):
             np.testing.assert_allclose(line.get_ydata(), shares / shares.sum())
         # the threshold of level 1 lies below the smallest size
-        (triangle,) = [line for line in axis.lines if len(line.get_xdata()) == 1]
-        assert triangle.get_xdata()[0] == 300
-        assert triangle.get_color() == lines[1].get_color()
+        (named,) = axis.texts
+        assert (named.get_text(), named.get_position()[0]) == ("$P_{2}$", 300)
+        assert named.get_color() == lines[1].get_color()
         labels = [text.get_text() for text in axis.get_legend().get_texts()]
         assert labels == ["1: 2.00", "2: 1.00"]
     for axis in figure.axes[1::2]:
         assert axis.get_title("left") == "rebuilt within a factor of 2.00"
     assert figure.axes[2].get_legend().get_title().get_text().startswith("transformer: each level")
+    readable(figure, tmp_path)
+
+
+def test_a_study_of_failed_trainings_has_a_figure_that_says_so(tmp_path: Path) -> None:
+    figure = drawn([])
+    assert [text.get_text() for text in figure.axes[0].texts] == ["all trainings failed"]
     readable(figure, tmp_path)

@@ -21,6 +21,7 @@ from rhm_scaling.run.estimates import core_seconds, disk, memory
 from rhm_scaling.steps.files import read_grammar, read_sentences
 from rhm_scaling.steps.plan import stages
 from rhm_scaling.steps.products import measure_learning_times
+from rhm_scaling.steps.tables import gather_learning_times
 from rhm_scaling.study.artifacts import Product
 from rhm_scaling.study.cost import Rates
 from rhm_scaling.study.plan import Plan
@@ -114,6 +115,22 @@ def test_rebuilt_curves_stand_beside_the_measured_one(small: Path) -> None:
     assert (rebuilt["rebuilt"].diff().dropna() < 0).all()
     assert (rebuilt["rebuilt"] / rebuilt["mean"]).between(0.1, 1.2).all()
     assert (rebuilt["misfit"] < rebuilt["misfit_shuffled"])[:3].all()
+
+
+def test_networks_that_failed_are_left_out(small: Path, plan: Plan, tmp_path: Path) -> None:
+    runs = table(small, "runs")
+    table(small, "theory").to_csv(tmp_path / "theory.csv", index=False)
+    what = stages(plan)["gather_learning_times"].specification
+    runs.loc[(runs["rule_seed"] == 0) & (runs["train_size"] == 16), "status"] = "collapsed"
+    runs.to_csv(tmp_path / "runs.csv", index=False)
+    gather_learning_times.make(what, tmp_path, small)
+    rebuilt = pd.read_csv(tmp_path / "rebuilt_curves.csv")
+    assert rebuilt["replicas"].tolist() == [1, 2, 2, 2]
+    runs.assign(status="diverged").to_csv(tmp_path / "runs.csv", index=False)
+    gather_learning_times.make(what, tmp_path, small)
+    for name in NAMES:
+        nothing = pd.read_csv(tmp_path / f"{name}.csv")
+        assert nothing.empty and list(nothing.columns) == documented(f"{name}.csv")
 
 
 def test_weights_are_falls_of_entropies_and_levels_are_learnt_in_order(small: Path) -> None:

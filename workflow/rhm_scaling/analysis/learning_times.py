@@ -124,9 +124,9 @@ def rebuilt_curve(sizes: Array, excess: Array, levels: Array, times: pd.DataFram
     """The curve of one network beside those that its learning times rebuild, a row a size.
 
     Columns train_size; excess: mean over contexts; rebuilt, rebuilt_whole; beyond: share of the
-    excess above what any level leaves of its context; misfit: mean distance of
-    a context from its level, over the mean excess: 0 if each context is at one of its levels;
-    misfit_shuffled: the same if each context has the levels of another.
+    excess above what any level leaves of its context; misfit: mean distance of a context from its
+    level, over the mean excess: 0 if each context is at one of its levels; misfit_shuffled: the
+    same if each context has the levels of another.
     """
     distances = []
     source = np.random.Generator(np.random.Philox(seed_from("shuffled contexts", levels.shape[1])))

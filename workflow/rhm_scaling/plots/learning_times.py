@@ -15,6 +15,7 @@ from .claims_page import number
 from .curves import curve_labels
 from .style import (
     GREY,
+    SMALL,
     errorbars,
     handle,
     heading,
@@ -53,7 +54,13 @@ def learning_times(
     title
         Of the experiment.
     """
-    labels = curve_labels(curves)
+    labels = curve_labels(curves) if len(curves) else {}
+    if not labels:
+        figure, (axis,) = stacked(0.5)
+        axis.text(0.5, 0.5, "all trainings failed", ha="center", va="center")
+        axis.set_axis_off()
+        heading(figure, title)
+        return figure
     figure, axes = stacked(*[_SPECTRUM, _CURVE] * len(labels), around=0.8 + 0.3 * len(labels))
     for row, (known_as, label) in enumerate(labels.items()):
         key = dict(zip(CURVE_KEY, known_as))
@@ -81,15 +88,13 @@ def _spectrum(axis: Axes, times: pd.DataFrame, peaks: pd.DataFrame, label: str) 
         axis.plot(at.index, at, **look)
         name = f"{peak['level']:.0f}: {number(peak['weight'])}"
         handles.append(handle(name, **look))
-        if not low <= peak["threshold"] <= high:
-            continue
-        axis.plot(
-            *(peak["threshold"], 0.94), marker="v", color=color, markersize=4,
-            transform=axis.get_xaxis_transform(), markeredgecolor=GREY, markeredgewidth=0.3,
-        )  # fmt: skip
+        if low <= peak["threshold"] <= high:
+            place = {"ha": "center", "va": "center", "transform": axis.get_xaxis_transform()}
+            name = f"$P_{{{peak['level']:.0f}}}$"
+            axis.text(peak["threshold"], 0.93, name, color=color, fontsize=SMALL, **place)
     axis.set_ylabel("share learnt")
     top = axis.get_ylim()[1]
-    axis.set_ylim(-0.05 * top, 1.15 * top)  # room for the triangles
+    axis.set_ylim(-0.05 * top, 1.15 * top)  # room for their names
     legend_above(axis, handles, f"{label}: each level, and the nats that it takes")
 
 

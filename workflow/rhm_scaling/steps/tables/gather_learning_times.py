@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from ...analysis.curves import CURVE_KEY, REPLICA_KEY, identified, rows_of
 from ...analysis.learning_times import (
+    CURVES,
+    SPECTRUM,
+    TIMES,
     learning_spectrum,
     learning_times,
     rebuilt_curve,
@@ -28,6 +31,12 @@ from ..read_tables import measured_runs
 
 Array = NDArray[np.float64]
 
+_COLUMNS = {
+    "learning_times": [*REPLICA_KEY, *TIMES],
+    "learning_spectrum": SPECTRUM,
+    "rebuilt_curves": CURVES,
+}
+
 
 def planned(plan: Plan) -> Part:
     """What was measured of the contexts, and the curves that it belongs to."""
@@ -39,8 +48,7 @@ def planned(plan: Plan) -> Part:
         "learners": plan.learners(),
     }
     products = [(known, ("product",)) for _, known in plan.timed]
-    names = ("learning_times", "learning_spectrum", "rebuilt_curves")
-    outputs = [f"{name}.csv" for name in names if blocks]
+    outputs = [f"{name}.csv" for name in _COLUMNS if blocks]
     return Part(what, outputs, after=("gather_runs", "tabulate_theory"), products=products)
 
 
@@ -48,7 +56,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Read off each network's learning times, and rebuild its curve from them."""
     study = specification["study"]
     runs, theory = measured_runs(folder), pd.read_csv(folder / "theory.csv")
-    tables: dict[str, list[pd.DataFrame]] = {}
+    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in _COLUMNS}
     for key in specification["timed"]:
         blocks = [b for b in specification["blocks"] if all(b[c] == key[c] for c in CURVE_KEY)]
         times, each = [], []
@@ -56,7 +64,9 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
             named = dict(zip(REPLICA_KEY, seeds))
             found = learning_times(sizes, excess, levels)
             each.append(rebuilt_curve(sizes, excess, levels, found).assign(**named))
-            times.append(found.assign(**named)[[*REPLICA_KEY, *found.columns]])
+            times.append(found.assign(**named)[_COLUMNS["learning_times"]])
+        if not times:  # all trainings failed
+            continue
         replicas = pd.concat(times)
         parameters = Parameters.from_specification(specification["grammars"][key["grammar"]])
         known = Known.from_theory(theory, key, replicas["rule_seed"], parameters)
@@ -70,9 +80,10 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
             "rebuilt_curves": rebuilt_curves(pd.concat(each), predicted),
         }
         for name, table in made.items():
-            tables.setdefault(name, []).append(identified(table, study, key))
+            tables[name].append(identified(table, study, key))
     for name, parts in tables.items():
-        write_text(folder / f"{name}.csv", pd.concat(parts).to_csv(index=False))
+        none = pd.DataFrame(columns=["study", *CURVE_KEY, *_COLUMNS[name]])
+        write_text(folder / f"{name}.csv", pd.concat(parts or [none]).to_csv(index=False))
 
 
 def _networks(

@@ -89,7 +89,8 @@ def _spectrum(axis: Axes, times: pd.DataFrame, peaks: pd.DataFrame, label: str) 
         name = f"{peak['level']:.0f}: {number(peak['weight'])}"
         handles.append(handle(name, **look))
         if low <= peak["threshold"] <= high:
-            place = {"ha": "center", "va": "center", "transform": axis.get_xaxis_transform()}
+            place: dict[str, Any] = {"ha": "center", "va": "center"}
+            place["transform"] = axis.get_xaxis_transform()
             name = f"$P_{{{peak['level']:.0f}}}$"
             axis.text(peak["threshold"], 0.93, name, color=color, fontsize=SMALL, **place)
     axis.set_ylabel("share learnt")

@@ -22,7 +22,10 @@ from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
 
 # measured of trained networks, of which the tiny study measures nothing
-MEASURED = {"representations": "last_token", "rule_errors": "classification"}
+MEASURED = {
+    **dict.fromkeys(("representations", "learning_times"), "last_token"),
+    "rule_errors": "classification",
+}
 
 
 def status_of(project: Project, study: str = TINY) -> Status:

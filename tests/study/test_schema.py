@@ -166,6 +166,11 @@ def test_a_good_study() -> None:
             "experiments.last.context: representations are measured in whole sentences; leave it",
         ),
         (
+            "train_sizes: [8, 16]",
+            "train_sizes: [8, 16], context: 2, learning_times: true",
+            "experiments.last.context: learning times are measured in whole sentences; leave it",
+        ),
+        (
             ", train_sizes: [8, 16]",
             ", online: true, replacement: false",
             "experiments.last.replacement: false needs an end of the sentences, and an online "
@@ -265,7 +270,7 @@ def test_the_rate_of_an_online_training_does_not_depend_on_its_end() -> None:
 
 
 def test_what_is_measured_at_training_sizes_needs_them() -> None:
-    for key in ("representations", "rule_errors"):
+    for key in ("representations", "rule_errors", "learning_times"):
         text = GOOD.replace("train_sizes: [8, 16]", f"online: true, {key}: true")
         with pytest.raises(UserError, match=rf"experiments\.last\.{key}: are measured at train"):
             parse_study(text, "s.yaml")

@@ -10,7 +10,8 @@ path ends in the hash of what made it, and once all are made a receipt:
     train_networks    models/<parameters>/<task>/<architecture>/P<size>/<replicas>-<identity>/,
                       coordinates/...-<identity>.csv
     measure_networks  representations/<as models>-<identity>.csv,
-                      rule_errors/<as models>-<identity>.csv
+                      rule_errors/<as models>-<identity>.csv,
+                      learning_times/<as models>-<identity>.npz
     count_symbols     counts/<parameters>/<task>/<learner>/P<size>/<replicas>-<identity>/
 
 No product is an output of a rule: Snakemake removes outputs before it runs a job, and so would

@@ -209,6 +209,28 @@ use rule gather_runs as gather_rule_errors with:
         "Gathering errors by the rarest rule: {wildcards.study}"
 
 
+use rule gather_runs as gather_learning_times with:
+    input:
+        reads(
+            "gather_learning_times",
+            "results/{study}/runs.csv",
+            "results/{study}/theory.csv",
+            "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
+        ),
+    output:
+        "results/{study}/learning_times.csv",
+        table("results/{study}/learning_spectrum.csv"),
+        table("results/{study}/rebuilt_curves.csv"),
+        record="results/{study}/stages/gather_learning_times.record.json",
+    log:
+        "results/{study}/logs/gather_learning_times.log",
+    params:
+        order=order("gather_learning_times"),
+    message:
+        "Gathering when contexts are learnt: {wildcards.study}"
+
+
 use rule gather_runs as fit_scans with:
     input:
         reads(

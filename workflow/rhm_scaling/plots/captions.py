@@ -19,6 +19,7 @@ HEADINGS = {
     "invariance_ratios": "Representations",
     **dict.fromkeys(("scan_laws", "scan_collapse"), "Scans"),
     "rule_errors": "Errors by rule",
+    "learning_times": "Learning times",
     "controls": "Controls",
     "claim": "Claim",
 }

@@ -35,7 +35,7 @@ RULES = {
     "sample_datasets": ("sentences", "exact"),
     "solve_grammars": ("theory", "survey"),
     "train_networks": ("models", "coordinates"),
-    "measure_networks": ("representations", "rule_errors"),
+    "measure_networks": ("representations", "rule_errors", "learning_times"),
     "count_symbols": ("counts",),
 }
 _RULE = {kind: rule for rule, kinds in RULES.items() for kind in kinds}

@@ -10,11 +10,13 @@ from ..study.cost import BlockCost, Rates
 # reference results; only trainings take long enough to be counted one by one.
 _JOB = {
     **{"grammars": 0.4, "sentences": 0.4, "exact": 0.6, "theory": 0.9, "survey": 0.8},
-    **{"counts": 1.2, "coordinates": 3.0, "representations": 5.0, "rule_errors": 3.0},
+    **{"counts": 1.2, "coordinates": 3.0, "representations": 5.0},
+    **dict.fromkeys(("rule_errors", "learning_times"), 3.0),
 }
 # of these, starting Python and importing packages
-_IMPORTS = {"coordinates": 2.5, "representations": 2.5, "rule_errors": 2.5}
+_IMPORTS = dict.fromkeys(("coordinates", "representations", "rule_errors", "learning_times"), 2.5)
 _USUAL_IMPORTS = 0.35
+_EVALUATED = ("rule_errors", "learning_times")  # on the test set
 STAGE = 4.0  # core-seconds of tables or figures
 _TOKENS = 2e8  # drawn a second
 _EXCHANGED = 2048  # sentences in which hidden layers are compared, as in `measure_block`
@@ -33,7 +35,7 @@ def core_seconds(product: Product, rates: Rates) -> float:
     if product.kind == "models":
         return cost_of(product).seconds(rates)
     extra = _tokens(product) / _TOKENS if product.kind == "sentences" else 0.0
-    if product.kind == "rule_errors":
+    if product.kind in _EVALUATED:
         block = product.inputs["block"]
         _, sentences = block.held_out
         extra = cost_of(block).replicas * sentences * rates.forward(cost_of(block).work)
@@ -51,7 +53,7 @@ def memory(product: Product) -> float:
     """Expected MiB of a product's job."""
     if product.kind == "models":
         return cost_of(product).memory()
-    if product.kind == "rule_errors":  # no more is at once in memory than when it was trained
+    if product.kind in _EVALUATED:  # no more is at once in memory than when it was trained
         return cost_of(product.inputs["block"]).memory()
     return MEMORY + (_activations(product) / _MIB if product.kind == "representations" else 0.0)
 
@@ -76,6 +78,10 @@ def disk(product: Product) -> float:
     elif product.kind == "exact":
         size = product.inputs["sentences"].specification["size"]
         small += size * 8.0 * (_grammar(product).v[0] + 2)
+    elif product.kind == "learning_times":  # of each network, and at most of each level
+        block = product.inputs["block"]
+        levels = Parameters.from_specification(block.specification["grammar"]).L + 1
+        small += cost_of(block).replicas * block.held_out[1] * 4.0 * (1 + levels)
     return small / _MIB
 
 

@@ -22,6 +22,15 @@ def read_table(path: Path, **options: Any) -> pd.DataFrame:
     return table
 
 
+def measured_runs(folder: Path) -> pd.DataFrame:
+    """Rows of a study's ``runs.csv`` of which something may be measured.
+
+    Of finite training sets, at the rates that curves take, none of which failed.
+    """
+    runs = pd.read_csv(folder / "runs.csv")
+    return runs[runs["chosen"] & (runs["status"] == "ok") & (runs["protocol"] == "finite")]
+
+
 def read_measured(
     folder: Path, root: Path, study: str, blocks: Sequence[Mapping[str, Any]]
 ) -> pd.DataFrame:
@@ -36,8 +45,7 @@ def read_measured(
     blocks
         Of every block, the columns that identify its curve, and the path of what was ``measured``.
     """
-    runs = pd.read_csv(folder / "runs.csv")
-    runs = runs[runs["chosen"] & (runs["status"] == "ok") & (runs["protocol"] == "finite")]
+    runs = measured_runs(folder)
     parts = []
     for block in blocks:
         known = read_table(root / block["measured"], float_precision="round_trip")

@@ -25,6 +25,7 @@ STEPS = {
     "coordinates": "check_coordinates",
     "representations": "measure_block",
     "rule_errors": "measure_rule_errors",
+    "learning_times": "measure_learning_times",
 }
 KINDS = tuple(STEPS)
 # Kinds that are a folder of files, by role
@@ -34,7 +35,7 @@ FOLDERS = {
     "counts": {"runs": "runs.csv", "recovery": "recovery.csv"},
 }
 _SUFFIXES = {
-    **{"sentences": "npy", "exact": "npz"},
+    **{"sentences": "npy", "exact": "npz", "learning_times": "npz"},
     **dict.fromkeys(("survey", "coordinates", "representations", "rule_errors"), "csv"),
 }
 

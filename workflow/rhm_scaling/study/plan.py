@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import product as cartesian
-from typing import Any, Literal
+from typing import Any
 
 from ..analysis.control_names import WIDTH
 from ..core.errors import UserError
@@ -18,7 +18,7 @@ from .architectures import ArchitectureConfig, CountedConfig, CountingConfig, Ne
 from .artifacts import Product
 from .grammars import FileGrammarConfig
 from .precision import Design, Measured, PrecisionConfig
-from .products import Curve, Products, Protocol
+from .products import Curve, MeasuredKind, Products, Protocol
 from .scanning import FEWEST, why_no_point
 from .schema import (
     AutoSizesConfig,
@@ -45,9 +45,10 @@ class Plan:
     coordinates
         Coordinate checks of networks that sweep both width and learning rate, each with the first
         of its curves.
-    represented, ranked
-        What hidden layers of trained networks distinguish, and their errors by rule, of each block
-        for which it is asked, with its curve.
+    represented, ranked, timed
+        What hidden layers of trained networks distinguish, their errors by rule, and how far they
+        are from the exact posterior at each context, of each block for which it is asked, with its
+        curve.
     controls
         Trained blocks that are no part of any curve, but stand beside one: each with that curve
         and the name of its control (`study.controls`).
@@ -98,6 +99,7 @@ class Plan:
                 self._solve(grammar, experiment.task, experiment.replicas.rules(stop=rule_draws))
         self.represented = self._measure("representations")
         self.ranked = self._measure("rule_errors")
+        self.timed = self._measure("learning_times")
 
     @property
     def products(self) -> dict[str, dict[str, Product]]:
@@ -224,9 +226,7 @@ class Plan:
         self.blocks += [(curve, block) for block in blocks]
         return draws
 
-    def _measure(
-        self, kind: Literal["representations", "rule_errors"]
-    ) -> list[tuple[Curve, Product]]:
+    def _measure(self, kind: MeasuredKind) -> list[tuple[Curve, Product]]:
         """What is measured of trained blocks whose experiment has the key of that name."""
         return [
             (curve, self._products.measured(kind, curve, block))

@@ -21,7 +21,14 @@ from .schema import ExperimentConfig, Study
 
 Others = tuple[tuple[str, int], ...]  # sets that hold other sentences: streams and sizes
 Protocol = Literal["finite", "online"]
+MeasuredKind = Literal["representations", "rule_errors", "learning_times"]
 _INITIALISATIONS = 8  # of a coordinate check
+# Ends of the roles of a block's inputs that are read too when it is measured
+_TESTS: dict[MeasuredKind, tuple[str, ...]] = {
+    "representations": (),
+    "rule_errors": ("-test",),
+    "learning_times": ("-test", "-exact_test"),
+}
 
 
 @dataclass(frozen=True)
@@ -266,19 +273,16 @@ class Products:
             **config.training.model_dump(exclude=stops),
         }
 
-    def measured(
-        self, kind: Literal["representations", "rule_errors"], curve: Curve, block: Product
-    ) -> Product:
-        """What hidden layers of a block's networks distinguish, or their errors by rule."""
+    def measured(self, kind: MeasuredKind, curve: Curve, block: Product) -> Product:
+        """What is measured of a block's networks."""
         names = ("grammar", "task", "train_size", "replicas", "architecture", "learning_rates")
         what = {name: block.specification[name] for name in names}
         inputs = {"block": block} | {
             f"r{rule:03d}-grammar": self.grammar(curve.grammar, rule)
             for rule in sorted({rule for rule, _, _ in what["replicas"]})
         }
-        if kind == "rule_errors":
-            tests = [role for role in block.inputs if role.endswith("-test")]
-            inputs |= {role: block.inputs[role] for role in tests}
+        ends = _TESTS[kind]
+        inputs |= {role: known for role, known in block.inputs.items() if role.endswith(ends)}
         config, label = self._network(curve), block.name.rpartition("-")[0]
         return self._add(make_product(kind, label, what, inputs, (config.code,), config.reads))
 

@@ -35,7 +35,10 @@ from .types import (
 # below results/, of no study
 FOLDERS = ("store", "logs", "reference", "claims", "batches", "locks")
 # What is measured of trained networks, by the key that asks for it, and of which task
-_MEASURED: dict[str, Task] = {"representations": "last_token", "rule_errors": "classification"}
+_MEASURED: dict[str, Task] = {
+    **dict.fromkeys(("representations", "learning_times"), "last_token"),
+    "rule_errors": "classification",
+}
 
 
 class AutoSizesConfig(Model):
@@ -99,6 +102,9 @@ class ExperimentConfig(Model):
     rule_errors: bool = False
     """Whether the test errors of its networks are counted by the rarest rule of level 1 that a
     sentence contains (`classification` only), of which theory says when it is learnt."""
+    learning_times: bool = False
+    """Whether it is measured when its networks learn each context of the test set (`last_token`
+    only): the training sizes at which the context's own excess goes down from level to level."""
     validation_size: PositiveInt = 2048
     """Sentences on which the best step is chosen."""
     test_size: PositiveInt = 8192
@@ -226,11 +232,12 @@ class Study(Model):
             raise ValueError(
                 f"{here}.context: the claims are about whole sentences; leave it out, or the claim"
             )
-        if experiment.representations:
-            raise ValueError(
-                f"{here}.context: representations are measured in whole sentences; leave it out, "
-                "or set representations: false"
-            )
+        for key, task in _MEASURED.items():
+            if task == "last_token" and getattr(experiment, key):
+                raise ValueError(
+                    f"{here}.context: {key.replace('_', ' ')} are measured in whole sentences; "
+                    f"leave it out, or set {key}: false"
+                )
         for grammar in experiment.grammars:
             try:
                 levels_seen(self.grammars[grammar].parameters(), experiment.context or 0)

@@ -230,6 +230,37 @@ def entropy(posterior: Array) -> Array:
     return np.asarray(-(posterior * logs).sum(axis=-1))
 
 
+def level_divergences(grammar: Grammar, tokens: NDArray[np.integer]) -> Array:
+    """How far each level is from the exact posterior, sentence by sentence.
+
+    Kullback-Leibler divergence, in nats, from the exact posterior of the last token to that of a
+    learner who knows the grammar up to level ``l`` and reads the last ``s**l - 1`` tokens. Its mean
+    over sentences is ``H_l - H_L``; in a single sentence it may grow from one level to the next.
+
+    Parameters
+    ----------
+    grammar
+        The grammar.
+    tokens
+        Sentences, ``(N, d)``.
+
+    Returns
+    -------
+    array
+        For ``l = 0..L``, ``(L+1, N)``; zero at ``L``.
+
+    Raises
+    ------
+    ValueError
+        If a token is out of range or a sentence cannot be produced.
+    """
+    posteriors = last_token_posteriors(grammar, tokens)
+    exact = posteriors[-1]
+    seen = exact > 0  # where it is not, the term is zero
+    ratios = np.where(seen, exact, 1.0) / np.where(seen, posteriors, 1.0)
+    return np.asarray((exact * np.log(ratios)).sum(axis=-1))
+
+
 def exact_predictor(
     task: Task, grammar: Grammar, sentences: NDArray[np.void], context: int = 0
 ) -> dict[str, NDArray[Any]]:

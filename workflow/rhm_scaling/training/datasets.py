@@ -112,6 +112,27 @@ def mistakes(network: Pack, examples: Examples) -> NDArray[np.bool_]:
 
 
 @torch.no_grad()
+def divergences(network: Pack, examples: Examples) -> NDArray[np.float64]:
+    """Kullback-Leibler divergence from the exact posterior to each replica's, ``(R, N)``, in nats.
+
+    Its mean over the examples is the excess of `evaluate`.
+
+    Raises
+    ------
+    ValueError
+        If no posterior is known.
+    """
+    if examples.posterior is None:
+        raise ValueError("the exact posterior is needed, which this task has not")
+    parts = []
+    for part, inputs, _ in examples.parts():
+        exact = examples.posterior[examples.source, part]
+        logs = network(inputs).double().log_softmax(-1)
+        parts.append(-(exact * logs + torch.special.entr(exact)).sum(-1))
+    return torch.cat(parts, dim=1).cpu().numpy()
+
+
+@torch.no_grad()
 def evaluate(network: Pack, examples: Examples) -> dict[str, NDArray[np.float64]]:
     """Mean loss, error and excess of each replica over all examples, in double precision.
 

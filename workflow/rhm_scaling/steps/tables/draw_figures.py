@@ -34,6 +34,7 @@ def planned(plan: Plan) -> Part:
     windows = [curve for curve in plan.curves if curve.context]
     represented = dict.fromkeys(curve for curve, _ in plan.represented)
     ranked = any(plan.parameters(curve.grammar).zipf[0] is not None for curve, _ in plan.ranked)
+    timed = dict.fromkeys(curve for curve, _ in plan.timed)
     controlled = dict.fromkeys(curve for curve, _, _ in plan.controls)
     told = [curve for curve in plan.curves if curve not in plan.scanned]  # one by one
     sloping = [
@@ -57,6 +58,7 @@ def planned(plan: Plan) -> Part:
         "title": study.title or study.name,
         "represented": _named(represented),
         "ranked": ranked,
+        "timed": _named(timed),
         "controlled": _named(controlled),
         "scans": {name: one.scan.factor for name, one in study.experiments.items() if one.scan},
         "claim": study.claim,
@@ -69,6 +71,7 @@ def planned(plan: Plan) -> Part:
         "learning_rates": plan.sweeping,
         "scaling": plan.sized,
         **dict.fromkeys(("invariance_sizes", "invariance_ratios"), represented),
+        "learning_times": timed,
         "controls": controlled,
         **dict.fromkeys(("scan_laws", "scan_collapse"), plan.scanned),
     }
@@ -80,6 +83,7 @@ def planned(plan: Plan) -> Part:
         *("compare_sizes", "find_crossings", "decide_claim", "measure_representations"),
         "find_invariance",
         "gather_rule_errors",
+        "gather_learning_times",
         "fit_scans",
         "compare_controls",
     )
@@ -100,6 +104,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     from ...plots.controls import controls
     from ...plots.curves import recoveries
     from ...plots.invariance import invariance_ratios, invariance_sizes
+    from ...plots.learning_times import learning_times
     from ...plots.rates import learning_rates
     from ...plots.rule_errors import rule_errors
     from ...plots.scans import scan_collapse, scan_laws
@@ -126,6 +131,14 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         save(drawn, folder / "figures", f"invariance_sizes-{experiment}")
         drawn = invariance_ratios(ratios.merge(keys), thresholds, title)
         save(drawn, folder / "figures", f"invariance_ratios-{experiment}")
+    for experiment in dict.fromkeys(curve["experiment"] for curve in specification["timed"]):
+        keys = _keys(specification["timed"], experiment)
+        times, peaks, rebuilt = (
+            pd.read_csv(folder / f"{name}.csv").merge(keys)
+            for name in ("learning_times", "learning_spectrum", "rebuilt_curves")
+        )
+        drawn = learning_times(times, peaks, rebuilt, specification["titles"][experiment])
+        save(drawn, folder / "figures", f"learning_times-{experiment}")
     for experiment, factor in specification["scans"].items():
         names = ("scan_points", "scan_laws", "scan_curves", "scan_collapse")
         points, laws, scaled, collapsed = (

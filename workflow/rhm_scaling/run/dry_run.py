@@ -40,6 +40,7 @@ ABOUT = {
     "coordinates": "how activations change with the width",
     "representations": "what hidden layers tell apart",
     "rule_errors": "errors by the rarest rule of a sentence",
+    "learning_times": "what networks know of single contexts",
     TABLES: "of all of these",
 }
 # seconds until a job works, and until its end is noticed: here, and as seen on a test cluster

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..core import texts
 from ..core.errors import UserError
-from ..study.artifacts import STORE, Product
+from ..study.artifacts import RESULTS, STORE, Product
 from ..study.cost import Rates
 from ..study.plan import Plan
 from .batches import Batch, batches
@@ -23,7 +23,7 @@ from .machine import CLUSTER, Machine, slots
 from .precision import too_wide
 from .records import read_record, versions
 from .resources import NoRoomError, here
-from .status import RESULTS, Status
+from .status import Status
 
 TABLES = "tables and figures"
 # seconds until a job works, and until its end is noticed: here, and as seen on a test cluster

@@ -27,6 +27,7 @@ STEPS = {
     "rule_errors": "measure_rule_errors",
 }
 KINDS = tuple(STEPS)
+RESULTS = ("models", "counts")  # by themselves; the others are only made for these
 # Kinds that are a folder of files, by role
 FOLDERS = {
     "theory": {name: f"{name}.csv" for name in ("quantities", "curves", "correlations")},

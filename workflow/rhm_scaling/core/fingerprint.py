@@ -304,8 +304,6 @@ class _Normal:
 
     def of(self, node: Any) -> list[Any]:
         """A part of the statement; a body that is left empty keeps a ``pass``."""
-        if isinstance(node, list):
-            return [self.of(part) for part in node]
         if not isinstance(node, ast.AST):
             # unlike repr, ascii does not ask this version's tables of Unicode what can be printed
             return [type(node).__name__, ascii(node)]
@@ -313,19 +311,26 @@ class _Normal:
             return ["Name", ["id", self.of(node.attr)]]
         parts: list[Any] = [type(node).__name__]
         for name in node._fields:
-            value = getattr(node, name, None)
+            value = None if name in _NO_PARTS else getattr(node, name, None)
             if isinstance(value, list):
-                if isinstance(node, _SCOPES) and name == "body":
-                    value = _without_docstring(value)
-                elif isinstance(node, ast.JoinedStr):  # early releases of 3.12 add empty parts
-                    value = [part for part in value if getattr(part, "value", None) != ""]
-                value = [part for part in value if not self._drops(part)]
-                if name == "body" and not value:
-                    value = [ast.Pass()]
-            elif name == "exc" and isinstance(value, ast.Call):  # not what it says
-                value = value.func
-            if value is not None and value != [] and name not in _NO_PARTS:
+                if found := [self.of(part) for part in self._counting(node, name, value)]:
+                    parts.append([name, found])
+            elif name == "exc" and isinstance(value, ast.Call):
+                parts.append([name, self.of(value.func)])
+            elif value is not None:
                 parts.append([name, self.of(value)])
+        return parts
+
+    def _counting(self, node: ast.AST, name: str, parts: list[Any]) -> list[Any]:
+        """Those of a node's parts that count."""
+        if isinstance(node, ast.JoinedStr):  # early releases of 3.12 add empty parts
+            return [part for part in parts if getattr(part, "value", None) != ""]
+        if name in _BODIES:
+            if name == "body" and isinstance(node, _SCOPES):
+                parts = _without_docstring(parts)
+            parts = [part for part in parts if not self._drops(part)]
+            if name == "body" and not parts:
+                return [ast.Pass()]
         return parts
 
     def _drops(self, node: Any) -> bool:
@@ -347,6 +352,7 @@ class _Normal:
 
 
 _NO_PARTS = ("ctx", "kind", "type_comment")
+_BODIES = ("body", "orelse", "finalbody")  # lists of statements
 
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:

@@ -277,7 +277,7 @@ def test_a_full_disk_ends_in_a_line_and_the_rest_is_made_later(
         ballast.unlink()
         left = small.planned(study=study)
         assert 0 < heavy(left) < heavy(begun)
-        small.snakemake("--config", f"study={study}")
+        small.snakemake("curves", "--config", f"study={study}")
         again = pd.read_csv(tmp_path / "results" / "labels" / "runs.csv")
         before = project.table("runs").query("grammar == 'zipf'").reset_index(drop=True)
         ignored = ["study", "seconds"]

@@ -57,7 +57,6 @@ def _serve() -> None:
         child = os.fork()
         if child == 0:
             _become(*json.loads(line))
-            return
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
 
@@ -69,7 +68,7 @@ def _become(
     environment: dict[str, str],
     files: list[str],
 ) -> None:
-    """Be `python -m module`."""
+    """Be `python -m module`, and end."""
     for number, path in enumerate(["/dev/null", *files]):
         os.dup2(os.open(path, os.O_RDWR), number)
     os.chdir(folder)
@@ -77,7 +76,21 @@ def _become(
     os.environ.update(environment)
     sys.path[:1] = [folder, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
     sys.argv[1:] = arguments
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    status: int | str | None = 0
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        status = end.code
+    except BaseException:
+        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        status = 1
+    if isinstance(status, str):
+        print(status, file=sys.stderr)
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # an interpreter that was forked takes a second to take itself apart
+    os._exit(status or 0)
 
 
 if __name__ == "__main__":

@@ -52,10 +52,10 @@ def test_two_folders_with_one_results_folder_and_one_study(tmp_path: Path) -> No
     (other.folder / "results").symlink_to(one.folder / "results")
     study = labels_only(one, "labels")
     assert labels_only(other, "labels") == study
-    said = ended_well(start(one, study), start(other, study))
+    said = ended_well(*(start(folder, study, "fits") for folder in (one, other)))
     assert sum("labels: waits for another run with these results" in s for s in said)
     assert made_once(one)
-    assert one.planned(study=study) == other.planned(study=study) == {}
+    assert one.planned("fits", study=study) == other.planned("fits", study=study) == {}
 
 
 def test_two_studies_that_share_cells(tmp_path: Path) -> None:

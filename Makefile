@@ -16,7 +16,8 @@
 # make soak [KILLS=50]    all that can happen to a study on a cluster; then kill a run here again and
 #                         again, compare its tables with those of an undisturbed one
 # make lint               format, style, types
-# make bench              speed, as ratios to plain loops and to this machine's peak
+# make bench [ONLY=graph] speed, as ratios to plain loops and to this machine's peak; ONLY: of one module
+#                         of workflow/benchmarks
 # make notebook           execute docs/tutorial.py, and write docs/tutorial.ipynb with its outputs
 # make schema             regenerate the schema, the reference of keys, the tables of columns
 # make docs               write the documentation to build/site, which a browser opens without a network
@@ -135,7 +136,7 @@ lint: setup
 	$(RUN) snakemake --lint
 
 bench: setup
-	$(RUN) benchmarks
+	$(RUN) benchmarks $(ONLY)
 
 schema: setup
 	$(RUN) rhm_scaling schema

@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 import torch
 
-from helpers.dry_runs import dry_run
+from helpers.forked import run_module
 from helpers.grammars import GRAMMARS, Language, enumerate_language
 from rhm_scaling.run.batches import RULES
 from rhm_scaling.study.artifacts import STEPS, Product
@@ -42,22 +42,26 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-# what takes longest begins first: a folder, whose files are run one after another, and files
+# what takes longest begins first: a folder, whose files are run one after another, and files; then
+# the other files that run studies, so that those of seconds fill the cores at the end
 LONGEST = (
-    *("cluster", "test_reruns", "test_kills", "test_faults", "test_studies", "test_batches"),
-    *("test_side_by_side", "test_workflow", "test_network_files", "test_clean", "test_rows"),
-    *("test_small_grammars", "test_tutorial"),
-    *("test_surroundings", "test_archive", "test_registry", "test_power_law"),
+    *("cluster", "test_reruns", "test_faults", "test_kills", "test_batches", "test_precise_runs"),
+    *("test_studies", "test_archive", "test_side_by_side", "test_workflow", "test_rows"),
+    *("test_network_files", "test_clean", "test_surroundings", "test_tutorial", "test_recipes"),
+    *("test_small_grammars", "test_fingerprint", "test_power_law"),
 )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    slow = set[Path]()
     for item in items:
         in_cluster = item.path.parent.name == "cluster"
         if in_cluster or "finished_tiny" in getattr(item, "fixturenames", ()):
             item.add_marker("slow")
-    items.sort(key=_place)
+        if item.get_closest_marker("slow"):
+            slow.add(item.path)
+    items.sort(key=lambda item: (_place(item), item.path not in slow))
 
 
 def _place(item: pytest.Item) -> int:
@@ -84,13 +88,7 @@ class Project:
         arguments = ("--cores", "2", *arguments)
         # nothing on the path or in the environment: a plain call has to do
         environment = {**os.environ, "PYTHONPATH": ""}
-        if "-n" in arguments:
-            done = dry_run(arguments, self.folder, environment)
-        else:
-            command = [sys.executable, "-m", "snakemake", *arguments]
-            done = subprocess.run(
-                command, cwd=self.folder, env=environment, capture_output=True, text=True
-            )
+        done = run_module("snakemake", arguments, self.folder, environment)
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
@@ -207,14 +205,17 @@ def call(
     project: Project, *arguments: str, prepare: Callable[[], None] | None = None
 ) -> tuple[int, list[str], list[str]]:
     """Exit status, lines and error lines of a command."""
-    done = subprocess.run(
-        command(project, *arguments),
-        cwd=project.folder,
-        env=environment(project),
-        capture_output=True,
-        text=True,
-        preexec_fn=prepare,
-    )
+    if prepare is None:
+        done = run_module("rhm_scaling", arguments, project.folder, environment(project))
+    else:
+        done = subprocess.run(
+            command(project, *arguments),
+            cwd=project.folder,
+            env=environment(project),
+            capture_output=True,
+            text=True,
+            preexec_fn=prepare,
+        )
     return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
 
 

@@ -282,6 +282,17 @@ def test_every_python_gives_the_same_fingerprint(copy: Path) -> None:
     assert fingerprints.fingerprint("sample:f") == "c521f8685672"
 
 
+def test_statements_that_share_a_line_are_taken_apart(copy: Path) -> None:
+    found = []
+    for rest in ("; b = made(c)", "; b = made(d)", "\nb = made(c)  # b"):
+        text = f"c = 1\nd = 2\na = (\n    made(d)){rest}\n\n\ndef f():\n    return b\n"
+        (copy / "sample.py").write_text(text, encoding="utf-8")
+        clear()
+        found.append(fingerprints.fingerprint("sample:f"))
+        assert not fingerprints._closure({("sample", 2)}) & {("sample", 0)}
+    assert found[0] == found[2] != found[1]
+
+
 def test_an_unknown_definition_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"no definition 'steps\.nothing:make'"):
         fingerprints.fingerprint("steps.nothing:make")

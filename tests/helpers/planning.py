@@ -14,8 +14,9 @@ from typing import Any
 
 from helpers.grammars import AMBIGUOUS
 from rhm_scaling.run.estimates import disk
+from rhm_scaling.run.machine import Machine
 from rhm_scaling.run.planning import Run
-from rhm_scaling.run.setup import machine_or_exit, one_line
+from rhm_scaling.run.setup import one_line
 
 ROOT = Path(__file__).parents[2]
 BASE = """
@@ -72,10 +73,8 @@ def planned(config: dict[str, Any]) -> Run | list[str]:
     said = io.StringIO()
     start = time.monotonic()
     try:
-        with contextlib.redirect_stderr(said):
-            machine = machine_or_exit(config)
-            with one_line():
-                found = Run(machine, Path(), 2)
+        with contextlib.redirect_stderr(said), one_line():
+            found = Run(Machine.from_settings(config), Path(), 2)
         (status,) = found.studies.values()
         text = json.dumps(status.resolved(), allow_nan=False)
         assert len(text) > 100

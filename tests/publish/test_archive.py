@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import stat
-import subprocess
 import sys
 import zipfile
 from importlib.resources import files
@@ -18,7 +17,8 @@ import pytest
 from requests_cache import CachedRequest, CachedResponse, CachedSession
 from rocrate_validator import services
 
-from conftest import ROOT, TINY, Project
+from conftest import ROOT, TINY, Project, environment
+from helpers.forked import run_module
 from helpers.repository import git
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.publish import reproduce
@@ -34,12 +34,8 @@ ZIP = Path("results", "tiny", "tiny.crate.zip")
 
 def archived(folder: Path, *arguments: str, check: bool = True) -> str:
     """Archive the tiny study of a folder; what is printed."""
-    command = [sys.executable, "-m", "rhm_scaling", "archive", TINY, *arguments]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(folder / "workflow"),
-    }
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    there = environment(Project(folder))
+    done = run_module("rhm_scaling", ["archive", TINY, *arguments], folder, there)
     assert (done.returncode == 0) == check, done.stdout + done.stderr
     return done.stdout if check else done.stderr
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import time
+from pathlib import Path
+
+import pytest
 
 from conftest import TINY, Project, call
 from helpers.states import (  # noqa: F401 (a fixture)
@@ -20,7 +24,8 @@ from helpers.states import (  # noqa: F401 (a fixture)
     unmake,
     write,
 )
-from rhm_scaling.run.slurm import QueuedJob
+from rhm_scaling.run.batches import RULES
+from rhm_scaling.run.slurm import QueuedJob, queued
 from rhm_scaling.study.plan import Plan
 
 
@@ -74,6 +79,16 @@ def test_jobs_of_a_cluster(small: Project, plan: Plan) -> None:
     table = {words[0]: words[1:] for words in map(str.split, lines[2:12])}
     assert table["models"] == ["12", "1", "6", "3", "0"]
     assert re.match(r"about \d+ \w+ left; jobs at a time: 1 \(", lines[-1])
+
+
+def test_jobs_of_every_rule_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Project(tmp_path / "project")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    submitted = [f"{rule}-{1:012x}" for rule in RULES if rule != "draw_grammars"]
+    jobs = [line(project, number, name, "RUNNING") for number, name in enumerate(submitted)]
+    imported = [job.replace("|rule_", "|rule_theirs_") for job in jobs]
+    squeue(project, "\n".join([*jobs, *imported]))
+    assert [job.batch for job in queued(project.folder)] == submitted * 2
 
 
 def test_of_several_jobs_the_last_counts(small: Project, plan: Plan) -> None:

@@ -16,8 +16,8 @@ from rhm_scaling.run import records
 from rhm_scaling.run.locks import alone
 from rhm_scaling.run.records import LEFT_OUT, read_record
 from rhm_scaling.run.rows import KINDS, ROWS
-from rhm_scaling.run.status import RESULTS, Status
-from rhm_scaling.study.artifacts import STORE, Product
+from rhm_scaling.run.status import Status
+from rhm_scaling.study.artifacts import RESULTS, STORE, Product
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
 

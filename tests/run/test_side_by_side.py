@@ -15,10 +15,10 @@ from rhm_scaling.run.locks import alone
 pytestmark = pytest.mark.slow
 
 
-def start(project: Project, study: str) -> subprocess.Popen[str]:
+def start(project: Project, study: str, *targets: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [
-            *(sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/laptop"),
+            *(sys.executable, "-m", "snakemake", *targets, "--profile", "workflow/profiles/laptop"),
             *("--cores", "1", "--config", f"study={study}"),
         ],
         cwd=project.folder,
@@ -52,16 +52,16 @@ def test_two_folders_with_one_results_folder_and_one_study(tmp_path: Path) -> No
     (other.folder / "results").symlink_to(one.folder / "results")
     study = labels_only(one, "labels")
     assert labels_only(other, "labels") == study
-    said = ended_well(start(one, study), start(other, study))
+    said = ended_well(*(start(folder, study, "fits") for folder in (one, other)))
     assert sum("labels: waits for another run with these results" in s for s in said)
     assert made_once(one)
-    assert one.planned(study=study) == other.planned(study=study) == {}
+    assert one.planned("fits", study=study) == other.planned("fits", study=study) == {}
 
 
 def test_two_studies_that_share_cells(tmp_path: Path) -> None:
     project = Project(ROOT).copy(tmp_path / "project", results=False)
     studies = [labels_only(project, name) for name in ("labels", "again")]
-    ended_well(*(start(project, study) for study in studies))
+    ended_well(*(start(project, study, "curves") for study in studies))
     assert made_once(project)
     tables = [
         pd.read_csv(project.folder / "results" / name / "runs.csv").drop(columns="study")

@@ -180,7 +180,7 @@ def test_a_killed_worker_is_named_and_the_others_go_on(project: Project) -> None
     assert f"{killed}: ended without a word: killed, perhaps for its memory" in output
     jobs = project.planned(study=study)
     assert jobs["train_block"] == 1  # keep-going: only the killed one is left
-    project.snakemake("--config", f"study={study}")
+    project.snakemake("fits", "--config", f"study={study}")
 
 
 def test_the_lock_of_a_killed_run_needs_no_hand_but_that_of_a_live_one_holds(
@@ -277,7 +277,7 @@ def test_a_full_disk_ends_in_a_line_and_the_rest_is_made_later(
         ballast.unlink()
         left = small.planned(study=study)
         assert 0 < heavy(left) < heavy(begun)
-        small.snakemake("--config", f"study={study}")
+        small.snakemake("curves", "--config", f"study={study}")
         again = pd.read_csv(tmp_path / "results" / "labels" / "runs.csv")
         before = project.table("runs").query("grammar == 'zipf'").reset_index(drop=True)
         ignored = ["study", "seconds"]

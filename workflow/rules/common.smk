@@ -7,10 +7,12 @@ run starts, ``results/<study>/study.json`` and ``results/batches/*.json``.
 
 from rhm_scaling.run.batches import RULES
 from rhm_scaling.run.locks import only_time_stamps, take_over
+from rhm_scaling.run.machine import Machine
 from rhm_scaling.run.planning import Run
-from rhm_scaling.run.setup import machine_or_exit, one_line
+from rhm_scaling.run.setup import one_line
 
-MACHINE = machine_or_exit(config, workflow.config_settings.config)
+with one_line():
+    MACHINE = Machine.from_settings(config, workflow.config_settings.config)
 # a cluster's job has the description of its batch, and plans nothing
 RUN = None
 if workflow.is_main_process:

@@ -14,17 +14,16 @@ ROOT = (
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from rhm_scaling.run.lifeline import outlive_the_run
-from rhm_scaling.run.setup import (
-    check_folder_or_exit,
-    read_settings_or_exit,
-    use_this_library,
-)
+from rhm_scaling.run.machine import read_settings
+from rhm_scaling.run.setup import check_folders, one_line, use_this_library
 
 # settings of the folder that is worked in, or else those of the project
 own = workflow.modifier.is_main_snakefile() and Path("config", "config.yaml").is_file()
 SETTINGS = Path() if own else ROOT
-check_folder_or_exit(ROOT, Path.cwd())
-read_settings_or_exit(SETTINGS)
+with one_line():
+    check_folders(ROOT, Path.cwd())
+    # before Snakemake reads them, which meets bad values with a traceback
+    read_settings(SETTINGS)
 use_this_library()
 if not workflow.is_main_process:
     outlive_the_run()

@@ -1,8 +1,8 @@
-"""Tables of a study: the theory, all replicas' rows, learning curves, exponents, verdicts.
+"""Tables of a study: the theory, all replicas' rows, learning curves, exponents, hidden layers.
 
 Each rule has the name of its step (`rhm_scaling.steps.tables`) and shows the tables that it reads;
-beside them, a step reads its part of the store. Writes CSV files below ``results/<study>/``,
-``datapackage.json``, which describes them, and ``guide.md`` for studies that decide a claim.
+beside them, a step reads its part of the store. Writes CSV files below ``results/<study>/``, and
+``datapackage.json``, which describes them.
 """
 
 
@@ -231,121 +231,6 @@ use rule gather_runs as gather_learning_times with:
         "Gathering when contexts are learnt: {wildcards.study}"
 
 
-use rule gather_runs as fit_scans with:
-    input:
-        reads(
-            "fit_scans",
-            "results/{study}/runs.csv",
-            "results/{study}/histories.csv",
-            "results/{study}/theory.csv",
-            "results/{study}/predictions.csv",
-            "results/{study}/correlations.csv",
-        ),
-    output:
-        table("results/{study}/scan_points.csv"),
-        "results/{study}/scan_curves.csv",
-        table("results/{study}/scan_laws.csv"),
-        table("results/{study}/scan_collapse.csv"),
-        table("results/{study}/scan_deviations.csv"),
-        record="results/{study}/stages/fit_scans.record.json",
-    log:
-        "results/{study}/logs/fit_scans.log",
-    params:
-        order=order("fit_scans"),
-    message:
-        "Fitting laws of the sizes at which grammars are learnt: {wildcards.study}"
-
-
-use rule gather_runs as compare_controls with:
-    input:
-        reads(
-            "compare_controls",
-            "results/{study}/runs.csv",
-            "results/{study}/histories.csv",
-            "results/{study}/theory.csv",
-            "results/{study}/predictions.csv",
-            "results/{study}/correlations.csv",
-        ),
-    output:
-        table("results/{study}/controls.csv"),
-        "results/{study}/control_runs.csv",
-        record="results/{study}/stages/compare_controls.record.json",
-    log:
-        "results/{study}/logs/compare_controls.log",
-    params:
-        order=order("compare_controls"),
-    message:
-        "Comparing curves with networks trained otherwise: {wildcards.study}"
-
-
-use rule gather_runs as estimate_power with:
-    input:
-        reads(
-            "estimate_power",
-            "results/{study}/theory.csv",
-            "results/{study}/predictions.csv",
-            "results/{study}/correlations.csv",
-        ),
-    output:
-        table("results/{study}/power.csv"),
-        record="results/{study}/stages/estimate_power.record.json",
-    log:
-        "results/{study}/logs/estimate_power.log",
-    benchmark:
-        "results/{study}/benchmarks/estimate_power.tsv"
-    priority: FIRST
-    params:
-        order=order("estimate_power"),
-    message:
-        "Finding how likely the study is to decide its claim: {wildcards.study}"
-
-
-use rule gather_runs as decide_claim with:
-    input:
-        reads(
-            "decide_claim",
-            "results/{study}/runs.csv",
-            "results/{study}/histories.csv",
-            "results/{study}/theory.csv",
-            "results/{study}/predictions.csv",
-            "results/{study}/correlations.csv",
-            "results/{study}/representations.csv",
-            "results/{study}/invariance.csv",
-            "results/{study}/controls.csv",
-            "results/{study}/control_runs.csv",
-        ),
-    output:
-        table("results/{study}/claims.csv"),
-        record="results/{study}/stages/decide_claim.record.json",
-    log:
-        "results/{study}/logs/decide_claim.log",
-    params:
-        order=order("decide_claim"),
-    message:
-        "Deciding the claim: {wildcards.study}"
-
-
-use rule gather_runs as write_guide with:
-    input:
-        reads(
-            "write_guide",
-            "results/{study}/curves.csv",
-            "results/{study}/claims.csv",
-            "results/{study}/power.csv",
-            "results/{study}/half_invariant.csv",
-            "results/{study}/invariance_sizes.csv",
-        ),
-    output:
-        "results/{study}/guide.md",
-        record="results/{study}/stages/write_guide.record.json",
-    log:
-        "results/{study}/logs/write_guide.log",
-    params:
-        order=order("write_guide"),
-    message:
-        "Writing the study's guide: {wildcards.study}"
-
-
 use rule gather_runs as gather_recovery with:
     input:
         reads(
@@ -364,51 +249,6 @@ use rule gather_runs as gather_recovery with:
         order=order("gather_recovery"),
     message:
         "Gathering what was recovered by counting: {wildcards.study}"
-
-
-use rule gather_runs as compare_rates with:
-    input:
-        reads(
-            "compare_rates",
-            "results/{study}/runs.csv",
-        ),
-    output:
-        "results/{study}/rates.csv",
-        table("results/{study}/best_rates.csv"),
-        "results/{study}/rate_scaling.csv",
-        "results/{study}/coordinates.csv",
-        record="results/{study}/stages/compare_rates.record.json",
-    log:
-        "results/{study}/logs/compare_rates.log",
-    params:
-        order=order("compare_rates"),
-    message:
-        "Comparing learning rates: {wildcards.study}"
-
-
-use rule gather_runs as compare_sizes with:
-    input:
-        reads(
-            "compare_sizes",
-            "results/{study}/runs.csv",
-            "results/{study}/histories.csv",
-            "results/{study}/theory.csv",
-            "results/{study}/predictions.csv",
-            "results/{study}/correlations.csv",
-        ),
-    output:
-        table("results/{study}/sizes.csv"),
-        table("results/{study}/scaling.csv"),
-        "results/{study}/compute.csv",
-        table("results/{study}/frontier.csv"),
-        table("results/{study}/levels.csv"),
-        record="results/{study}/stages/compare_sizes.record.json",
-    log:
-        "results/{study}/logs/compare_sizes.log",
-    params:
-        order=order("compare_sizes"),
-    message:
-        "Comparing network sizes: {wildcards.study}"
 
 
 use rule gather_runs as describe_tables with:

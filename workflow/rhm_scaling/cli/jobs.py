@@ -189,7 +189,7 @@ def _tell(what: str, seconds: float, how: str = "made") -> None:
 def _batch(arguments: argparse.Namespace) -> None:
     """Make the products of a batch, one after another, and leave a receipt."""
     from ..run.batches import Batch
-    from ..run.status import RESULTS
+    from ..study.artifacts import RESULTS
 
     log = _logger(arguments.log)
     log("started")

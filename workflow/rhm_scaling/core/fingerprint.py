@@ -42,9 +42,12 @@ class _Module:
         By name, what it was imported from outside this package.
     folder
         The parts of the name of the package that it stands in.
+    lines
+        Its text.
     """
 
     folder: list[str]
+    lines: list[str]
     statements: list[ast.stmt] = field(default_factory=list)
     defined: dict[str, list[int]] = field(default_factory=dict)
     imported: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -147,8 +150,9 @@ def _read(module: str) -> _Module:
     # a user's own module is an architecture, as if it lay with the others
     parts = _OWN if "/" in module else module.split(".") if module else []
     folder = parts if path.name == "__init__.py" else parts[:-1]
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    known = _Module(folder)
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text, filename=str(path))
+    known = _Module(folder, text.split("\n"))
     for statement in _without_docstring(tree.body):
         if isinstance(statement, ast.Import | ast.ImportFrom):
             inside, outside = _imports(statement, folder)
@@ -231,28 +235,39 @@ def _statement(module: str, place: int) -> tuple[str, list[tuple[str, list[Defin
     """A hash of a statement's own text, and the definitions that each of its names stands for."""
     known = _read(module)
     statement = known.statements[place]
-    names = _global_names(statement)
-    imported, foreign = dict(known.imported), dict(known.foreign)
-    for node in ast.walk(statement):  # what it imports itself goes before
+    text = _text(statement, known.lines)
+    names = _global_names(text)
+    imported, foreign = known.imported, known.foreign
+    for node in ast.walk(statement) if "import " in text else ():  # what it imports goes before
         if isinstance(node, ast.Import | ast.ImportFrom):
             inside, outside = _imports(node, known.folder)
-            imported |= inside
-            foreign |= outside
+            imported, foreign = imported | inside, foreign | outside
     imported = {name: imported[name] for name in names & imported.keys()}
-    text = _Normal(imported)
-    tree = text.visit(statement)  # as it is: nobody else needs what does not count
+    normal = _Normal(imported)
+    parts = normal.of(statement)
     reached = {
         name: _origin(*imported[name]) if name in imported else _resolved(module, name)
-        for name in names - text.modules
-    } | text.reached
+        for name in names - normal.modules
+    } | normal.reached
     outside = {name: foreign[name] for name in names & foreign.keys()}
-    own = identity([_plain(tree), sorted(outside.items())])
+    own = identity([parts, sorted(outside.items())])
     return own, [(name, reached[name]) for name in sorted(reached) if reached[name]]
 
 
-def _global_names(statement: ast.stmt) -> set[str]:
+def _text(statement: ast.stmt, lines: list[str]) -> str:
+    """A statement of a module as it is written, or another text of the same if it shares a line."""
+    end: Any = statement.end_lineno
+    after = lines[end - 1].encode()[statement.end_col_offset :].strip()
+    if statement.col_offset or (after and not after.startswith(b"#")):
+        return ast.unparse(statement)
+    decorators = getattr(statement, "decorator_list", [])
+    first = min(part.lineno for part in (statement, *decorators))
+    return "\n".join(lines[first - 1 : end])
+
+
+def _global_names(text: str) -> set[str]:
     """Names in a statement that stand for something of its module, or that it imports itself."""
-    table = symtable.symtable(ast.unparse(statement), "", "exec")
+    table = symtable.symtable(text, "", "exec")
     pending, found = [table], set[str]()
     while pending:
         table = pending.pop()
@@ -265,11 +280,12 @@ def _global_names(statement: ast.stmt) -> set[str]:
     return found
 
 
-class _Normal(ast.NodeTransformer):
-    """Takes out of a statement what does not change what it does.
+class _Normal:
+    """A statement as lists, without what does not change what it does.
 
-    Docstrings, arguments of raised exceptions, imports from this package; ``module.name`` is
-    written as ``name``, so that a module can be renamed.
+    That is docstrings, arguments of raised exceptions, imports from this package, and what differs
+    between versions of Python; ``module.name`` is written as ``name``, so that a module can be
+    renamed.
 
     Attributes
     ----------
@@ -286,43 +302,57 @@ class _Normal(ast.NodeTransformer):
         self.reached: dict[str, list[Definition]] = {}
         self.modules: set[str] = set()
 
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        """Visit the parts; a body that is left empty keeps a ``pass``."""
-        if isinstance(node, _SCOPES):
-            node.body = _without_docstring(node.body)
-        super().generic_visit(node)
-        if getattr(node, "body", None) == []:
-            node.body = [ast.Pass()]  # type: ignore[attr-defined]
-        return node
+    def of(self, node: Any) -> list[Any]:
+        """A part of the statement; a body that is left empty keeps a ``pass``."""
+        if not isinstance(node, ast.AST):
+            # unlike repr, ascii does not ask this version's tables of Unicode what can be printed
+            return [type(node).__name__, ascii(node)]
+        if isinstance(node, ast.Attribute) and self._named(node):
+            return ["Name", ["id", self.of(node.attr)]]
+        parts: list[Any] = [type(node).__name__]
+        for name in node._fields:
+            value = None if name in _NO_PARTS else getattr(node, name, None)
+            if isinstance(value, list):
+                if found := [self.of(part) for part in self._counting(node, name, value)]:
+                    parts.append([name, found])
+            elif name == "exc" and isinstance(value, ast.Call):
+                parts.append([name, self.of(value.func)])
+            elif value is not None:
+                parts.append([name, self.of(value)])
+        return parts
 
-    def visit_Import(self, node: ast.Import) -> ast.AST | None:
-        """Drop an import of this package."""
-        return self._unless_inside(node)
+    def _counting(self, node: ast.AST, name: str, parts: list[Any]) -> list[Any]:
+        """Those of a node's parts that count."""
+        if isinstance(node, ast.JoinedStr):  # early releases of 3.12 add empty parts
+            return [part for part in parts if getattr(part, "value", None) != ""]
+        if name in _BODIES:
+            if name == "body" and isinstance(node, _SCOPES):
+                parts = _without_docstring(parts)
+            parts = [part for part in parts if not self._drops(part)]
+            if name == "body" and not parts:
+                return [ast.Pass()]
+        return parts
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
-        """Drop an import from this package."""
-        return self._unless_inside(node)
+    def _drops(self, node: Any) -> bool:
+        """Whether it is an import of this package, or from it."""
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            return False
+        return any((alias.asname or alias.name) in self.imported for alias in node.names)
 
-    def _unless_inside(self, node: ast.Import | ast.ImportFrom) -> ast.AST | None:
-        bound = {alias.asname or alias.name for alias in node.names}
-        return None if bound & self.imported.keys() else node
-
-    def visit_Raise(self, node: ast.Raise) -> ast.AST:
-        """Keep which exception is raised, not what it says."""
-        if isinstance(node.exc, ast.Call):
-            node.exc = node.exc.func
-        return self.generic_visit(node)
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        """Write ``module.name`` as ``name``."""
+    def _named(self, node: ast.Attribute) -> bool:
+        """Whether it is ``module.name``, which is then noted."""
         inner = node.value
         if isinstance(inner, ast.Name) and inner.id in self.imported:
             source, name = self.imported[inner.id]
             if not name and (found := _resolved(source, node.attr)):
                 self.reached[node.attr] = found
                 self.modules.add(inner.id)
-                return ast.Name(node.attr, node.ctx)
-        return self.generic_visit(node)
+                return True
+        return False
+
+
+_NO_PARTS = ("ctx", "kind", "type_comment")
+_BODIES = ("body", "orelse", "finalbody")  # lists of statements
 
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
@@ -336,20 +366,3 @@ def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
             and isinstance(statement.value.value, str)
         )
     ]
-
-
-def _plain(node: Any) -> Any:
-    """A syntax tree as lists, without what differs between versions of Python."""
-    if isinstance(node, ast.JoinedStr):  # early releases of 3.12 add empty parts
-        node = ast.JoinedStr([part for part in node.values if getattr(part, "value", None) != ""])
-    if isinstance(node, ast.AST):
-        parts = [
-            [name, _plain(value)]
-            for name, value in ast.iter_fields(node)
-            if value not in (None, []) and name not in ("ctx", "kind", "type_comment")
-        ]
-        return [type(node).__name__, *parts]
-    if isinstance(node, list):
-        return [_plain(part) for part in node]
-    # unlike repr, ascii does not ask this version's tables of Unicode what can be printed
-    return [type(node).__name__, ascii(node)]

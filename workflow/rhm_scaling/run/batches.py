@@ -16,16 +16,19 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..core.errors import UserError
 from ..core.files import read_json
 from ..core.hashing import identity
 from ..study.artifacts import KINDS, Product
 from ..study.cost import Rates
-from .machine import Machine
 from .records import is_made
 from .resources import Job, check_memory, in_batches
 from .slurm import queued
+
+if TYPE_CHECKING:  # a job need not wait for what reads settings
+    from .machine import Machine
 
 Key = tuple[str, str]  # kind and name of a product
 FOLDER = "results/batches"

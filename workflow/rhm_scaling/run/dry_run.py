@@ -16,7 +16,7 @@ from ..analysis.power_law import why_no_fit
 from ..core import texts
 from ..core.errors import UserError
 from ..grammar.tasks import PREDICTED
-from ..study.artifacts import STORE, Product
+from ..study.artifacts import RESULTS, STORE, Product
 from ..study.cost import Rates
 from ..study.plan import Plan
 from ..theory.training_sizes import thresholds
@@ -26,7 +26,7 @@ from .machine import CLUSTER, Machine, slots
 from .precision import too_wide
 from .records import read_record, versions
 from .resources import NoRoomError, here
-from .status import RESULTS, Status
+from .status import Status
 
 TABLES = "tables and figures"
 ABOUT = {

@@ -8,12 +8,15 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..core.errors import UserError
 from ..study.artifacts import Product
 from ..study.cost import GPU, BlockCost, Rates, threads
 from .estimates import cost_of, memory, seconds_of_work
-from .machine import Cluster, Machine
+
+if TYPE_CHECKING:  # a job need not wait for what reads settings
+    from .machine import Cluster, Machine
 
 _USABLE = 0.9  # of the memory
 _SNAKEMAKE = 600  # MiB of a cluster's job beside its work: Snakemake runs twice in it

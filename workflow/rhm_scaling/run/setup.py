@@ -7,14 +7,13 @@ import getpass
 import os
 import signal
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import UserError
 from ..core.fingerprint import PACKAGE
-from .machine import Machine, read_settings
 
 
 def use_this_library() -> None:
@@ -40,24 +39,17 @@ def use_this_library() -> None:
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**32))
 
 
-def check_folder_or_exit(*folders: Path) -> None:
-    """Refuse folders of whose path Snakemake would format a part, as if it were a wildcard."""
-    with one_line():
-        for folder in folders:
-            if set("{}") & set(str(folder)):
-                raise UserError(f"{folder}: Snakemake takes no braces in a path; rename the folder")
+def check_folders(*folders: Path) -> None:
+    """Refuse folders of whose path Snakemake would format a part, as if it were a wildcard.
 
-
-def machine_or_exit(config: Mapping[str, Any], given: Collection[str] = ()) -> Machine:
-    """The machine's settings, some `given` by ``--config``; a user's mistake ends in one line."""
-    with one_line():
-        return Machine.from_settings(config, given)
-
-
-def read_settings_or_exit(base: Path) -> None:
-    """`read_settings` before Snakemake reads them, which meets bad values with a traceback."""
-    with one_line():
-        read_settings(base)
+    Raises
+    ------
+    UserError
+        If a path has braces.
+    """
+    for folder in folders:
+        if set("{}") & set(str(folder)):
+            raise UserError(f"{folder}: Snakemake takes no braces in a path; rename the folder")
 
 
 @contextlib.contextmanager

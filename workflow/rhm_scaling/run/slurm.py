@@ -47,8 +47,11 @@ BADLY = {
     *("PREEMPTED", "TIMEOUT"),
 }
 _FORMAT = "%i|%T|%S|%k|%Z"
-# the executor's comment on a job: its rule and wildcards, of which the batch is the last
-_BATCH = re.compile(r"^rule_\w*?((?:sample|solve|train|count)_[a-z]+)_wildcards_([0-9a-f]{12})$")
+# the executor's comment on a job: its rule, maybe with the prefix of a workflow that imports ours,
+# and its wildcards, of which the batch is the last
+_BATCH = re.compile(
+    r"^rule_\w*?((?:sample|solve|train|measure|count)_[a-z]+)_wildcards_([0-9a-f]{12})$"
+)
 
 
 def queued(folder: Path, ended: bool = False) -> list[QueuedJob]:

@@ -17,14 +17,11 @@ from typing import Any
 
 from ..core.errors import UserError
 from ..steps.plan import stages
-from ..study.artifacts import Product
+from ..study.artifacts import RESULTS, Product
 from ..study.plan import Plan
 from ..study.tables import Stage
 from .records import intact, left_out, read_record
 from .rows import restore
-
-# Kinds that are results by themselves; the others are only made for these.
-RESULTS = ("models", "counts")
 
 
 class Status:

@@ -8,9 +8,7 @@ from typing import Any
 
 from ..claims.frozen import Criterion, frozen
 from ..claims.verdicts import Finding
-from ..study.architectures import NetworkConfig
-from ..study.plan import Plan
-from ..study.products import Curve
+from ..study.tables import Curve, Plan
 
 
 def claimed(plan: Plan) -> dict[str, Any]:
@@ -18,6 +16,8 @@ def claimed(plan: Plan) -> dict[str, Any]:
 
     Of networks of which theory says nothing, no claim says anything either.
     """
+    from ..study.architectures import NetworkConfig
+
     known = plan.study.architectures
     networks = [
         curve

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
+    ConfigDict,
     Discriminator,
     Field,
     PrivateAttr,
@@ -235,6 +236,12 @@ _KEYS: dict[str, Any] = {
 }
 
 
+class _Described(NetworkConfig):
+    """Models that are made here, of which pydantic need not search the source for docstrings."""
+
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
+
 def _config(kind: str) -> type[NetworkConfig]:
     """The model of an architecture of this package."""
     known = about(kind)
@@ -250,8 +257,8 @@ def _config(kind: str) -> type[NetworkConfig]:
         "optimizer": (OptimizerConfig, changed),
         **{key: _KEYS[key] for key in known.takes},
     }
-    base, name = NetworkConfig, f"{kind.title()}Config"
-    return create_model(name, __base__=base, __doc__=" ".join(told), **keys)
+    name = f"{kind.title()}Config"
+    return create_model(name, __base__=_Described, __doc__=" ".join(told), **keys)
 
 
 NETWORKS = {kind: _config(kind) for kind in kinds()}

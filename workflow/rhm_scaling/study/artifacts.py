@@ -28,6 +28,7 @@ STEPS = {
     "learning_times": "measure_learning_times",
 }
 KINDS = tuple(STEPS)
+RESULTS = ("models", "counts")  # by themselves; the others are only made for these
 # Kinds that are a folder of files, by role
 FOLDERS = {
     "theory": {name: f"{name}.csv" for name in ("quantities", "curves", "correlations")},

@@ -10,10 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.hashing import canonical_json, identity
 from .artifacts import Product
+
+if TYPE_CHECKING:
+    from .plan import Plan as Plan
+    from .products import Curve as Curve
+else:  # the job of a table plans nothing, and need not wait for what reads studies
+    Curve = Plan = Any
 
 
 @dataclass(frozen=True)

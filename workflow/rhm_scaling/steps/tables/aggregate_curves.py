@@ -19,8 +19,7 @@ from ...analysis.theory_columns import (
 from ...core.files import write_text
 from ...grammar.model import Parameters
 from ...grammar.tasks import MEASURE
-from ...study.plan import Plan
-from ...study.tables import Part
+from ...study.tables import Part, Plan
 from ...theory.predicted_curves import lookup_error
 from ..read_tables import read_points
 

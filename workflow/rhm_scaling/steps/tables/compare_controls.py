@@ -17,8 +17,7 @@ from ...analysis.thresholds import crossings
 from ...core.files import write_text
 from ...grammar.model import Parameters
 from ...grammar.tasks import MEASURE
-from ...study.plan import Plan
-from ...study.tables import Part
+from ...study.tables import Part, Plan
 from ..read_tables import read_points
 from . import gather_histories, gather_runs
 

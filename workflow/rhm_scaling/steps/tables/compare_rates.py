@@ -11,8 +11,7 @@ from ...analysis.curves import CURVE_KEY, rows_of
 from ...analysis.learning_rates import POINT, best_rate, rate_curve, scaling_with_width
 from ...core.files import write_text
 from ...core.hashing import seed_from
-from ...study.plan import Plan
-from ...study.tables import Part
+from ...study.tables import Part, Plan
 from ..read_tables import read_table
 
 

@@ -26,8 +26,7 @@ from ...analysis.theory_columns import Known
 from ...core.files import write_text
 from ...core.hashing import seed_from
 from ...grammar.model import Parameters
-from ...study.plan import Plan
-from ...study.tables import Part
+from ...study.tables import Part, Plan
 from ...theory.complexities import Learner, parameters_needed
 
 _NEEDED: dict[Learner, str] = {"cnn": "needed_shared", "transformer": "needed_unshared"}

@@ -14,8 +14,7 @@ from ...claims.evidence import of_study, replicas_of
 from ...claims.frozen import frozen
 from ...claims.verdicts import together
 from ...core.files import write_text
-from ...study.plan import Plan
-from ...study.tables import Part
+from ...study.tables import Part, Plan
 from ..claimed import as_row, claimed
 from ..read_tables import read_points
 

@@ -11,8 +11,7 @@ from typing import Any
 
 from ...core.files import write_text
 from ...core.hashing import identity
-from ...study.plan import Plan
-from ...study.tables import Part
+from ...study.tables import Part, Plan
 from ..columns import field, source, tables
 
 

@@ -12,9 +12,7 @@ import pandas as pd
 from ...core.files import write_text
 from ...grammar.model import Parameters
 from ...grammar.tasks import levels_seen
-from ...study.plan import Plan
-from ...study.products import Curve
-from ...study.tables import Part, figure_files
+from ...study.tables import Curve, Part, Plan, figure_files
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}: exponents</title><style>

@@ -7,8 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...study.plan import Plan
-from ...study.tables import Part, figure_files
+from ...study.tables import Part, Plan, figure_files
 from ..read_tables import read_table
 
 

@@ -12,8 +12,7 @@ from ...analysis.curves import CURVE_KEY, REPLICA_KEY
 from ...claims.deciding import findings
 from ...claims.evidence import of_study
 from ...core.files import write_text
-from ...study.plan import Plan
-from ...study.tables import Part
+from ...study.tables import Part, Plan
 from ..claimed import as_row, claimed
 
 # nothing is measured yet

@@ -14,8 +14,7 @@ from ...analysis.thresholds import crossings
 from ...claims.evidence import of_study
 from ...claims.frozen import frozen
 from ...core.files import write_text
-from ...study.plan import Plan
-from ...study.tables import Part
+from ...study.tables import Part, Plan
 from ..read_tables import read_points
 
 

@@ -26,8 +26,7 @@ from ...analysis.power_law import (
 )
 from ...core.files import write_text
 from ...grammar.tasks import MEASURE
-from ...study.plan import Plan
-from ...study.tables import Part
+from ...study.tables import Part, Plan
 from ..read_tables import read_points
 
 

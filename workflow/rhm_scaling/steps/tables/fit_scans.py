@@ -26,8 +26,7 @@ from ...analysis.scans import (
 from ...analysis.theory_columns import Known
 from ...core.files import write_text
 from ...grammar.model import Parameters
-from ...study.plan import Plan
-from ...study.tables import Part
+from ...study.tables import Part, Plan
 from ..read_tables import read_points
 
 SUMMED = {

@@ -12,9 +12,7 @@ from ...analysis.curves import CURVE_KEY, REPLICA_KEY
 from ...core.errors import UserError
 from ...core.files import write_text
 from ...study.artifacts import Product
-from ...study.plan import Plan
-from ...study.products import Curve
-from ...study.tables import Part
+from ...study.tables import Curve, Part, Plan
 from ..read_tables import read_table
 
 _REPLICA = [*CURVE_KEY, *REPLICA_KEY, "lr"]

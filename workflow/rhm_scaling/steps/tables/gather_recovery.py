@@ -9,8 +9,7 @@ import pandas as pd
 
 from ...analysis.curves import CURVE_KEY, REPLICA_KEY, crossing
 from ...core.files import write_text
-from ...study.plan import Plan
-from ...study.tables import Part
+from ...study.tables import Part, Plan
 from ..read_tables import read_table
 
 

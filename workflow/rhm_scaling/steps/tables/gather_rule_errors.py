@@ -22,8 +22,7 @@ from ...analysis.theory_columns import Known, measured_rule_curve, twin_of
 from ...core.files import write_text
 from ...core.hashing import canonical_json
 from ...grammar.model import Parameters
-from ...study.plan import Plan
-from ...study.tables import Part
+from ...study.tables import Part, Plan
 from ..read_tables import read_measured
 
 COLLAPSE_COLUMNS = ["study", *NETWORK, "L", "grammars", *COLLAPSE]

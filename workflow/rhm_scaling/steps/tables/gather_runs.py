@@ -14,9 +14,7 @@ from ...core.errors import UserError
 from ...core.files import write_text
 from ...study.artifacts import Product
 from ...study.cost import accounting
-from ...study.plan import Plan
-from ...study.products import Curve
-from ...study.tables import Part
+from ...study.tables import Curve, Part, Plan
 from ..read_tables import read_table
 
 COLUMNS = [

@@ -14,8 +14,7 @@ from ...analysis.theory_columns import Known, predicted_columns
 from ...core.files import write_text
 from ...grammar.model import Parameters
 from ...grammar.tasks import MEASURE
-from ...study.plan import Plan
-from ...study.tables import Part
+from ...study.tables import Part, Plan
 from ..read_tables import read_histories
 
 

@@ -11,8 +11,7 @@ import pandas as pd
 
 from ...core.files import write_text
 from ...grammar.model import Parameters
-from ...study.plan import Plan
-from ...study.tables import Part
+from ...study.tables import Part, Plan
 from ...theory.complexities import (
     Array,
     Learner,

@@ -10,8 +10,7 @@ import pandas as pd
 from ...core.files import write_text
 from ...grammar.model import Parameters
 from ...plots.guides import guide, order_of_invariance
-from ...study.plan import Plan
-from ...study.tables import Part
+from ...study.tables import Part, Plan
 
 
 def planned(plan: Plan) -> Part:

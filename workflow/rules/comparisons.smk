@@ -1,0 +1,96 @@
+"""Comparisons of a study's curves: laws of scans, controls, learning rates, network sizes.
+
+As in ``tables.smk``, each rule has the name of its step and shows the tables that it reads.
+"""
+
+
+use rule gather_runs as fit_scans with:
+    input:
+        reads(
+            "fit_scans",
+            "results/{study}/runs.csv",
+            "results/{study}/histories.csv",
+            "results/{study}/theory.csv",
+            "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
+        ),
+    output:
+        table("results/{study}/scan_points.csv"),
+        "results/{study}/scan_curves.csv",
+        table("results/{study}/scan_laws.csv"),
+        table("results/{study}/scan_collapse.csv"),
+        table("results/{study}/scan_deviations.csv"),
+        record="results/{study}/stages/fit_scans.record.json",
+    log:
+        "results/{study}/logs/fit_scans.log",
+    params:
+        order=order("fit_scans"),
+    message:
+        "Fitting laws of the sizes at which grammars are learnt: {wildcards.study}"
+
+
+use rule gather_runs as compare_controls with:
+    input:
+        reads(
+            "compare_controls",
+            "results/{study}/runs.csv",
+            "results/{study}/histories.csv",
+            "results/{study}/theory.csv",
+            "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
+        ),
+    output:
+        table("results/{study}/controls.csv"),
+        "results/{study}/control_runs.csv",
+        record="results/{study}/stages/compare_controls.record.json",
+    log:
+        "results/{study}/logs/compare_controls.log",
+    params:
+        order=order("compare_controls"),
+    message:
+        "Comparing curves with networks trained otherwise: {wildcards.study}"
+
+
+use rule gather_runs as compare_rates with:
+    input:
+        reads(
+            "compare_rates",
+            "results/{study}/runs.csv",
+        ),
+    output:
+        "results/{study}/rates.csv",
+        table("results/{study}/best_rates.csv"),
+        "results/{study}/rate_scaling.csv",
+        "results/{study}/coordinates.csv",
+        record="results/{study}/stages/compare_rates.record.json",
+    log:
+        "results/{study}/logs/compare_rates.log",
+    params:
+        order=order("compare_rates"),
+    message:
+        "Comparing learning rates: {wildcards.study}"
+
+
+use rule gather_runs as compare_sizes with:
+    input:
+        reads(
+            "compare_sizes",
+            "results/{study}/runs.csv",
+            "results/{study}/histories.csv",
+            "results/{study}/theory.csv",
+            "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
+        ),
+    output:
+        table("results/{study}/sizes.csv"),
+        table("results/{study}/scaling.csv"),
+        "results/{study}/compute.csv",
+        table("results/{study}/frontier.csv"),
+        table("results/{study}/levels.csv"),
+        record="results/{study}/stages/compare_sizes.record.json",
+    log:
+        "results/{study}/logs/compare_sizes.log",
+    params:
+        order=order("compare_sizes"),
+    message:
+        "Comparing network sizes: {wildcards.study}"

@@ -19,6 +19,7 @@ HEADINGS = {
     "invariance_ratios": "Representations",
     **dict.fromkeys(("scan_laws", "scan_collapse"), "Scans"),
     "rule_errors": "Errors by rule",
+    **dict.fromkeys(("training_losses", "onsets", "repetition"), "Trainings"),
     "controls": "Controls",
     "claim": "Claim",
 }

@@ -99,6 +99,9 @@ class ExperimentConfig(Model):
     rule_errors: bool = False
     """Whether the test errors of its networks are counted by the rarest rule of level 1 that a
     sentence contains (`classification` only), of which theory says when it is learnt."""
+    memorisation: bool = False
+    """Whether its trainings are followed step by step: when each level is learnt, when memorising
+    begins, and, if it is `online` too, how many fresh sentences the repeated ones are worth."""
     validation_size: PositiveInt = 2048
     """Sentences on which the best step is chosen."""
     test_size: PositiveInt = 8192
@@ -219,6 +222,18 @@ class Study(Model):
                         "compared draw by draw: give both the same, or make two studies"
                     )
 
+    def _check_memorisation(self, here: str, experiment: ExperimentConfig) -> None:
+        if not experiment.train_sizes:
+            raise ValueError(
+                f"{here}.memorisation: fresh sentences cannot be memorised; give train_sizes, or "
+                "leave it out"
+            )
+        if all(isinstance(self.architectures[a], CountedConfig) for a in experiment.architectures):
+            raise ValueError(
+                f"{here}.memorisation: is of trainings, and these architectures only count; add a "
+                "network, or leave it out"
+            )
+
     def _check_context(self, here: str, experiment: ExperimentConfig) -> None:
         if experiment.task != "last_token":
             raise ValueError(f"{here}.context: is one of the task last_token; leave it out")
@@ -275,6 +290,8 @@ class Study(Model):
                     raise ValueError(
                         f"{here}.{key}: are measured for the task {task}; set it to false"
                     )
+            if experiment.memorisation:
+                self._check_memorisation(here, experiment)
             if experiment.context:
                 self._check_context(here, experiment)
             for architecture in experiment.architectures:

@@ -15,6 +15,8 @@ from ...grammar.tasks import levels_seen
 from ...study.plan import Plan
 from ...study.products import Curve
 from ...study.tables import Part, figure_files
+from .follow_trainings import followed
+from .value_repetition import repeated
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}: exponents</title><style>
@@ -35,6 +37,7 @@ def planned(plan: Plan) -> Part:
     represented = dict.fromkeys(curve for curve, _ in plan.represented)
     ranked = any(plan.parameters(curve.grammar).zipf[0] is not None for curve, _ in plan.ranked)
     controlled = dict.fromkeys(curve for curve, _, _ in plan.controls)
+    traced, worth = dict.fromkeys(curve for curve, _ in followed(plan)), repeated(plan)
     told = [curve for curve in plan.curves if curve not in plan.scanned]  # one by one
     sloping = [
         curve
@@ -59,6 +62,8 @@ def planned(plan: Plan) -> Part:
         "ranked": ranked,
         "controlled": _named(controlled),
         "scans": {name: one.scan.factor for name, one in study.experiments.items() if one.scan},
+        "followed": _named(traced),
+        "repeated": _experiments(worth),
         "claim": study.claim,
         **({"grammars": plan.specifications()} if study.claim or windows else {}),
     }
@@ -71,6 +76,8 @@ def planned(plan: Plan) -> Part:
         **dict.fromkeys(("invariance_sizes", "invariance_ratios"), represented),
         "controls": controlled,
         **dict.fromkeys(("scan_laws", "scan_collapse"), plan.scanned),
+        **dict.fromkeys(("training_losses", "onsets"), traced),
+        "repetition": worth,
     }
     names = [f"{kind}-{name}" for kind, curves in kinds.items() for name in _experiments(curves)]
     names += [f"claim-{study.claim}"] if study.claim else []
@@ -81,6 +88,8 @@ def planned(plan: Plan) -> Part:
         "find_invariance",
         "gather_rule_errors",
         "fit_scans",
+        "follow_trainings",
+        "value_repetition",
         "compare_controls",
     )
     outputs = [*figure_files("figures", names), "figures/exponents-table.html"]
@@ -137,6 +146,8 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         save(drawn, folder / "figures", f"scan_laws-{experiment}")
         drawn = scan_collapse(scaled, points, collapsed, title)
         save(drawn, folder / "figures", f"scan_collapse-{experiment}")
+    if specification["followed"]:
+        _draw_trainings(specification, folder)
     for experiment in dict.fromkeys(curve["experiment"] for curve in specification["controlled"]):
         keys = _keys(specification["controlled"], experiment)
         compared = pd.read_csv(folder / "controls.csv").merge(keys)
@@ -164,6 +175,27 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         tables = [pd.read_csv(folder / f"{name}.csv") for name in named]
         drawn = network_sizes(specification["titles"][experiment], families, *tables)
         save(drawn, folder / "figures", f"scaling-{experiment}")
+
+
+def _draw_trainings(specification: dict[str, Any], folder: Path) -> None:
+    """Trainings step by step, of every experiment that follows them."""
+    from ...plots.memorisation import onsets, repetition, training_losses
+    from ...plots.style import save
+
+    names = ["training_histories", "onsets", "onset_laws"]
+    names += ["repetition", "repetition_laws"] if specification["repeated"] else []
+    tables = {name: pd.read_csv(folder / f"{name}.csv") for name in names}
+    for experiment in dict.fromkeys(curve["experiment"] for curve in specification["followed"]):
+        keys = _keys(specification["followed"], experiment)
+        title = specification["titles"][experiment]
+        mine = {name: table.merge(keys) for name, table in tables.items()}
+        drawn = training_losses(mine["training_histories"], mine["onsets"], title)
+        save(drawn, folder / "figures", f"training_losses-{experiment}")
+        drawn = onsets(mine["onsets"], mine["onset_laws"], title)
+        save(drawn, folder / "figures", f"onsets-{experiment}")
+        if experiment in specification["repeated"]:
+            drawn = repetition(mine["repetition"], mine["repetition_laws"], title)
+            save(drawn, folder / "figures", f"repetition-{experiment}")
 
 
 def _draw_claim(specification: dict[str, Any], folder: Path) -> None:

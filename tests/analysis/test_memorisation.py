@@ -103,6 +103,11 @@ def test_a_loss_that_still_falls_has_no_least_step() -> None:
     assert found.loc["memorised", "at_step"] == np.inf
 
 
+def test_of_no_training_nothing_is_told() -> None:
+    found = events(history(1024, 0, 300.0)[:0], GUESS, {}, "validation_loss")
+    assert found.empty and onset_laws(found).empty
+
+
 def made_up(
     exponent: float, source: np.random.Generator, draws: int = 4, scatter: float = 0.1
 ) -> pd.DataFrame:

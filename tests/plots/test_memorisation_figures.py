@@ -102,6 +102,9 @@ def test_what_never_happens_has_no_points(tmp_path: Path) -> None:
     assert len(figure.legends[0].get_texts()) == 1
     readable(figure, tmp_path)
     readable(training_losses(known["histories"], known["onsets"], "Trainings"), tmp_path)
+    empty = {name: table[:0] for name, table in known.items()}
+    readable(training_losses(empty["histories"], empty["onsets"], "Nothing"), tmp_path)
+    readable(onsets(empty["onsets"], empty["laws"], "Nothing"), tmp_path)
 
 
 @pytest.mark.filterwarnings("error")
@@ -121,6 +124,7 @@ def test_effective_sentences_stand_beside_their_law(tmp_path: Path) -> None:
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels[0] == "$P$ = 256, $R^*$ = 12"
     readable(figure, tmp_path)
+    readable(repetition(known["values"][:0], known["worth"], "Nothing"), tmp_path)
     # nothing is told of any size
     nothing = known["values"].assign(effective=np.nan, fitted=np.nan)
     none = known["worth"].assign(estimate=np.nan)

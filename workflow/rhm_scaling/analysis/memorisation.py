@@ -110,7 +110,8 @@ def events(
             when = {"at_step": step, "at_sentences": step * batch}
             when["at_epochs"] = step * batch / size if np.isfinite(size) else np.nan
             rows.append({**replica, "event": event, "level": level, **when})
-    return pd.DataFrame(rows, columns=EVENTS)
+    table = pd.DataFrame(rows, columns=EVENTS, dtype=None if rows else float)
+    return table.astype(dict.fromkeys(["level", *REPLICA_KEY], int))
 
 
 def onset_laws(found: pd.DataFrame) -> pd.DataFrame:

@@ -46,6 +46,8 @@ def training_losses(histories: pd.DataFrame, onsets: pd.DataFrame, title: str) -
         Of the experiment.
     """
     labels = _networks(histories)
+    if not labels:
+        return _nothing(title)
     figure, axes = stacked(*[_PANEL] * len(labels), around=1.0)
     looks = _looks(histories)
     for axis, (key, label) in zip(axes, labels.items()):
@@ -92,6 +94,8 @@ def onsets(found: pd.DataFrame, laws: pd.DataFrame, title: str) -> Figure:
     """
     finite = found[np.isfinite(found["train_size"])]
     labels = _networks(finite)
+    if not labels:
+        return _nothing(title)
     figure, axes = stacked(*[_PANEL] * len(labels), around=1.0)
     seen: dict[str, Any] = {}
     for axis, (key, label) in zip(axes, labels.items()):
@@ -149,6 +153,8 @@ def repetition(values: pd.DataFrame, laws: pd.DataFrame, title: str) -> Figure:
         Of the experiment.
     """
     labels = _networks(values)
+    if not labels:
+        return _nothing(title)
     figure, axes = stacked(*[_PANEL] * len(labels), around=1.2)
     looks = _looks(values)
     for axis, (key, label) in zip(axes, labels.items()):
@@ -183,6 +189,15 @@ def repetition(values: pd.DataFrame, laws: pd.DataFrame, title: str) -> Figure:
     ]
     as_good = handle("as good as fresh sentences", linestyle="--", linewidth=0.7)
     legend_of(figure, [*told_sizes, as_good])
+    heading(figure, title)
+    return figure
+
+
+def _nothing(title: str) -> Figure:
+    """A figure that says that there is nothing to draw."""
+    figure, (axis,) = stacked(1.0)
+    axis.text(0.5, 0.5, "no training ended well", ha="center", va="center")
+    axis.set_axis_off()
     heading(figure, title)
     return figure
 

@@ -5,10 +5,10 @@ training sentences grows in proportion to ``P``, and the time to learn does not 
 
 A network begins to memorise where its training loss falls below its validation loss: there the two
 part, while until then they fall as one, as they would on fresh sentences. This *gap* is the
-definition that counts (event ``memorised``), because it does not ask what the validation loss does,
-which may go on falling while sentences are memorised. The step of the least validation loss
-(``least_loss``), where memorising begins to cost more than learning gains, stands beside it as a
-check: it comes later, and a last level that is learnt late moves it.
+definition that counts (event ``memorised``), because it does not ask whether the validation loss
+still falls, as it may while sentences are memorised. The step of the least validation loss
+(``least_loss``), where memorising begins to cost more than learning gains, stands beside it: what
+is still learnt then moves it, so it has another law.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Comparisons of a study's curves: laws of scans, controls, learning rates, network sizes.
+"""Comparisons of a study's curves: scans, controls, rates, network sizes, memorising, repetition.
 
 As in ``tables.smk``, each rule has the name of its step and shows the tables that it reads.
 """
@@ -94,3 +94,45 @@ use rule gather_runs as compare_sizes with:
         order=order("compare_sizes"),
     message:
         "Comparing network sizes: {wildcards.study}"
+
+
+use rule gather_runs as follow_trainings with:
+    input:
+        reads(
+            "follow_trainings",
+            "results/{study}/runs.csv",
+            "results/{study}/theory.csv",
+            "results/{study}/predictions.csv",
+            "results/{study}/correlations.csv",
+        ),
+    output:
+        "results/{study}/training_histories.csv",
+        "results/{study}/onsets.csv",
+        table("results/{study}/onset_laws.csv"),
+        record="results/{study}/stages/follow_trainings.record.json",
+    log:
+        "results/{study}/logs/follow_trainings.log",
+    params:
+        order=order("follow_trainings"),
+    message:
+        "Finding when trainings learn and memorise: {wildcards.study}"
+
+
+use rule gather_runs as value_repetition with:
+    input:
+        reads(
+            "value_repetition",
+            "results/{study}/training_histories.csv",
+            "results/{study}/onsets.csv",
+            "results/{study}/onset_laws.csv",
+        ),
+    output:
+        "results/{study}/repetition.csv",
+        table("results/{study}/repetition_laws.csv"),
+        record="results/{study}/stages/value_repetition.record.json",
+    log:
+        "results/{study}/logs/value_repetition.log",
+    params:
+        order=order("value_repetition"),
+    message:
+        "Finding what repeated sentences are worth: {wildcards.study}"

@@ -64,6 +64,9 @@ MEASURED = frozenset(
         # of scans of grammars
         *("ratio", "ratio_low", "ratio_high", "deviation", "spread", "bare_same_fit", "constant"),
         *("residual", "shuffled", "widest"),
+        # of trainings step by step
+        *("validation_loss", "validation_error", "at_step", "at_sentences", "at_epochs"),
+        *("loss", "fresh_loss", "effective", "spread_fresh"),
         # of controls
         *("unpaired", "control_mean", "log2_ratio", "log2_low", "log2_high"),
     }

@@ -20,6 +20,7 @@ HEADINGS = {
     **dict.fromkeys(("scan_laws", "scan_collapse"), "Scans"),
     "rule_errors": "Errors by rule",
     "learning_times": "Learning times",
+    **dict.fromkeys(("training_losses", "onsets", "repetition"), "Trainings"),
     "controls": "Controls",
     "claim": "Claim",
 }

@@ -105,6 +105,9 @@ class ExperimentConfig(Model):
     learning_times: bool = False
     """Whether it is measured when its networks learn each context of the test set (`last_token`
     only): the training sizes at which the context's own excess goes down from level to level."""
+    memorisation: bool = False
+    """Whether its trainings are followed step by step: when each level is learnt, when memorising
+    begins, and, if it is `online` too, how many fresh sentences the repeated ones are worth."""
     validation_size: PositiveInt = 2048
     """Sentences on which the best step is chosen."""
     test_size: PositiveInt = 8192
@@ -225,6 +228,18 @@ class Study(Model):
                         "compared draw by draw: give both the same, or make two studies"
                     )
 
+    def _check_memorisation(self, here: str, experiment: ExperimentConfig) -> None:
+        if not experiment.train_sizes:
+            raise ValueError(
+                f"{here}.memorisation: fresh sentences cannot be memorised; give train_sizes, or "
+                "leave it out"
+            )
+        if all(isinstance(self.architectures[a], CountedConfig) for a in experiment.architectures):
+            raise ValueError(
+                f"{here}.memorisation: is of trainings, and these architectures only count; add a "
+                "network, or leave it out"
+            )
+
     def _check_context(self, here: str, experiment: ExperimentConfig) -> None:
         if experiment.task != "last_token":
             raise ValueError(f"{here}.context: is one of the task last_token; leave it out")
@@ -282,6 +297,8 @@ class Study(Model):
                     raise ValueError(
                         f"{here}.{key}: are measured for the task {task}; set it to false"
                     )
+            if experiment.memorisation:
+                self._check_memorisation(here, experiment)
             if experiment.context:
                 self._check_context(here, experiment)
             for architecture in experiment.architectures:

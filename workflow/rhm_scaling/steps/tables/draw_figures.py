@@ -13,6 +13,8 @@ from ...core.files import write_text
 from ...grammar.model import Parameters
 from ...grammar.tasks import levels_seen
 from ...study.tables import Curve, Part, Plan, figure_files
+from .follow_trainings import followed
+from .value_repetition import repeated
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}: exponents</title><style>
@@ -34,6 +36,7 @@ def planned(plan: Plan) -> Part:
     ranked = any(plan.parameters(curve.grammar).zipf[0] is not None for curve, _ in plan.ranked)
     timed = dict.fromkeys(curve for curve, _ in plan.timed)
     controlled = dict.fromkeys(curve for curve, _, _ in plan.controls)
+    traced, worth = dict.fromkeys(curve for curve, _ in followed(plan)), repeated(plan)
     told = [curve for curve in plan.curves if curve not in plan.scanned]  # one by one
     sloping = [
         curve
@@ -59,6 +62,8 @@ def planned(plan: Plan) -> Part:
         "timed": _named(timed),
         "controlled": _named(controlled),
         "scans": {name: one.scan.factor for name, one in study.experiments.items() if one.scan},
+        "followed": _named(traced),
+        "repeated": _experiments(worth),
         "claim": study.claim,
         **({"grammars": plan.specifications()} if study.claim or windows else {}),
     }
@@ -72,6 +77,8 @@ def planned(plan: Plan) -> Part:
         "learning_times": timed,
         "controls": controlled,
         **dict.fromkeys(("scan_laws", "scan_collapse"), plan.scanned),
+        **dict.fromkeys(("training_losses", "onsets"), traced),
+        "repetition": worth,
     }
     names = [f"{kind}-{name}" for kind, curves in kinds.items() for name in _experiments(curves)]
     names += [f"claim-{study.claim}"] if study.claim else []
@@ -83,6 +90,8 @@ def planned(plan: Plan) -> Part:
         "gather_rule_errors",
         "gather_learning_times",
         "fit_scans",
+        "follow_trainings",
+        "value_repetition",
         "compare_controls",
     )
     outputs = [*figure_files("figures", names), "figures/exponents-table.html"]
@@ -148,6 +157,8 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         save(drawn, folder / "figures", f"scan_laws-{experiment}")
         drawn = scan_collapse(scaled, points, collapsed, title)
         save(drawn, folder / "figures", f"scan_collapse-{experiment}")
+    if specification["followed"]:
+        _draw_trainings(specification, folder)
     for experiment in dict.fromkeys(curve["experiment"] for curve in specification["controlled"]):
         keys = _keys(specification["controlled"], experiment)
         compared = pd.read_csv(folder / "controls.csv").merge(keys)
@@ -175,6 +186,27 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         tables = [pd.read_csv(folder / f"{name}.csv") for name in named]
         drawn = network_sizes(specification["titles"][experiment], families, *tables)
         save(drawn, folder / "figures", f"scaling-{experiment}")
+
+
+def _draw_trainings(specification: dict[str, Any], folder: Path) -> None:
+    """Trainings step by step, of every experiment that follows them."""
+    from ...plots.memorisation import onsets, repetition, training_losses
+    from ...plots.style import save
+
+    names = ["training_histories", "onsets", "onset_laws"]
+    names += ["repetition", "repetition_laws"] if specification["repeated"] else []
+    tables = {name: pd.read_csv(folder / f"{name}.csv") for name in names}
+    for experiment in dict.fromkeys(curve["experiment"] for curve in specification["followed"]):
+        keys = _keys(specification["followed"], experiment)
+        title = specification["titles"][experiment]
+        mine = {name: table.merge(keys) for name, table in tables.items()}
+        drawn = training_losses(mine["training_histories"], mine["onsets"], title)
+        save(drawn, folder / "figures", f"training_losses-{experiment}")
+        drawn = onsets(mine["onsets"], mine["onset_laws"], title)
+        save(drawn, folder / "figures", f"onsets-{experiment}")
+        if experiment in specification["repeated"]:
+            drawn = repetition(mine["repetition"], mine["repetition_laws"], title)
+            save(drawn, folder / "figures", f"repetition-{experiment}")
 
 
 def _draw_claim(specification: dict[str, Any], folder: Path) -> None:

@@ -23,8 +23,7 @@ from ...analysis.learning_times import (
 from ...analysis.theory_columns import Known
 from ...core.files import write_text
 from ...grammar.model import Parameters
-from ...study.plan import Plan
-from ...study.tables import Part
+from ...study.tables import Part, Plan
 from ...theory.predicted_curves import staircase
 from ..files import read_arrays
 from ..read_tables import measured_runs

@@ -161,7 +161,7 @@ def test_the_scan_of_the_repository_has_thirty_points_in_twenty_minutes(
     points = [
         curve.grammar
         for curve, why in plan.scanned.items()
-        if curve.experiment == "classification" and not why
+        if curve.experiment == "classification" and curve.architecture == "cnn" and not why
     ]
     assert len({*points}) == len(points) == 30
     shapes = [plan.parameters(name) for name in points]

@@ -36,7 +36,7 @@ RULES = {
     "solve_grammars": ("theory", "survey"),
     "train_networks": ("models", "coordinates"),
     "measure_networks": ("representations", "rule_errors"),
-    "count_symbols": ("counts",),
+    "count_symbols": ("counts", "latents"),
 }
 _RULE = {kind: rule for rule, kinds in RULES.items() for kind in kinds}
 

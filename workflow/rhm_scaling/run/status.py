@@ -24,7 +24,7 @@ from .records import intact, left_out, read_record
 from .rows import restore
 
 # Kinds that are results by themselves; the others are only made for these.
-RESULTS = ("models", "counts")
+RESULTS = ("models", "counts", "latents")
 
 
 class Status:

@@ -15,10 +15,13 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster import hierarchy
+from scipy.spatial.distance import pdist
 
-# public names would change the identity of all that has been counted
-from .counting import Codebook, CountingLearner, Integers, _cluster, _numbers
+# a public name would change the identity of all that has been counted
+from .counting import Array, Codebook, CountingLearner, Integers, _numbers
 
+_LINKED = 1024  # most frequent tuples, from which the groups start: linkage is quadratic in them
 _SEEN_APART = 1023  # most frequent tuples that are told apart as siblings at first
 _ROUNDS = 8  # at most; two or three are usual
 
@@ -76,7 +79,7 @@ def _most_frequent(siblings: Integers, tuples: int) -> Integers:
     return codes
 
 
-def _count(siblings: Integers, codes: Integers, tuples: int) -> NDArray[np.float64]:
+def _count(siblings: Integers, codes: Integers, tuples: int) -> Array:
     """How often a tuple has siblings of each code, ``(T, s*(s-1), codes)``, at each pair of places.
 
     `siblings` are the numbers of the tuples below each parent, ``(parents, s)``.
@@ -90,6 +93,34 @@ def _count(siblings: Integers, codes: Integers, tuples: int) -> NDArray[np.float
         for one, other in pairs
     ]
     return np.stack(counts, axis=1).astype(np.float64)
+
+
+def _cluster(counts: Array, groups: int) -> Integers:
+    """Groups of tuples whose siblings have equal codes, ``(T,)``: counts are ``(T, pairs, codes)``.
+
+    Ward's linkage of the most frequent tuples by the directions in which their frequencies differ
+    from the mean: how far a rare one is from it tells of noise. Then each tuple goes to the group
+    under which its counts are most probable.
+    """
+    if len(counts) <= groups:
+        return np.arange(len(counts))
+    overall = counts.sum(axis=0) + 0.5
+    overall /= overall.sum(axis=1, keepdims=True)
+    linked = counts[np.argsort(-counts.sum(axis=(1, 2)), kind="stable")[:_LINKED]]
+    # the square root of a frequency has the same noise whatever its size
+    points = np.sqrt(_shrunk(linked, overall)).reshape(len(linked), -1)
+    points -= points.mean(axis=0)
+    points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
+    tree = hierarchy.ward(pdist(points))
+    members = np.eye(groups)[hierarchy.fcluster(tree, groups, "maxclust") - 1]
+    profiles = np.log(_shrunk(np.tensordot(members, linked, (0, 0)), overall))
+    likelihood = np.tensordot(counts, profiles, ((1, 2), (1, 2)))
+    return np.asarray(likelihood.argmax(axis=1))
+
+
+def _shrunk(counts: Array, overall: Array) -> Array:
+    """Frequencies of codes, shrunk to the `overall` ones by one count."""
+    return np.asarray((counts + overall) / (counts.sum(axis=-1, keepdims=True) + 1))
 
 
 def _named(groups: Integers) -> Integers:

@@ -21,8 +21,8 @@ from scipy.spatial.distance import pdist
 # a public name would change the identity of all that has been counted
 from .counting import Array, Codebook, CountingLearner, Integers, _numbers
 
-_LINKED = 1024  # most frequent tuples, from which the groups start: linkage is quadratic in them
-_SEEN_APART = 1023  # most frequent tuples that are told apart as siblings at first
+_LINKED = 512  # most frequent tuples, from which the groups start: linkage is quadratic in them
+_SEEN_APART = 511  # most frequent tuples that are told apart as siblings at first
 _ROUNDS = 8  # at most; two or three are usual
 
 

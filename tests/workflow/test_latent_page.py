@@ -27,7 +27,10 @@ def told(row: pd.Series) -> str:
 def test_laws_are_those_of_the_tables() -> None:
     text = prose("docs/latent.md")
     laws = reference("scan_laws").set_index(["experiment", "law", "term"])
-    assert f"position by position | 1.0 +- 0.1 | {told(laws.loc['labels', 'bare', 'bare'])}" in text
+    assert f"`L` = 4, 5, 6 | 1.0 +- 0.1 | {told(laws.loc['labels', 'bare', 'bare'])}" in text
+    # n m^L doubles from level to level
+    law = laws.loc[("depth", "parameters", "L"), ["estimate", "low", "high"]] / np.log(2)
+    assert f"at most 0.05, with its interval | {told(law)} |" in text and law["high"] < 0.05
     law = laws.loc["rules", "threshold", "threshold"]
     points = reference("scan_points").query("experiment == 'rules'")
     many = points[points["m"] >= 4]
@@ -65,8 +68,6 @@ def test_verdicts_are_those_of_the_tables() -> None:
         assert all(rival in line for rival in rivals)
         assert table["decisive"].all() and {*table["criteria"]} == {newest().hash}
     assert f"rule `{newest().hash}`, dated {newest().date}" in prose("docs/latent.md")
-    c1 = reference("c1").iloc[0]
-    assert f"{told(c1)}, the upper end {c1['high']:.3f} |" in text
 
 
 def test_one_draw_has_symbols_that_no_sibling_tells_apart() -> None:

@@ -21,7 +21,7 @@ from rhm_scaling.study.artifacts import STORE, Product
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
 
-# measured of trained networks, of which the tiny study measures nothing (it predicts no codes either)
+# measured of trained networks, of which the tiny study measures nothing
 MEASURED = {"representations": "last_token", "rule_errors": "classification"}
 
 

@@ -38,7 +38,7 @@ def fit(
 
     Parameters and what is raised are those of `CountingLearner.fit`. Positions are pooled.
     """
-    # what is checked there, and labels without hidden levels
+    # refuses what this refuses: no sentences, other lengths, more tuples than can be numbered
     CountingLearner.fit(
         "classification", tokens[:1], labels[:1], v=v, s=s, classes=classes, sharing=True
     )

@@ -12,7 +12,7 @@ import pytest
 from helpers.studies import Array, Law, design, power_law, represented, staircase, trained
 from rhm_scaling.claims.deciding import CONTRASTS, findings
 from rhm_scaling.claims.evidence import Evidence
-from rhm_scaling.claims.frozen import frozen
+from rhm_scaling.claims.frozen import frozen, newest
 from rhm_scaling.claims.names import CLAIM_TASKS, ClaimName
 from rhm_scaling.claims.verdicts import AGREES, DISAGREES, Finding, together
 from rhm_scaling.grammar.model import Parameters
@@ -41,8 +41,10 @@ def verdicts(name: ClaimName, made: Callable[[int], list[Evidence]]) -> Counter[
 
 
 def test_every_criterion_of_the_file_can_be_computed() -> None:
-    assert set(frozen().claims) == set(CLAIM_TASKS)
-    named = {c.contrast for claim in frozen().claims.values() for c in claim.criteria}
+    claims = {**frozen().claims, **newest().claims}
+    assert set(claims) == set(CLAIM_TASKS)
+    assert len(claims) == len(frozen().claims) + len(newest().claims)
+    named = {c.contrast for claim in claims.values() for c in claim.criteria}
     assert named == set(CONTRASTS)
 
 

@@ -308,7 +308,7 @@ def test_what_no_study_refers_to_is_listed_and_removed_on_request(
     assert 2.9 < largest.age < 3.1
     # the tiny study measures nothing of trained networks
     kinds = {path.relative_to(tmp_path).parts[2] for path in paths}
-    assert kinds == {*KINDS} - {"representations", "rule_errors", "learning_times"}
+    assert kinds == {*KINDS} - {"representations", "rule_errors", "learning_times", "latents"}
     status, lines, _ = call(small, "clean")
     assert status == 0
     assert len(lines) == len(found) + 1

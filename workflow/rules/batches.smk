@@ -12,7 +12,8 @@ path ends in the hash of what made it, and once all are made a receipt:
     measure_networks  representations/<as models>-<identity>.csv,
                       rule_errors/<as models>-<identity>.csv,
                       learning_times/<as models>-<identity>.npz
-    count_symbols     counts/<parameters>/<task>/<learner>/P<size>/<replicas>-<identity>/
+    count_symbols     counts/<parameters>/<task>/<learner>/P<size>/<replicas>-<identity>/,
+                      latents/<as counts>-<identity>/
 
 No product is an output of a rule: Snakemake removes outputs before it runs a job, and so would
 remove what another run has just made. Where SLURM runs such a job, this is all that is read of the

@@ -93,6 +93,18 @@ class Known:
         return float(found.iloc[0]) if len(found) else np.nan
 
     @cached_property
+    def latent_threshold(self) -> dict[int, float]:
+        """The largest threshold of latent prediction over levels, by rule draw."""
+        where = {"quantity": "latent_threshold", "method": "correlations"}
+        return {rule: float(at.max()) for rule, at in self.by_draw("level", **where).items()}
+
+    @cached_property
+    def bare_latent_threshold(self) -> float:
+        """The same by the form for large ``v``."""
+        found = _where(self.rows, quantity="latent_threshold", method="closed form")["value"]
+        return float(found.max())
+
+    @cached_property
     def rule_thresholds(self) -> dict[int, Array]:
         """Classification: ``P_k`` of the rules of level 1 by rule draw."""
         where = {"quantity": "sample_complexity", "method": "correlations"}

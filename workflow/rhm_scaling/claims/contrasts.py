@@ -29,7 +29,7 @@ Found = dict[str, Observed | Lacking]
 Reasons = list[str]  # why curves are left out
 Formed = TypeVar("Formed")
 Group = TypeVar("Group")
-OTHER: dict[Learner, Learner] = {"cnn": "transformer", "transformer": "cnn"}
+OTHER: dict[Learner | None, Learner] = {"cnn": "transformer", "transformer": "cnn"}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The verdict on a claim: what each of its frozen criteria says of a study's curves.
 
 A1 to A4 are claims of arXiv:2505.07067 (power-law distributed production rules), B1 to B5 of
-arXiv:2505.07070 (convolutional networks and transformers).
+arXiv:2505.07070 (convolutional networks and transformers), C1 and C2 of arXiv:2605.27734 (latent
+prediction).
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core.hashing import seed_from
-from . import classes, contrasts, representations, staircases
+from . import classes, contrasts, latents, representations, staircases
 from .contrasts import Found, Options
 from .evidence import Curves
-from .frozen import Criterion, frozen
+from .frozen import Criterion, rules_of
 from .names import CLAIM_TASKS, ClaimName
 from .verdicts import Finding, Lacking, decide
 
@@ -33,6 +34,8 @@ CONTRASTS: dict[str, Callable[[Curves, Options], Found]] = {
         representations.invariance_with_level,
         representations.invariance_with_loss,
         staircases.staircase_over_power_law,
+        latents.latent_growth_with_depth,
+        latents.latent_growth_with_m,
     )
 }
 
@@ -45,7 +48,7 @@ def findings(name: ClaimName, curves: Curves) -> list[tuple[Criterion, str, Find
     """
     mine = [curve for curve in curves if curve.key["task"] == CLAIM_TASKS[name]]
     found = []
-    for criterion in frozen().claims[name].criteria:
+    for criterion in rules_of(name).claims[name].criteria:
         options = {**criterion.options, "bound": criterion.bound, "example": criterion.example}
         for about, observed in CONTRASTS[criterion.contrast](mine, options).items():
             try:

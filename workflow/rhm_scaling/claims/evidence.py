@@ -32,7 +32,7 @@ class Evidence:
     key
         Values of `CURVE_KEY`.
     learner
-        Whose thresholds the network is predicted to follow.
+        Whose thresholds the network is predicted to follow; None for latent prediction.
     parameters
         The grammar's.
     points
@@ -46,7 +46,7 @@ class Evidence:
 
     key: Mapping[str, Any]
     kind: str
-    learner: Learner
+    learner: Learner | None
     parameters: Parameters
     points: pd.DataFrame
     known: Known

@@ -1,10 +1,15 @@
-"""What was fixed before anything was judged: the constants and criteria of ``criteria.yaml``."""
+"""What was fixed before anything was judged: constants and criteria, in two frozen files.
+
+``criteria.yaml`` has the constants of all verdicts and the nine claims of the two papers;
+``newest.yaml`` the claims that came later, with a date and a hash of its own, so that they do not
+change the rule of the nine.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +18,7 @@ import yaml
 
 from .names import ClaimName
 
-_FILE = Path(__file__).with_name("criteria.yaml")
+_FILE, _NEWEST = (Path(__file__).with_name(name) for name in ("criteria.yaml", "newest.yaml"))
 _DRAWS = 1000  # at most, of a study
 
 
@@ -50,12 +55,12 @@ class Beforehand:
 
 @dataclass(frozen=True)
 class Frozen:
-    """The content of the file.
+    """The content of a file.
 
     Attributes
     ----------
     hash, date
-        SHA-256 of the file, its first 12 hexadecimal digits; when it was frozen.
+        SHA-256 of what is frozen, its first 12 hexadecimal digits; when it was frozen.
     claim_agrees, rival_agrees, made_up, language, sharpness, beforehand
         Its constants.
     claims
@@ -78,23 +83,48 @@ class Frozen:
         return _DRAWS * (_DRAWS + int(self.hash, 16) % 900_000)
 
 
-@cache
-def frozen() -> Frozen:
-    """The constants and criteria of this version."""
-    data = _FILE.read_bytes()
-    given = yaml.safe_load(data)
-    claims = {
+def _claims(given: dict[str, Any]) -> dict[ClaimName, Claim]:
+    return {
         name: Claim(
             claim["statement"],
             tuple(Criterion(**{"options": {}, **each}) for each in claim["criteria"]),
         )
         for name, claim in given.pop("claims").items()
     }
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+@cache
+def frozen() -> Frozen:
+    """The constants of all verdicts, and the nine claims of the two papers."""
+    data = _FILE.read_bytes()
+    given = yaml.safe_load(data)
     return Frozen(
-        hash=hashlib.sha256(data).hexdigest()[:12],
+        hash=_hash(data),
+        claims=_claims(given),
         date=str(given.pop("frozen")),
         sharpness=tuple(given.pop("sharpness")),
         beforehand=Beforehand(**given.pop("beforehand")),
-        claims=claims,
         **given,
     )
+
+
+@cache
+def newest() -> Frozen:
+    """The same constants, and the newest claims; the hash is of both files."""
+    data = _NEWEST.read_bytes()
+    given = yaml.safe_load(data)
+    return replace(
+        frozen(),
+        hash=_hash(_FILE.read_bytes() + data),
+        claims=_claims(given),
+        date=str(given.pop("frozen")),
+    )
+
+
+def rules_of(name: ClaimName) -> Frozen:
+    """The rules that decide a claim."""
+    return newest() if name in newest().claims else frozen()

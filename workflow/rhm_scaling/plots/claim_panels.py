@@ -15,6 +15,7 @@ from ..claims.names import ClaimName
 from ..grammar.model import Parameters
 from ..grammar.tasks import Task
 from .curves import MEASURE_LABELS, curve_labels
+from .latent_panels import by_label_scale, by_rules
 from .style import (
     GREY,
     MARKERS,
@@ -351,4 +352,6 @@ PANELS: dict[ClaimName, tuple[Callable[[Axes, Tables], None], ...]] = {
     "B3": (_by_level, _by_rules),
     "B4": (_invariance,),
     "B5": (_by_level, _by_rules),
+    "C1": (by_label_scale,),
+    "C2": (by_rules,),
 }

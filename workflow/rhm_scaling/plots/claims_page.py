@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..claims.frozen import frozen
+from ..claims.frozen import frozen, rules_of
 from ..claims.names import ClaimName
 from ..claims.verdicts import AGREES, DISAGREES, NEARER
 from .pages import document, image, link, text
@@ -193,7 +193,7 @@ def _badge(verdict: str) -> str:
 
 
 def _section(study: Decided, results: Path) -> str:
-    statement = text(frozen().claims[study.name].statement)
+    statement = text(rules_of(study.name).claims[study.name].statement)
     head = f'<section id="{study.name}"><h2>{study.name} {_badge(study.verdict)}'
     if study.criteria is None:
         command = f"make run STUDY={study.file}"

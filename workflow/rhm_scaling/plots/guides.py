@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..analysis.curves import CURVE_KEY, failures, rows_of
 from ..analysis.invariance import NO_SIZES, mean_or_bound, order_of_levels
-from ..claims.frozen import frozen
+from ..claims.frozen import rules_of
 from ..claims.names import ClaimName
 from ..claims.verdicts import DISAGREES, NEARER
 from ..grammar.model import Parameters
@@ -19,6 +19,7 @@ from .claims_page import number, predicted, size, subject, training, with_interv
 
 _RULES = "arXiv:2505.07067 (power-law distributed production rules)"
 _LEARNERS = "arXiv:2505.07070 (convolutional networks and transformers)"
+_LATENT = "arXiv:2605.27734 (latent prediction)"
 _SOURCES: dict[ClaimName, str] = {
     "A1": (
         f"The control of {_RULES}: the statement that with uniform rules a class is learnt "
@@ -37,6 +38,8 @@ _SOURCES: dict[ClaimName, str] = {
     "B5": (
         f"The control that the theory of {_LEARNERS} suggests: locality without weight sharing."
     ),
+    "C1": f"The main statement of {_LATENT}, of which only a summary was at hand.",
+    "C2": f"The scale of {_LATENT}, of which only a summary was at hand.",
 }
 _CAVEATS: dict[ClaimName, str] = {
     "A1": (
@@ -82,6 +85,14 @@ _CAVEATS: dict[ClaimName, str] = {
         "the rules for itself. A fully connected network, which has neither, is drawn "
         "beside."
     ),
+    "C1": (
+        "No network is trained: a learner that clusters shows what the correlations suffice for. "
+        "Deeper levels have more pairs of siblings in a sentence, so the top level decides."
+    ),
+    "C2": (
+        "No network is trained: a learner that clusters shows what the correlations suffice for. "
+        "Its first groups are by sibling tuples, and only the next by codes."
+    ),
 }
 
 
@@ -110,7 +121,7 @@ def guide(
     verdict = str(criteria["claim_verdict"].iloc[0])
     parts = [
         f"# {name}: {verdict}",
-        frozen().claims[name].statement,
+        rules_of(name).claims[name].statement,
         f"**What it reproduces.** {_SOURCES[name]}",
         f"**What was done.** {_done(grammars, curves)}",
         "**What was found.**",

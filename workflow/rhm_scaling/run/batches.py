@@ -39,7 +39,7 @@ RULES = {
     "solve_grammars": ("theory", "survey"),
     "train_networks": ("models", "coordinates"),
     "measure_networks": ("representations", "rule_errors", "learning_times"),
-    "count_symbols": ("counts",),
+    "count_symbols": ("counts", "latents"),
 }
 _RULE = {kind: rule for rule, kinds in RULES.items() for kind in kinds}
 

@@ -37,6 +37,7 @@ ABOUT = {
     "survey": "correlations of many more rule draws",
     "models": "networks, trained in packs",
     "counts": "learners that count",
+    "latents": "a learner by the codes of siblings",
     "coordinates": "how activations change with the width",
     "representations": "what hidden layers tell apart",
     "rule_errors": "errors by the rarest rule of a sentence",

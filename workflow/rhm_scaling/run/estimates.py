@@ -10,7 +10,8 @@ from ..study.cost import BlockCost, Rates
 # reference results; only trainings take long enough to be counted one by one.
 _JOB = {
     **{"grammars": 0.4, "sentences": 0.4, "exact": 0.6, "theory": 0.9, "survey": 0.8},
-    **{"counts": 1.2, "coordinates": 3.0, "representations": 5.0},
+    **dict.fromkeys(("counts", "latents"), 1.2),
+    **{"coordinates": 3.0, "representations": 5.0},
     **dict.fromkeys(("rule_errors", "learning_times"), 3.0),
 }
 # of these, starting Python and importing packages

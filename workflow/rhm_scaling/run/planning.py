@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from ..claims.names import CLAIM_TASKS
+from ..claims.frozen import frozen
 from ..core import texts
 from ..core.errors import UserError
 from ..core.files import read_json, write_if_changed, write_text
@@ -157,7 +157,7 @@ class Run:
                 self.orders.add(stage.file)
 
     def claims(self) -> dict[str, str]:
-        """The studies that decide the claims of the theory, at the scale asked for: file by name.
+        """The studies that decide the nine claims, at the scale asked for: file by name.
 
         Raises
         ------
@@ -165,7 +165,7 @@ class Run:
             If one cannot be read.
         """
         scale = f":{self.machine.scale}" if self.machine.scale else ""
-        names = [f"config/studies/{claim.lower()}.yaml{scale}" for claim in CLAIM_TASKS]
+        names = [f"config/studies/{claim.lower()}.yaml{scale}" for claim in frozen().claims]
         before = {*self.studies}
         found = {self.add(name).plan.study.name: name for name in names}
         self.place_orders(*(found.keys() - before))

@@ -6,48 +6,53 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ..claims.frozen import Criterion, frozen
+from ..claims.frozen import Criterion, frozen, rules_of
+from ..claims.names import LATENT_CLAIMS
 from ..claims.verdicts import Finding
 from ..study.tables import Curve, Plan
 
 
 def claimed(plan: Plan) -> dict[str, Any]:
-    """The study's claim, the criteria that decide it, and the curves of its networks.
+    """The study's claim, the criteria that decide it, and the curves of its learners.
 
-    Of networks of which theory says nothing, no claim says anything either.
+    These are networks, or, for claims about latent prediction, the learner that does just that. Of
+    networks of which theory says nothing, no claim says anything either.
     """
     from ..study.architectures import NetworkConfig
+    from ..study.counted import LatentConfig
 
-    known = plan.study.architectures
-    networks = [
+    known, claim = plan.study.architectures, plan.study.claim
+    latent = claim in LATENT_CLAIMS
+    learners = [
         curve
         for curve in plan.crossing
-        if isinstance(known[curve.architecture], NetworkConfig)
-        and known[curve.architecture].learner is not None
+        for config in [known[curve.architecture]]
+        if (
+            isinstance(config, LatentConfig)
+            if latent
+            else isinstance(config, NetworkConfig) and config.learner is not None
+        )
     ]
     return {
-        "claim": plan.study.claim,
-        "criteria": frozen().hash,
+        "claim": claim,
+        "criteria": (rules_of(claim) if claim else frozen()).hash,
         "grammars": plan.specifications(),
-        "curves": [_designed(plan, curve) for curve in networks],
+        "curves": [_designed(plan, curve) for curve in learners],
     }
 
 
 def _designed(plan: Plan, curve: Curve) -> dict[str, Any]:
     config: Any = plan.study.architectures[curve.architecture]
     experiment = plan.study.experiments[curve.experiment]
-    replicas, training = experiment.replicas, config.training
-    online = {
-        name: getattr(training, name)
-        for name in ("max_steps", "batch_size", "evaluations_per_octave")
-    }
-    sizes = [] if curve.protocol == "online" else plan.grids[curve.experiment, curve.grammar].sizes
+    replicas, online = experiment.replicas, curve.protocol == "online"
+    read_off = ("max_steps", "batch_size", "evaluations_per_octave")
+    sizes = [] if online else plan.grids[curve.experiment, curve.grammar].sizes
     return {
         **curve.key(),
-        "kind": config.name,
+        "kind": config.kind if config.kind == "latent" else config.name,
         "learner": config.learner,
         "train_sizes": sizes,
-        "online": online if curve.protocol == "online" else {},
+        "online": {name: getattr(config.training, name) for name in read_off} if online else {},
         "replicas": {
             "rule_seed": [*replicas.rules()],
             "sample_seed": [*range(replicas.samples)],

@@ -9,7 +9,7 @@ import operator
 from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     ConfigDict,
@@ -27,6 +27,7 @@ from ..architecture.registry import about, kinds, name_of, network_code, summary
 from ..core import texts
 from ..grammar.tasks import Task
 from ..theory.complexities import Learner
+from .counted import CountingConfig, LatentConfig, NgramConfig
 from .types import (
     Depths,
     LearningRates,
@@ -336,50 +337,11 @@ def check_own(architectures: Mapping[str, object]) -> None:
             )
 
 
-class CountedConfig(Model):
-    """What learners without a network have in common: they count."""
-
-    tasks: ClassVar[tuple[Task, ...]] = ("classification", "last_token")
-
-    def shapes(self, L: int) -> list[tuple[int, int]]:
-        """One shape: no width, the grammar's depth."""
-        return [(0, L)]
-
-
-class CountingConfig(CountedConfig):
-    """Clusters synonyms by their counted correlations, level by level, and predicts by counting."""
-
-    kind: Literal["counting"]
-    """Always `counting`."""
-    sharing: bool = True
-    """Whether what is found at one position serves all, as in a `cnn`; if not, every position has
-    to find its own, as in a `transformer`."""
-
-    @property
-    def label(self) -> str:
-        """A readable name for paths."""
-        return "counting-shared" if self.sharing else "counting-unshared"
-
-    @property
-    def learner(self) -> Learner:
-        """The kind of network that has the same thresholds."""
-        return "cnn" if self.sharing else "transformer"
-
-
-class NgramConfig(CountedConfig):
-    """Counts n-grams of tokens, with back-off to shorter ones."""
-
-    learner: ClassVar[None] = None
-    label: ClassVar[str] = "ngram"
-
-    kind: Literal["ngram"]
-    """Always `ngram`."""
-
-
 ARCHITECTURES: dict[str, type[Model]] = {
     **NETWORKS,
     "FILE.py": OwnConfig,
     "counting": CountingConfig,
+    "latent": LatentConfig,
     "ngram": NgramConfig,
 }
 
@@ -395,7 +357,7 @@ def _tag(value: Any) -> str | None:
 
 
 if TYPE_CHECKING:
-    ArchitectureConfig = NetworkConfig | CountingConfig | NgramConfig
+    ArchitectureConfig = NetworkConfig | CountingConfig | LatentConfig | NgramConfig
 else:
     _TAGGED = [Annotated[model, Tag(tag)] for tag, model in ARCHITECTURES.items()]
     ArchitectureConfig = Annotated[reduce(operator.or_, _TAGGED), Discriminator(_tag)]

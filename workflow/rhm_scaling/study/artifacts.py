@@ -22,18 +22,21 @@ STEPS = {
     "survey": "survey_grammars",
     "models": "train_block",
     "counts": "count_block",
+    "latents": "count_latents",
     "coordinates": "check_coordinates",
     "representations": "measure_block",
     "rule_errors": "measure_rule_errors",
     "learning_times": "measure_learning_times",
 }
 KINDS = tuple(STEPS)
-RESULTS = ("models", "counts")  # by themselves; the others are only made for these
+RESULTS = ("models", "counts", "latents")  # by themselves; the others are only made for these
+_COUNTED = {"runs": "runs.csv", "recovery": "recovery.csv"}
 # Kinds that are a folder of files, by role
 FOLDERS = {
     "theory": {name: f"{name}.csv" for name in ("quantities", "curves", "correlations")},
     "models": {"runs": "runs.csv", "history": "history.csv", "weights": "weights.safetensors"},
-    "counts": {"runs": "runs.csv", "recovery": "recovery.csv"},
+    "counts": _COUNTED,
+    "latents": _COUNTED,
 }
 _SUFFIXES = {
     **{"sentences": "npy", "exact": "npz", "learning_times": "npz"},

@@ -14,8 +14,9 @@ from ..grammar.sampling import ONLINE
 from ..grammar.tasks import PREDICTED, Task, levels_seen
 from ..theory import training_sizes
 from . import controls, size_limits
-from .architectures import ArchitectureConfig, CountedConfig, CountingConfig, NetworkConfig
+from .architectures import ArchitectureConfig, NetworkConfig
 from .artifacts import Product
+from .counted import CountedConfig, CountingConfig, LatentConfig
 from .grammars import FileGrammarConfig
 from .precision import Design, Measured, PrecisionConfig
 from .products import Curve, MeasuredKind, Products, Protocol
@@ -128,9 +129,11 @@ class Plan:
         seen = levels_seen(parameters, experiment.window(parameters))
         scan = experiment.scan
         levels = [scan.crossed(experiment.task)] if scan else range(1, seen + 1)
+        kinds = [self.study.architectures[name] for name in experiment.architectures]
+        latent = all(isinstance(kind, LatentConfig) for kind in kinds)
         try:
             return training_sizes.choose(
-                training_sizes.thresholds(given, experiment.task, levels),
+                training_sizes.thresholds(given, experiment.task, levels, latent),
                 given.log_sentences(),
                 **chosen.model_dump(),
             )
@@ -165,10 +168,11 @@ class Plan:
         if experiment.scan is None:
             return
         for architecture in experiment.architectures:
-            learner = self.study.architectures[architecture].learner
+            config = self.study.architectures[architecture]
+            learner, latent = config.learner, isinstance(config, LatentConfig)
             refused = {
                 grammar: why_no_point(
-                    experiment.scan, self.parameters(grammar), experiment.task, learner
+                    experiment.scan, self.parameters(grammar), experiment.task, learner, latent
                 )
                 for grammar in experiment.grammars
             }
@@ -338,12 +342,19 @@ class Plan:
     def recovering(self) -> list[Curve]:
         """Curves of learners that recover hidden symbols, where a grammar has any."""
         kinds = self.study.architectures
-        counted = [c for c in self.curves if isinstance(kinds[c.architecture], CountingConfig)]
+        recover = CountingConfig | LatentConfig
+        counted = [c for c in self.curves if isinstance(kinds[c.architecture], recover)]
         return [
             curve
             for curve in counted
             if levels_seen(self.parameters(curve.grammar), curve.context) > 1
         ]
+
+    @property
+    def latent(self) -> list[Curve]:
+        """Curves of learners of latent prediction."""
+        kinds = self.study.architectures
+        return [c for c in self.curves if isinstance(kinds[c.architecture], LatentConfig)]
 
     @property
     def sized(self) -> list[Curve]:

@@ -14,8 +14,9 @@ from ..grammar.distinct import most_distinct
 from ..grammar.model import Parameters
 from ..grammar.sampling import ONLINE
 from ..grammar.tasks import Task
-from .architectures import CountedConfig, NetworkConfig
+from .architectures import NetworkConfig
 from .artifacts import KINDS, Product, capacity, make_product
+from .counted import CountedConfig, LatentConfig
 from .grammars import FileGrammarConfig
 from .schema import ExperimentConfig, Study
 
@@ -220,7 +221,8 @@ class Products:
             for rule in {rule for rule, _, _ in tile}:
                 inputs[f"r{rule:03d}-grammar"] = self.grammar(curve.grammar, rule)
             what["learner"] = config.model_dump()
-            return self._add(make_product("counts", f"{here}/{config.label}/{block}", what, inputs))
+            kind = "latents" if isinstance(config, LatentConfig) else "counts"
+            return self._add(make_product(kind, f"{here}/{config.label}/{block}", what, inputs))
         what["architecture"] = {**self._shape(config, curve), "width": curve.width}
         what["settings"] = self._settings(config, curve)
         what["learning_rates"] = rates

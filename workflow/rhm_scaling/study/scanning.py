@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field
 from ..grammar.model import Parameters
 from ..grammar.tasks import PREDICTED, Task
 from ..theory.complexities import Learner, at_half, ensemble_label_complexities, threshold
+from ..theory.latents import largest_latent_threshold
 from .grammars import FileGrammarConfig
 from .types import Fraction, Model, PositiveInt
 
@@ -52,14 +53,21 @@ Scan = Annotated[
 
 
 def why_no_point(
-    scan: ScanConfig, parameters: Parameters, task: Task, learner: Learner | None
+    scan: ScanConfig,
+    parameters: Parameters,
+    task: Task,
+    learner: Learner | None,
+    latent: bool = False,
 ) -> str:
     """Why a grammar is no point of a law; empty if it is one.
 
-    The threshold is that of the ensemble with all its factors, so that a plan knows it.
+    The threshold is that of the ensemble with all its factors, so that a plan knows it; of latent
+    prediction it is the largest over levels.
     """
     level = scan.crossed(task)
-    if task == "classification":
+    if latent:
+        predicted, grows = largest_latent_threshold(parameters), 2
+    elif task == "classification":
         complexities = ensemble_label_complexities(parameters)
         predicted = at_half(complexities, parameters.probabilities(1))
         grows = parameters.L

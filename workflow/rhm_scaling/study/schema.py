@@ -10,13 +10,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from ..claims.frozen import frozen
+from ..claims.frozen import rules_of
 from ..claims.names import CLAIM_TASKS, ClaimName
 from ..core import texts
 from ..grammar.model import Parameters
 from ..grammar.tasks import PREDICTED, Task, levels_seen
-from .architectures import ArchitectureConfig, CountedConfig, OwnConfig, check_own
+from .architectures import ArchitectureConfig, OwnConfig, check_own
 from .controls import ControlsConfig, check_controls
+from .counted import CountedConfig
 from .grammars import FileGrammarConfig, GrammarConfig
 from .precision import Precision
 from .replicas import BlockConfig, ReplicasConfig
@@ -165,9 +166,9 @@ class Study(Model):
     def _judged_seeds(cls, given: Any) -> Any:
         """Rule draws that decide a claim begin where its criteria say, if not told otherwise."""
         experiments = given.get("experiments") if isinstance(given, dict) else None
-        if not isinstance(experiments, dict) or not given.get("claim"):
+        if not isinstance(experiments, dict) or given.get("claim") not in CLAIM_TASKS:
             return given
-        judged = {"rule_seeds": {"first": frozen().first_rule_seed}}
+        judged = {"rule_seeds": {"first": rules_of(given["claim"]).first_rule_seed}}
         told = {
             name: {**experiment, "replicas": {**judged, **experiment.get("replicas", {})}}
             if isinstance(experiment, dict) and isinstance(experiment.get("replicas", {}), dict)

@@ -13,6 +13,7 @@ from ..grammar.model import Grammar, Parameters
 from ..grammar.tasks import Task
 from . import complexities, correlations
 from .complexities import Learner
+from .latents import largest_latent_threshold
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,14 @@ class Grid:
 
 
 def thresholds(
-    grammar: Parameters | Grammar, task: Task, levels: Iterable[int] | None = None
+    grammar: Parameters | Grammar,
+    task: Task,
+    levels: Iterable[int] | None = None,
+    latent: bool = False,
 ) -> list[float]:
     """All finite thresholds of a task, for both kinds of learner, sorted.
 
-    Of tokens, those of some `levels` (all if not given).
+    Of tokens, those of some `levels` (all if not given); of `latent` prediction, the largest.
     From closed forms for the parameters of drawn grammars, from the correlations of a given one.
     No thresholds are predicted for the autoregressive task; those of the last token stand in.
     """
@@ -52,7 +56,9 @@ def thresholds(
         of_labels = partial(correlations.label_complexities, grammar)
         of_level = partial(correlations.threshold, grammar)
         L = grammar.parameters.L
-    if task == "classification":
+    if latent:
+        found = [largest_latent_threshold(grammar)]
+    elif task == "classification":
         found = of_labels().tolist()
     else:
         found = [

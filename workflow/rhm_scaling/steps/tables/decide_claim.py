@@ -11,7 +11,7 @@ import pandas as pd
 from ...analysis.controls import told
 from ...claims.deciding import findings
 from ...claims.evidence import of_study, replicas_of
-from ...claims.frozen import frozen
+from ...claims.frozen import rules_of
 from ...claims.verdicts import together
 from ...core.files import write_text
 from ...study.tables import Part, Plan
@@ -31,7 +31,8 @@ def planned(plan: Plan) -> Part:
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Decide the claim."""
-    name, rules = specification["claim"], frozen()
+    name = specification["claim"]
+    rules = rules_of(name)
     points = read_points(folder, specification["curves"])
     represented = any(curve["represented"] for curve in specification["curves"])
     layers = pd.read_csv(folder / "representations.csv") if represented else pd.DataFrame()

@@ -53,6 +53,7 @@ def planned(plan: Plan) -> Part:
         },
         "grammars": plan.specifications(),
         "learners": plan.learners(),
+        "latent": sorted({curve.architecture for curve in plan.latent}),
     }
     outputs = [f"{name}.csv" for name in ("scan_points", "scan_curves", *SUMMED) if asked]
     return Part(what, outputs, after=("gather_runs", "gather_histories", "tabulate_theory"))
@@ -72,14 +73,21 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         known = Known.from_theory(theory, key, mine["rule_seed"], parameters)
         learner = specification["learners"][key["architecture"]]
         way = way_left(known, key["task"], level)
+        latent = key["architecture"] in specification["latent"]
         thresholds = known.thresholds(learner)
         usable = mine[mine["status"] == "ok"]
         draws = sorted(usable["rule_seed"].unique())
         one = Scanned(
             parameters,
             passed_at(mine, key["task"], way),
-            np.array([thresholds[rule][level - 1] for rule in draws], dtype=float),
-            known.bare_threshold(learner, level),
+            np.array(
+                [
+                    known.latent_threshold[rule] if latent else thresholds[rule][level - 1]
+                    for rule in draws
+                ],
+                dtype=float,
+            ),
+            known.bare_latent_threshold if latent else known.bare_threshold(learner, level),
             key["refused"],
         )
         network = (key["experiment"], key["task"], *(key[column] for column in NETWORK))

@@ -20,6 +20,7 @@ def planned(plan: Plan) -> Part:
     what = {
         "blocks": [{"recovery": block.files["recovery"], **curve.key()} for curve, block in blocks],
         "learners": plan.learners(),
+        "latent": sorted({curve.architecture for curve in plan.latent}),
     }
     outputs = ["recovery.csv", "recovered_at.csv"] if recovering else []
     products = [(block, ("recovery",)) for _, block in blocks]
@@ -37,16 +38,20 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     write_text(folder / "recovery.csv", table.to_csv(index=False))
 
     theory = pd.read_csv(folder / "theory.csv")
-    theory = theory[(theory["quantity"] == "threshold") & (theory["method"] == "correlations")]
+    theory = theory[theory["method"] == "correlations"]
     index = ["study", *CURVE_KEY, "level", *REPLICA_KEY]
     found: list[dict[str, Any]] = []
     for values, group in table.groupby(index):
         row: dict[str, Any] = dict(zip(index, values))
+        latent = row["architecture"] in specification["latent"]
         known = theory[
-            (theory["grammar"] == row["grammar"])
+            (theory["quantity"] == ("latent_threshold" if latent else "threshold"))
+            & (theory["grammar"] == row["grammar"])
             & (theory["task"] == row["task"])
             & (theory["rule_seed"] == row["rule_seed"])
         ]
+        if latent:
+            known = known[known["level"] == row["level"]]
         if row["task"] == "last_token":
             # a level's symbols are seen through their correlations with the level above
             learner = specification["learners"][row["architecture"]]

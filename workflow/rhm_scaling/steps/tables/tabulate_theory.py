@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from ...core.files import write_text
 from ...grammar.model import Parameters
+from ...study.artifacts import Product
 from ...study.tables import Part, Plan
 from ...theory.complexities import (
     Array,
@@ -26,8 +27,15 @@ from ...theory.complexities import (
     sample_complexities,
     told_ranks,
 )
+from ...theory.latents import (
+    bare_latent_threshold,
+    ensemble_latent_threshold,
+    latent_thresholds,
+    levels,
+)
 from ...theory.measured_correlations import COLUMNS as CORRELATIONS
 from ...theory.solve import CURVES, QUANTITIES
+from ..files import read_grammar
 from ..read_tables import read_table
 
 KEY = ["study", "grammar", "task", "rule_seed"]
@@ -45,7 +53,21 @@ def planned(plan: Plan) -> Part:
             for (grammar, task, rule), known in plan.theory.items()
         ],
     }
-    products = [(known, ("quantities", "curves", "correlations")) for known in plan.theory.values()]
+    products: list[tuple[Product, tuple[str, ...]]] = [
+        (known, ("quantities", "curves", "correlations")) for known in plan.theory.values()
+    ]
+    # learners of latent prediction read the rules themselves
+    latent = {(curve.grammar, curve.task) for curve in plan.latent}
+    drawn = {
+        key: known.inputs["grammar"]
+        for key, known in plan.theory.items()
+        if key[:2] in latent and plan.parameters(key[0]).L > 1
+    }
+    what["latent"] = [
+        {"file": rules.files["product"], "grammar": grammar, "task": task, "rule": rule}
+        for (grammar, task, rule), rules in drawn.items()
+    ]
+    products += [(rules, ("product",)) for rules in drawn.values()]
     outputs = ["theory.csv", "predictions.csv", "correlations.csv"]
     return Part(what, outputs, products=products)
 
@@ -65,6 +87,15 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         parameters = Parameters.from_specification(specification["grammars"][grammar])
         rows = pd.DataFrame(_closed_forms(parameters, task), columns=QUANTITIES)
         quantities.append(rows.assign(grammar=grammar, task=task))
+    for name, task in dict.fromkeys((p["grammar"], p["task"]) for p in specification["latent"]):
+        parameters = Parameters.from_specification(specification["grammars"][name])
+        rows = pd.DataFrame(_latent_forms(parameters), columns=QUANTITIES)
+        quantities.append(rows.assign(grammar=name, task=task))
+    for product in specification["latent"]:
+        at = latent_thresholds(read_grammar(root / product["file"]))
+        rows = pd.DataFrame(_latent(at, "correlations"), columns=QUANTITIES)
+        key = {"grammar": product["grammar"], "task": product["task"], "rule_seed": product["rule"]}
+        quantities.append(rows.assign(**key))
     table = _together(quantities, COLUMNS, specification["study"])
     for column in ("rule_seed", "level", "index"):
         table[column] = table[column].astype("Int64")
@@ -121,6 +152,25 @@ def _closed_forms(parameters: Parameters, task: str) -> Iterator[dict[str, Any]]
             )
         value = asymptotic_exponent(parameters, learner)
         yield {"quantity": "exponent", "learner": learner, "value": value, **closed}
+
+
+def _latent_forms(parameters: Parameters) -> Iterator[dict[str, Any]]:
+    """Thresholds of latent prediction by level, of drawn grammars."""
+    if parameters.file is None:
+        known = levels(parameters)
+        yield from _latent(
+            (bare_latent_threshold(parameters, level) for level in known), "closed form"
+        )
+        yield from _latent(
+            (ensemble_latent_threshold(parameters, level) for level in known), "ensemble"
+        )
+
+
+def _latent(thresholds: Iterable[float], method: str) -> Iterator[dict[str, Any]]:
+    for level, value in enumerate(thresholds, 1):
+        stderr = np.nan if method == "ensemble" else 0.0
+        row = {"quantity": "latent_threshold", "level": level, "value": value}
+        yield {**row, "stderr": stderr, "method": method}
 
 
 def _ranked(

@@ -1,0 +1,85 @@
+"""The numbers of ``docs/latent.md``, held to the reference results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from helpers.documents import prose, text_of
+from rhm_scaling.claims.frozen import newest
+from rhm_scaling.grammar.model import Grammar, Parameters
+from rhm_scaling.theory.latents import marginal, with_sibling
+
+ROOT = Path(__file__).parents[2]
+FIRST = newest().first_rule_seed
+
+
+def reference(table: str) -> pd.DataFrame:
+    return pd.read_csv(ROOT / "results" / "reference" / "latent" / f"{table}.csv")
+
+
+def told(row: pd.Series) -> str:
+    return f"{row['estimate']:.2f} [{row['low']:.2f}, {row['high']:.2f}]".replace("-0.00", "0.00")
+
+
+def test_laws_are_those_of_the_tables() -> None:
+    text = prose("docs/latent.md")
+    laws = reference("scan_laws").set_index(["experiment", "law", "term"])
+    assert f"`L` = 4, 5, 6 | 1.0 +- 0.1 | {told(laws.loc['labels', 'bare', 'bare'])}" in text
+    # n m^L doubles from level to level
+    law = laws.loc[("depth", "parameters", "L"), ["estimate", "low", "high"]] / np.log(2)
+    assert f"at most 0.05, with its interval | {told(law)} |" in text and law["high"] < 0.05
+    law = laws.loc["rules", "threshold", "threshold"]
+    points = reference("scan_points").query("experiment == 'rules'")
+    many = points[points["m"] >= 4]
+    slope = np.polyfit(np.log(many["threshold"]), np.log(many["crossed_at"]), 1)[0]
+    assert f"{told(law)}: missed; with `m >= 4` alone {slope:.2f}" in text and law["high"] < 0.9
+    law = laws.loc["rules", "parameters", "m"]
+    assert f"{law['predicted_same_fit']:.2f} by the same thresholds | {told(law)} |" in text
+    few = ", ".join(f"{r:.2f}" for r in points.loc[points["m"] == 2, "ratio"]).replace(
+        ", ", " and "
+    )
+    (many_rules,) = points.loc[points["m"] == 8, "ratio"]
+    assert f"as large as predicted ({few} of it), at `m = 8` {many_rules:.2f} of it" in text
+    assert (points["v"] >= 16).all() and (points["m"] / points["v"] <= 1 / 3).all()
+    assert (points["draws"] == 12).all()
+
+
+def test_the_deepest_grammar_is_that_of_the_tables() -> None:
+    text = prose("docs/latent.md")
+    recovery, runs = reference("recovery-deepest"), reference("runs-deepest")
+    assert len(recovery) == 12 * 11 and {*recovery["train_size"]} == {1024}
+    worst = recovery["recovered"].min()
+    assert worst > 0.5 and f"the worst level of the worst draw: {worst:.2f} recovered" in text
+    ends = f"{runs['seconds'].min():.1f} to {runs['seconds'].max():.1f} s a draw"
+    assert ends in text and len(runs) == 12
+
+
+def test_verdicts_are_those_of_the_tables() -> None:
+    text = text_of("docs/latent.md")
+    for name, table in (("C1", reference("c1")), ("C2", reference("c2"))):
+        (verdict,) = {*table["claim_verdict"]}
+        rivals = [f"{rival:.2f}: " for rival in table["rival"]]
+        (line,) = [line for line in text.splitlines() if line.startswith(f"| {name} |")]
+        assert f"| {verdict} |" in line and f"{told(table.iloc[0])} |" in line
+        assert f"| {abs(table['prediction'].iloc[0]):.2f} |" in line
+        assert all(rival in line for rival in rivals)
+        assert table["decisive"].all() and {*table["criteria"]} == {newest().hash}
+    assert f"rule `{newest().hash}`, dated {newest().date}" in prose("docs/latent.md")
+
+
+def test_one_draw_has_symbols_that_no_sibling_tells_apart() -> None:
+    p = Parameters.from_keys(v=16, s=2, L=12, m=2)
+    found = []
+    for draw in range(FIRST, FIRST + 12):
+        grammar = Grammar.draw(p, draw)
+        for level in range(1, 12):
+            used = marginal(grammar, level) > 0
+            siblings = np.concatenate([*with_sibling(grammar, level)], axis=1)[used]
+            siblings /= siblings.sum(axis=1, keepdims=True)
+            apart = np.abs(siblings[:, None] - siblings).max(axis=2) + np.eye(len(siblings))
+            found += [level] if apart.min() < 1e-9 else []
+    assert found == [7]
+    assert "one has such a pair (at level 7)" in prose("docs/latent.md")

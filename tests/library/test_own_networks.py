@@ -189,6 +189,12 @@ def test_learners_that_count_stand_beside_networks() -> None:
     assert last["test_error"] == (probabilities.argmax(1) != test.labels).mean()
 
 
+def test_latents_are_learnt_by_the_same_call() -> None:
+    training = rhm.train(GRAMMAR, "classification", "latent", [512], **{**FEW, "rule_draws": 1})
+    assert training.networks == [] and {*training.runs["stop_reason"]} == {"counted"}
+    assert (training.runs["test_error"] < 0.1).all()
+
+
 class Leaking(nn.Module):
     """It sees the whole sentence."""
 

@@ -9,14 +9,23 @@ from ..study.cost import BlockCost, Rates
 # Core-seconds of a job with all its imports, typical of the default study on the machine of the
 # reference results; only trainings take long enough to be counted one by one.
 _JOB = {
-    **{"grammars": 0.4, "sentences": 0.4, "exact": 0.6, "theory": 0.9, "survey": 0.8},
+    **{
+        "grammars": 0.4,
+        "sparse": 0.4,
+        "sentences": 0.4,
+        "exact": 0.6,
+        "theory": 0.9,
+        "survey": 0.8,
+    },
     **{"counts": 1.2, "coordinates": 3.0, "representations": 5.0, "rule_errors": 3.0},
+    "sensitivity": 3.0,
 }
 # of these, starting Python and importing packages
-_IMPORTS = {"coordinates": 2.5, "representations": 2.5, "rule_errors": 2.5}
+_IMPORTS = dict.fromkeys(("coordinates", "representations", "rule_errors", "sensitivity"), 2.5)
 _USUAL_IMPORTS = 0.35
 STAGE = 4.0  # core-seconds of tables or figures
 _TOKENS = 2e8  # drawn a second
+_CHANGED = 512  # sentences that are changed, as in `measure_sensitivity`
 _EXCHANGED = 2048  # sentences in which hidden layers are compared, as in `measure_block`
 MEMORY = 250.0  # MiB of a job that trains nothing
 _MIB = 2**20
@@ -37,6 +46,10 @@ def core_seconds(product: Product, rates: Rates) -> float:
         block = product.inputs["block"]
         _, sentences = block.held_out
         extra = cost_of(block).replicas * sentences * rates.forward(cost_of(block).work)
+    if product.kind == "sensitivity":  # twice in one pass, and the same changed at every level
+        cost = cost_of(product.inputs["block"])
+        levels: int = product.specification["grammar"]["L"]
+        extra = 8 * cost.replicas * levels * _CHANGED * rates.forward(cost.work)
     return _JOB[product.kind] + extra
 
 
@@ -51,7 +64,10 @@ def memory(product: Product) -> float:
     """Expected MiB of a product's job."""
     if product.kind == "models":
         return cost_of(product).memory()
-    if product.kind == "rule_errors":  # no more is at once in memory than when it was trained
+    if product.kind in (
+        "rule_errors",
+        "sensitivity",
+    ):  # no more is at once in memory than when it was trained
         return cost_of(product.inputs["block"]).memory()
     return MEMORY + (_activations(product) / _MIB if product.kind == "representations" else 0.0)
 

@@ -16,6 +16,7 @@ STORE = "results/store"
 # By kind, the rule and the step that make it; in an order in which they can be made
 STEPS = {
     "grammars": "draw_grammar",
+    "sparse": "spread_grammar",
     "sentences": "sample_sentences",
     "exact": "predict_exactly",
     "theory": "solve_grammar",
@@ -25,6 +26,7 @@ STEPS = {
     "coordinates": "check_coordinates",
     "representations": "measure_block",
     "rule_errors": "measure_rule_errors",
+    "sensitivity": "measure_sensitivity",
 }
 KINDS = tuple(STEPS)
 # Kinds that are a folder of files, by role
@@ -35,7 +37,9 @@ FOLDERS = {
 }
 _SUFFIXES = {
     **{"sentences": "npy", "exact": "npz"},
-    **dict.fromkeys(("survey", "coordinates", "representations", "rule_errors"), "csv"),
+    **dict.fromkeys(
+        ("survey", "coordinates", "representations", "rule_errors", "sensitivity"), "csv"
+    ),
 }
 
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import product as cartesian
-from typing import Any, Literal
+from typing import Any, get_args
 
 from ..analysis.control_names import WIDTH
 from ..core.errors import UserError
 from ..grammar.model import Parameters
 from ..grammar.sampling import ONLINE
+from ..grammar.sparse import SparseParameters, draw
 from ..grammar.tasks import PREDICTED, Task, levels_seen
 from ..theory import training_sizes
+from ..theory.complexities import Learner
 from . import controls, size_limits
 from .architectures import ArchitectureConfig, CountedConfig, CountingConfig, NetworkConfig
 from .artifacts import Product
 from .grammars import FileGrammarConfig
 from .precision import Design, Measured, PrecisionConfig
-from .products import Curve, Products, Protocol
+from .products import Curve, MeasuredKind, Products, Protocol
 from .scanning import FEWEST, why_no_point
 from .schema import (
     AutoSizesConfig,
@@ -45,9 +47,9 @@ class Plan:
     coordinates
         Coordinate checks of networks that sweep both width and learning rate, each with the first
         of its curves.
-    represented, ranked
-        What hidden layers of trained networks distinguish, and their errors by rule, of each block
-        for which it is asked, with its curve.
+    represented, ranked, sensitive
+        What hidden layers of trained networks distinguish, their errors by rule, and how far
+        synonyms and moved blanks change them, of each block for which it is asked, with its curve.
     controls
         Trained blocks that are no part of any curve, but stand beside one: each with that curve
         and the name of its control (`study.controls`).
@@ -98,6 +100,7 @@ class Plan:
                 self._solve(grammar, experiment.task, experiment.replicas.rules(stop=rule_draws))
         self.represented = self._measure("representations")
         self.ranked = self._measure("rule_errors")
+        self.sensitive = self._measure("sensitivity")
 
     @property
     def products(self) -> dict[str, dict[str, Product]]:
@@ -108,6 +111,9 @@ class Plan:
         """Parameters of a grammar of the study."""
         return self._products.parameters(grammar)
 
+    def _is_sparse(self, grammar: str) -> bool:
+        return isinstance(self.parameters(grammar), SparseParameters)
+
     def _grid(self, name: str, experiment: ExperimentConfig, grammar: str) -> training_sizes.Grid:
         chosen = experiment.train_sizes
         if not isinstance(chosen, AutoSizesConfig):
@@ -115,20 +121,26 @@ class Plan:
         config = self.study.grammars[grammar]
         given = config.grammar if isinstance(config, FileGrammarConfig) else config.parameters()
         parameters = self.parameters(grammar)
-        if (
-            isinstance(config, FileGrammarConfig)
-            and parameters.d * max(parameters.v) ** 3 > _MOST_SUMMED
-        ):
+        labels = experiment.task == "classification"
+        summed = isinstance(config, FileGrammarConfig) or (
+            self._is_sparse(grammar) and not labels  # no closed form: that of its first draw
+        )
+        if summed and parameters.d * max(parameters.v) ** 3 > _MOST_SUMMED:
             raise UserError(
                 f"experiments.{name}.train_sizes: the thresholds of so large a grammar as "
                 f"{grammar!r} take too long to compute; give a list of sizes"
             )
+        if isinstance(given, SparseParameters) and not labels:
+            given = draw(given, experiment.replicas.rule_seeds.first)
+        # the labels of sparse grammars are learnt at sizes of each learner's own
+        kinds = {self.study.architectures[known].learner for known in experiment.architectures}
+        learners = [kind for kind in get_args(Learner) if kind in kinds] or get_args(Learner)
         seen = levels_seen(parameters, experiment.window(parameters))
         scan = experiment.scan
         levels = [scan.crossed(experiment.task)] if scan else range(1, seen + 1)
         try:
             return training_sizes.choose(
-                training_sizes.thresholds(given, experiment.task, levels),
+                training_sizes.thresholds(given, experiment.task, levels, learners),
                 given.log_sentences(),
                 **chosen.model_dump(),
             )
@@ -224,9 +236,7 @@ class Plan:
         self.blocks += [(curve, block) for block in blocks]
         return draws
 
-    def _measure(
-        self, kind: Literal["representations", "rule_errors"]
-    ) -> list[tuple[Curve, Product]]:
+    def _measure(self, kind: MeasuredKind) -> list[tuple[Curve, Product]]:
         """What is measured of trained blocks whose experiment has the key of that name."""
         return [
             (curve, self._products.measured(kind, curve, block))
@@ -234,6 +244,7 @@ class Plan:
             if getattr(self.study.experiments[curve.experiment], kind)
             and block.kind == "models"
             and curve.protocol == "finite"
+            and (kind != "sensitivity" or self._is_sparse(curve.grammar))
         ]
 
     def _solve(self, grammar: str, task: Task, rules: range) -> None:

@@ -14,6 +14,7 @@ from ..claims.frozen import frozen
 from ..claims.names import CLAIM_TASKS, ClaimName
 from ..core import texts
 from ..grammar.model import Parameters
+from ..grammar.sparse import SparseParameters
 from ..grammar.tasks import PREDICTED, Task, levels_seen
 from .architectures import ArchitectureConfig, CountedConfig, OwnConfig, check_own
 from .controls import ControlsConfig, check_controls
@@ -35,7 +36,11 @@ from .types import (
 # below results/, of no study
 FOLDERS = ("store", "logs", "reference", "claims", "batches", "locks")
 # What is measured of trained networks, by the key that asks for it, and of which task
-_MEASURED: dict[str, Task] = {"representations": "last_token", "rule_errors": "classification"}
+_MEASURED: dict[str, Task] = {
+    "representations": "last_token",
+    "rule_errors": "classification",
+    "sensitivity": "classification",
+}
 
 
 class AutoSizesConfig(Model):
@@ -99,6 +104,10 @@ class ExperimentConfig(Model):
     rule_errors: bool = False
     """Whether the test errors of its networks are counted by the rarest rule of level 1 that a
     sentence contains (`classification` only), of which theory says when it is learnt."""
+    sensitivity: bool = False
+    """Whether it is measured how far synonyms, and blanks that move, change the hidden layers and
+    the answer of its networks (`classification` only), for those of its grammars that have
+    `sparsity`."""
     validation_size: PositiveInt = 2048
     """Sentences on which the best step is chosen."""
     test_size: PositiveInt = 8192
@@ -314,6 +323,14 @@ class Study(Model):
                             "make two studies"
                         )
                     seen[curve] = name
+            if experiment.sensitivity and not any(
+                isinstance(self.grammars[grammar].parameters(), SparseParameters)
+                for grammar in experiment.grammars
+            ):
+                raise ValueError(
+                    f"{here}.sensitivity: is of grammars with blanks, and none here has any; set "
+                    "it to false, or give a grammar sparsity: 1"
+                )
             if experiment.controls:
                 check_controls(here, experiment, self.architectures)
             if experiment.scan:
@@ -324,6 +341,12 @@ class Study(Model):
                     raise ValueError(
                         f"{here}.precision: grammar {grammar!r} comes from a file and is one rule "
                         "draw, to which none can be added; leave precision out"
+                    )
+                sparse = isinstance(self.grammars[grammar].parameters(), SparseParameters)
+                if sparse and experiment.rule_errors:
+                    raise ValueError(
+                        f"{here}.rule_errors: are not counted with blanks, and {grammar!r} has "
+                        "sparsity; set it to false"
                     )
                 if from_file and experiment.rule_errors:
                     raise ValueError(

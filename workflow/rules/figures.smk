@@ -69,6 +69,8 @@ use rule gather_runs as draw_figures with:
             "results/{study}/scan_laws.csv",
             "results/{study}/scan_collapse.csv",
             "results/{study}/scan_deviations.csv",
+            "results/{study}/sensitivity.csv",
+            "results/{study}/sensitivity_curves.csv",
             "results/{study}/controls.csv",
             "results/{study}/control_runs.csv",
         ),

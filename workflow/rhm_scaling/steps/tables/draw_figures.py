@@ -11,6 +11,7 @@ import pandas as pd
 
 from ...core.files import write_text
 from ...grammar.model import Parameters
+from ...grammar.sparse import dense_of
 from ...grammar.tasks import levels_seen
 from ...study.plan import Plan
 from ...study.products import Curve
@@ -35,6 +36,8 @@ def planned(plan: Plan) -> Part:
     represented = dict.fromkeys(curve for curve, _ in plan.represented)
     ranked = any(plan.parameters(curve.grammar).zipf[0] is not None for curve, _ in plan.ranked)
     controlled = dict.fromkeys(curve for curve, _, _ in plan.controls)
+    sensitive = dict.fromkeys(curve for curve, _ in plan.sensitive)
+    sparse = [one for one in plan.scanned if dense_of(plan.parameters(one.grammar))[1]]
     told = [curve for curve in plan.curves if curve not in plan.scanned]  # one by one
     sloping = [
         curve
@@ -59,6 +62,8 @@ def planned(plan: Plan) -> Part:
         "ranked": ranked,
         "controlled": _named(controlled),
         "scans": {name: one.scan.factor for name, one in study.experiments.items() if one.scan},
+        "sparse": _experiments(sparse),
+        "sensitive": _named(sensitive),
         "claim": study.claim,
         **({"grammars": plan.specifications()} if study.claim or windows else {}),
     }
@@ -71,6 +76,8 @@ def planned(plan: Plan) -> Part:
         **dict.fromkeys(("invariance_sizes", "invariance_ratios"), represented),
         "controls": controlled,
         **dict.fromkeys(("scan_laws", "scan_collapse"), plan.scanned),
+        "scan_sparsity": sparse,
+        "sensitivity": sensitive,
     }
     names = [f"{kind}-{name}" for kind, curves in kinds.items() for name in _experiments(curves)]
     names += [f"claim-{study.claim}"] if study.claim else []
@@ -81,6 +88,7 @@ def planned(plan: Plan) -> Part:
         "find_invariance",
         "gather_rule_errors",
         "fit_scans",
+        "gather_sensitivity",
         "compare_controls",
     )
     outputs = [*figure_files("figures", names), "figures/exponents-table.html"]
@@ -104,6 +112,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     from ...plots.rule_errors import rule_errors
     from ...plots.scans import scan_collapse, scan_laws
     from ...plots.sizes import network_sizes
+    from ...plots.sparse import scan_sparsity, sensitivities
     from ...plots.style import save, style
 
     style()
@@ -137,6 +146,17 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         save(drawn, folder / "figures", f"scan_laws-{experiment}")
         drawn = scan_collapse(scaled, points, collapsed, title)
         save(drawn, folder / "figures", f"scan_collapse-{experiment}")
+        if experiment in specification["sparse"]:
+            drawn = scan_sparsity(points, laws, title)
+            save(drawn, folder / "figures", f"scan_sparsity-{experiment}")
+    for experiment in dict.fromkeys(curve["experiment"] for curve in specification["sensitive"]):
+        keys = _keys(specification["sensitive"], experiment)
+        means, errors = (
+            pd.read_csv(folder / f"{name}.csv").merge(keys)
+            for name in ("sensitivity_curves", "curves")
+        )
+        drawn = sensitivities(means, errors, specification["titles"][experiment])
+        save(drawn, folder / "figures", f"sensitivity-{experiment}")
     for experiment in dict.fromkeys(curve["experiment"] for curve in specification["controlled"]):
         keys = _keys(specification["controlled"], experiment)
         compared = pd.read_csv(folder / "controls.csv").merge(keys)

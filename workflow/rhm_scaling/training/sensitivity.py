@@ -38,11 +38,11 @@ def distances(
     """
     found: dict[str, tuple[Tensor, Tensor]] = {}
     parts = [torch.split(torch.from_numpy(given), _AT_ONCE, dim=1) for given in (plain, changed)]
-    count = len(parts[0])
+    count = plain.shape[1]
     for one, other in zip(*parts):
         for (name, x), (_, y) in zip(_layers(network, one), _layers(network, other)):
-            moved = (x - y).square().sum(2).mean(1) / count
-            random = (x - x.roll(1, dims=1)).square().sum(2).mean(1) / count
+            moved = (x - y).square().sum((1, 2)) / count
+            random = (x - x.roll(1, dims=1)).square().sum((1, 2)) / count
             before = found.get(name, (torch.zeros(len(x)), torch.zeros(len(x))))
             found[name] = before[0] + moved, before[1] + random
     return found

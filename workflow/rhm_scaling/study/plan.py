@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from ..analysis.control_names import WIDTH
 from ..core.errors import UserError
-from ..grammar.model import Parameters
+from ..grammar.model import Grammar, Parameters
 from ..grammar.sampling import ONLINE
 from ..grammar.sparse import SparseParameters, draw
 from ..grammar.tasks import PREDICTED, Task, levels_seen
@@ -28,7 +28,7 @@ from .schema import (
     Study,
 )
 
-_MOST_SUMMED = 10**11  # multiplications for the thresholds of a grammar from a file: seconds
+_MOST_SUMMED = 10**11  # multiplications for the thresholds of a grammar without closed forms
 
 
 class Plan:
@@ -121,17 +121,13 @@ class Plan:
         config = self.study.grammars[grammar]
         given = config.grammar if isinstance(config, FileGrammarConfig) else config.parameters()
         parameters = self.parameters(grammar)
-        labels = experiment.task == "classification"
-        summed = isinstance(config, FileGrammarConfig) or (
-            self._is_sparse(grammar) and not labels  # no closed form: that of its first draw
-        )
-        if summed and parameters.d * max(parameters.v) ** 3 > _MOST_SUMMED:
+        if self._is_sparse(grammar) and experiment.task != "classification":
+            given = draw(parameters, experiment.replicas.rule_seeds.first)  # no closed form
+        if isinstance(given, Grammar) and parameters.d * max(parameters.v) ** 3 > _MOST_SUMMED:
             raise UserError(
                 f"experiments.{name}.train_sizes: the thresholds of so large a grammar as "
                 f"{grammar!r} take too long to compute; give a list of sizes"
             )
-        if isinstance(given, SparseParameters) and not labels:
-            given = draw(given, experiment.replicas.rule_seeds.first)
         # the labels of sparse grammars are learnt at sizes of each learner's own
         kinds = {self.study.architectures[known].learner for known in experiment.architectures}
         learners = [kind for kind in get_args(Learner) if kind in kinds] or get_args(Learner)
@@ -332,8 +328,13 @@ class Plan:
         }
 
     def solved(self) -> list[tuple[str, Task]]:
-        """Grammars and tasks whose theory is drawn."""
-        return list(dict.fromkeys((grammar, task) for grammar, task, _ in self.theory))
+        """Grammars and tasks whose theory is drawn: of labels, of dense grammars alone."""
+        known = dict.fromkeys((grammar, task) for grammar, task, _ in self.theory)
+        return [
+            (name, task)
+            for name, task in known
+            if task != "classification" or not self._is_sparse(name)
+        ]
 
     @property
     def online(self) -> list[tuple[Curve, Product]]:

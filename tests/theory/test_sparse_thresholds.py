@@ -43,6 +43,18 @@ def of_tuples(grammar: Grammar, groups: list[list[int]]) -> np.ndarray:
     return noise / signal
 
 
+def places_of_symbols(parameters: SparseParameters) -> list[list[int]]:
+    """Positions of level-1 symbols, those together at which one of the dense grammar can stand."""
+    size, groups = parameters.sparsity + 1, [[0]]
+    for _ in range(parameters.L - 1):
+        groups = [
+            [at * parameters.s + block * size + place for at in group for place in range(size)]
+            for group in groups
+            for block in range(parameters.dense.s)
+        ]
+    return groups
+
+
 @pytest.mark.parametrize(("dense", "sparsity"), CASES)
 def test_a_tuple_at_its_position_is_seen_later_by_the_factor(
     dense: Parameters, sparsity: int
@@ -65,14 +77,7 @@ def test_what_is_added_up_over_the_places_of_a_symbol_is_seen_earlier(
 ) -> None:
     parameters = SparseParameters.of(dense, sparsity)
     expected = label_complexities(Grammar.draw(dense, 3)) * spread_factor(parameters, "cnn")
-    size, groups = sparsity + 1, [[0]]
-    for _ in range(dense.L - 1):  # the places that each symbol of the level below can have
-        groups = [
-            [at * parameters.s + block * size + place for at in group for place in range(size)]
-            for group in groups
-            for block in range(dense.s)
-        ]
-    found = of_tuples(draw(parameters, 3), groups)
+    found = of_tuples(draw(parameters, 3), places_of_symbols(parameters))
     np.testing.assert_allclose(found, np.repeat(expected, parameters.places), rtol=1e-9)
 
 
@@ -99,3 +104,31 @@ def test_training_sizes_follow_the_learners() -> None:
     }
     assert max(of["transformer",]) == pytest.approx(4 * max(of["cnn",]))
     assert of["cnn", "transformer"] == sorted(of["cnn",] + of["transformer",])
+
+
+def of_tokens(grammar: Grammar, groups: list[list[int]], symbols: int) -> float:
+    """``sum P P / sum C**2`` of single tokens at their places in patches, as `of_tuples`."""
+    noise = signal = 0.0
+    joints = list(with_label(grammar))
+    for group in groups:
+        for child in range(grammar.parameters.s):
+            down = grammar.transition(1, child).T[:symbols]
+            joint = sum(down @ joints[at] for at in group)
+            apart = sum(
+                np.outer((down @ joints[at]).sum(axis=1), joints[at].sum(axis=0)) for at in group
+            )
+            noise += apart.sum()
+            signal += ((joint - apart) ** 2).sum()
+    return noise / signal
+
+
+@pytest.mark.parametrize(("dense", "sparsity"), CASES)
+def test_single_tokens_have_the_other_powers_of_the_page(dense: Parameters, sparsity: int) -> None:
+    parameters = SparseParameters.of(dense, sparsity)
+    plain, grammar = (draw(known, 3) for known in (dense, parameters))
+    at_home = of_tokens(plain, [[at] for at in range(dense.d // dense.s)], dense.v[0])
+    own = [[at] for at in range(parameters.d // parameters.s)]
+    shared = places_of_symbols(parameters)
+    for groups, power in ((own, dense.L), (shared, 1)):
+        found = of_tokens(grammar, groups, dense.v[0]) / at_home
+        assert found == pytest.approx((sparsity + 1) ** power)

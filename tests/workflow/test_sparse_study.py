@@ -102,3 +102,28 @@ def test_the_figures_are_drawn(small: Path) -> None:
     for name in ("cnn-L3", "lcn-L2"):
         for kind in ("scan_laws", "scan_collapse", "scan_sparsity", "sensitivity"):
             assert (small / "figures" / f"{kind}-{name}.pdf").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("task", ["classification", "last_token", "autoregressive"])
+def test_every_task_runs_to_its_last_figure_without_a_scan(task: str, tmp_path: Path) -> None:
+    networks = "kind: transformer" if task == "autoregressive" else "kind: lstm"
+    text = f"""
+name: blanks
+grammars: {{g: {{v: 3, n: 2, L: 2, m: {{1: 2, 2: 1}}, zipf: {{1: 1.0}}, sparsity: 1}}}}
+architectures:
+  net: {{{networks}, width: 4, training: {{max_steps: 8, min_steps: 8}}}}
+  {"" if task == "autoregressive" else "counted: {kind: ngram}" if task == "last_token" else ""}
+experiments:
+  e:
+    task: {task}
+    grammars: [g]
+    architectures: [net{", counted" if task == "last_token" else ""}]
+    train_sizes: [4, 8, 16]
+    validation_size: 8
+    test_size: 16
+    replicas: {{rule_draws: 2}}
+    {"sensitivity: true" if task == "classification" else ""}
+"""
+    files = run(text, tmp_path)
+    assert all(path.is_file() for path in files)
+    assert [path for path in files if path.parent.name == "figures"]

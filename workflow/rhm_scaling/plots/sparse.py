@@ -14,7 +14,6 @@ from ..analysis.scans import NETWORK
 from .curves import curve_labels
 from .style import (
     GREY,
-    MARKERS,
     amounts,
     errorbars,
     handle,
@@ -32,6 +31,7 @@ from .style import (
 _PANEL = 1.9  # inches high
 _FORMS = {"threshold": ("exact correlations", "--"), "bare": ("the paper's power", ":")}
 _CHANGES = {"synonyms": "-", "blanks": "--"}
+_ERROR: dict[str, Any] = {"color": GREY, "linestyle": ":", "marker": "x"}
 _ANSWER = "output"  # the layer of `training.sensitivity`
 
 
@@ -62,7 +62,7 @@ def scan_sparsity(points: pd.DataFrame, laws: pd.DataFrame, title: str) -> Figur
             said = with_interval(law["estimate"], law["low"], law["high"])
             said += f", predicted {law['predicted_same_fit']:.1f}, paper {law['bare_same_fit']:.1f}"
         name = f"{network['architecture']}: exponent {said}"
-        named.append(handle(name, color=color, marker=marker))
+        named.append(handle(name, color=color, marker=marker, linestyle="none"))
         if not len(mine):
             continue
         x, y = mine["sparsity"] + 1, mine["crossed_at"]
@@ -100,9 +100,12 @@ def sensitivities(table: pd.DataFrame, curves: pd.DataFrame, title: str) -> Figu
         mine = rows_of(table, named)
         _panel(axis, mine[mine["layer"] == _ANSWER], rows_of(curves, named), shades)
         legend_above(axis, [], label)
-    lines = [handle(f"level {level}", color=color) for level, (color, _) in shades.items()]
+    lines = [
+        handle(f"level {level}", color=color, marker=marker)
+        for level, (color, marker) in shades.items()
+    ]
     kinds = [handle(change, linestyle=dashes) for change, dashes in _CHANGES.items()]
-    error = handle("test error / chance", color=GREY, marker=MARKERS[0], linestyle=":")
+    error = handle("test error / chance", **_ERROR)
     legend_of(figure, [*lines, *kinds, error])
     heading(figure, title)
     return figure
@@ -117,6 +120,6 @@ def _panel(axis: Axes, rows: pd.DataFrame, curve: pd.DataFrame, shades: dict[Any
         axis.plot(line["train_size"], line["mean"], marker=marker, markersize=2.4, **look)
     error = curve.sort_values("sentences")
     over = error["mean"] / error["chance"]
-    axis.plot(error["sentences"], over, ":", color=GREY, marker=MARKERS[0], markersize=2.4)
+    axis.plot(error["sentences"], over, **_ERROR, markersize=3.0)
     sizes_axis(axis, rows["train_size"])
     axis.set(ylim=(-0.06, 1.25), ylabel="sensitivity")

@@ -168,8 +168,9 @@ def test_a_sparse_grammar_that_is_no_point_may_have_more_blanks() -> None:
     assert refused["g-sparsity1"].endswith("or a larger L or sparsity")
 
 
-def test_the_study_of_the_repository_takes_ten_minutes(tmp_path: Path) -> None:
-    plan = Plan(load_study(STUDY))
+@pytest.mark.parametrize("scale", ["", ":depths"])
+def test_the_study_of_the_repository_takes_ten_minutes(scale: str, tmp_path: Path) -> None:
+    plan = Plan(load_study(STUDY.with_name(f"sparse.yaml{scale}")))
     assert not any(plan.scanned.values())
     assert {curve.experiment for curve, _ in plan.sensitive} == {*plan.study.experiments}
     (tmp_path / "config").mkdir()

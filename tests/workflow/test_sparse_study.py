@@ -12,7 +12,7 @@ from helpers.documents import documented
 from helpers.small_grammars import run
 from rhm_scaling.analysis.curves import CURVE_KEY
 from rhm_scaling.grammar.model import Grammar
-from rhm_scaling.grammar.sparse import SparseParameters, dense_of
+from rhm_scaling.grammar.sparse import dense_of
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
 from rhm_scaling.theory.correlations import label_complexities
@@ -40,11 +40,11 @@ def test_tables_have_the_documented_columns(small: Path) -> None:
 
 def test_thresholds_are_those_of_the_dense_grammar_times_a_power(small: Path, plan: Plan) -> None:
     points = pd.read_csv(small / "scan_points.csv")
-    powers = {("cnn", 3): (2, 2), ("lcn", 2): (3, 2)}  # of correlations, and the paper's
+    powers = {"cnn": (2, 2), "lcn": (3, 2)}  # of correlations, and the paper's
     for row in points.to_dict("records"):
         dense, sparsity = dense_of(plan.parameters(row["grammar"]))
         assert (row["sparsity"], row["v"], row["s"]) == (sparsity, dense.v[0], dense.s)
-        own, papers = powers[row["architecture"], row["L"]]
+        own, papers = powers[row["architecture"]]
         seen = [label_complexities(Grammar.draw(dense, rule))[1] for rule in range(2)]
         exact = np.exp(np.log(seen).mean()) * (sparsity + 1) ** own
         assert row["threshold"] == pytest.approx(exact)
@@ -60,7 +60,7 @@ def test_the_law_of_blanks_has_its_predictions(small: Path) -> None:
         if mine["sparsity"].nunique() < 2:
             assert experiment not in told.index
             continue
-        expected = {"cnn-L3": (2, 2), "lcn-L2": (3, 2)}[experiment]
+        expected = {"cnn-L2": (2, 2), "lcn-L2": (3, 2)}[experiment]
         found = told.loc[experiment, ["predicted_same_fit", "bare_same_fit"]].tolist()
         assert found == pytest.approx(expected)
         assert told.loc[experiment, "points"] == len(mine)
@@ -69,8 +69,7 @@ def test_the_law_of_blanks_has_its_predictions(small: Path) -> None:
 def test_sensitivity_is_measured_where_there_are_blanks(small: Path, plan: Plan) -> None:
     rows = pd.read_csv(small / "sensitivity.csv")
     runs = pd.read_csv(small / "runs.csv").query("status == 'ok'")
-    sparse = [name for name in plan.study.grammars if dense_of(plan.parameters(name))[1]]
-    assert {*rows["grammar"]} == {*sparse} & {*runs["grammar"]}
+    assert {*rows["grammar"]} == {*plan.study.grammars}
     key = [*CURVE_KEY, "train_size", "rule_seed"]
     for _, mine in rows.groupby(key):
         L = mine["depth"].iloc[0]
@@ -79,7 +78,7 @@ def test_sensitivity_is_measured_where_there_are_blanks(small: Path, plan: Plan)
         assert (mine["random"] > 0).all()
         assert (mine["changed"] >= 0).all()
     networks = rows[key].drop_duplicates()
-    assert len(networks) == runs["grammar"].isin(sparse).sum()
+    assert len(networks) == len(runs)
     means = pd.read_csv(small / "sensitivity_curves.csv")
     first = means.iloc[0]
     same = rows[(rows[means.columns[1:12]] == first[means.columns[1:12]]).all(axis=1)]
@@ -87,19 +86,8 @@ def test_sensitivity_is_measured_where_there_are_blanks(small: Path, plan: Plan)
     assert first["mean"] == pytest.approx((same["changed"] / same["random"]).mean())
 
 
-def test_grammars_of_one_depth_share_their_dense_grammar(plan: Plan) -> None:
-    kinds = plan.products
-    of_depth_3 = [one for one in kinds["sparse"].values() if one.specification["grammar"]["L"] == 3]
-    assert len(of_depth_3) == 4
-    dense = {one.inputs["grammar"].name for one in of_depth_3}
-    assert dense == {name for name in kinds["grammars"] if "-L3-" in name}
-    assert len(dense) == 2
-    blanks = [name for name, p in plan.study.grammars.items() if p.sparsity]
-    assert all(isinstance(plan.parameters(name), SparseParameters) for name in blanks)
-
-
 def test_the_figures_are_drawn(small: Path) -> None:
-    for name in ("cnn-L3", "lcn-L2"):
+    for name in ("cnn-L2", "lcn-L2"):
         for kind in ("scan_laws", "scan_collapse", "scan_sparsity", "sensitivity"):
             assert (small / "figures" / f"{kind}-{name}.pdf").stat().st_size > 5000
 

@@ -69,7 +69,8 @@ def scan_sparsity(points: pd.DataFrame, laws: pd.DataFrame, title: str) -> Figur
         errorbars(axis, x, mine, "crossed_at", color=color, marker=marker)
         for form, (_, dashes) in _FORMS.items():
             constant = np.exp(np.log(y / mine[form]).mean())
-            axis.plot(x, constant * mine[form], dashes, color=color, linewidth=0.8)
+            width = 0.8 if form == "threshold" else 2.0  # to be seen where the two are one
+            axis.plot(x, constant * mine[form], dashes, color=color, linewidth=width)
     if len(told):
         whole_numbers(axis, told["sparsity"] + 1)
         amounts(axis)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rhm_scaling.grammar.json_file import user_grammar
+from rhm_scaling.grammar.json_file import from_json, to_json, user_grammar
 from rhm_scaling.grammar.model import Grammar, Parameters
+from rhm_scaling.grammar.sparse import SparseParameters, draw
 
 # shapes that differ in everything: n and v, also by level, s, per-level m, Zipf rules at any level
 SHAPES = {
@@ -51,6 +52,10 @@ AMBIGUOUS_BY_LEVEL = """{
 GRAMMARS = {name: Grammar.draw(shape, rule_seed=3) for name, shape in SHAPES.items()}
 GRAMMARS["ambiguous"] = user_grammar(AMBIGUOUS)
 GRAMMARS["ambiguous by level"] = user_grammar(AMBIGUOUS_BY_LEVEL)
+# blanks at every level, also of different sizes, and Zipf rules: 512 sentences of 16 tokens
+DENSE = Parameters.from_keys(v={0: 3, 1: 2}, n=2, s=2, L=2, m={1: 2, 2: 1}, zipf={1: 1.0})
+# as steps read it
+GRAMMARS["sparse"] = from_json(to_json(draw(SparseParameters.of(DENSE, 1), rule_seed=3)))
 
 
 @dataclass(frozen=True)

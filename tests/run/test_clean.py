@@ -306,9 +306,17 @@ def test_what_no_study_refers_to_is_listed_and_removed_on_request(
     assert largest.path == orphan
     assert largest.size == 2**20
     assert 2.9 < largest.age < 3.1
-    # the tiny study measures nothing of trained networks
+    # the tiny study measures nothing of trained networks, has no blanks and predicts no latents
     kinds = {path.relative_to(tmp_path).parts[2] for path in paths}
-    assert kinds == {*KINDS} - {"representations", "rule_errors", "learning_times", "latents"}
+    others = {
+        "representations",
+        "rule_errors",
+        "learning_times",
+        "sensitivity",
+        "sparse",
+        "latents",
+    }
+    assert kinds == {*KINDS} - others
     status, lines, _ = call(small, "clean")
     assert status == 0
     assert len(lines) == len(found) + 1

@@ -26,6 +26,7 @@ MEASURED = {
     **dict.fromkeys(("representations", "learning_times"), "last_token"),
     "rule_errors": "classification",
 }
+OTHERS = {"sensitivity", "latents"}  # it has neither blanks nor this learner
 
 
 def status_of(project: Project, study: str = TINY) -> Status:
@@ -75,7 +76,7 @@ def place(clone: Project, product: Product, role: str) -> Path:
 
 def test_rows_are_the_stores_without_networks(project: Project, kept: Path) -> None:
     rows, store = files_below(kept), files_below(project.folder / STORE)
-    assert {name.split("/")[0] for name in rows} == {*KINDS} - {*MEASURED, "latents"}
+    assert {name.split("/")[0] for name in rows} == {*KINDS} - {*MEASURED} - OTHERS
     expected = {name for name in store if name.split("/")[0] in KINDS}
     assert {*rows} == {name for name in expected if not name.endswith(LEFT_OUT)}
     for name, content in rows.items():
@@ -108,7 +109,7 @@ def test_git_keeps_rows_and_nothing_else_of_results(tmp_path: Path) -> None:
 def test_a_clone_has_what_was_kept_and_keeps_the_same(clone: Project, kept: Path) -> None:
     now = status_of(clone)
     known = now.plan.products
-    assert {kind for kind, _ in now.made} == {*KINDS} - {*MEASURED, "latents"}
+    assert {kind for kind, _ in now.made} == {*KINDS} - {*MEASURED} - OTHERS
     assert all(now.needed([kind]) == [] for kind in (*RESULTS, "theory"))
     assert {name for _, name in now.bare} == {*known["models"]}
     assert not [*(clone.folder / STORE).rglob(*LEFT_OUT)]

@@ -4,14 +4,15 @@ Reads the batch's description, ``results/batches/<rule>-<batch>.json``, which a 
 starts: all products and commands of the job. Writes below ``results/store/``, where a product's
 path ends in the hash of what made it, and once all are made a receipt:
 
-    draw_grammars     grammars/<parameters>/r<rule>-<identity>.json
+    draw_grammars     grammars/<parameters>/r<rule>-<identity>.json, sparse/<as grammars>.json
     sample_datasets   sentences/<parameters>/...-<identity>.npy, exact/<parameters>/...-<identity>.npz
     solve_grammars    theory/.../, survey/...-<identity>.csv
     train_networks    models/<parameters>/<task>/<architecture>/P<size>/<replicas>-<identity>/,
                       coordinates/...-<identity>.csv
     measure_networks  representations/<as models>-<identity>.csv,
                       rule_errors/<as models>-<identity>.csv,
-                      learning_times/<as models>-<identity>.npz
+                      learning_times/<as models>-<identity>.npz,
+                      sensitivity/<as models>-<identity>.csv
     count_symbols     counts/<parameters>/<task>/<learner>/P<size>/<replicas>-<identity>/,
                       latents/<as counts>-<identity>/
 

@@ -77,6 +77,8 @@ use rule gather_runs as draw_figures with:
             "results/{study}/onset_laws.csv",
             "results/{study}/repetition.csv",
             "results/{study}/repetition_laws.csv",
+            "results/{study}/sensitivity.csv",
+            "results/{study}/sensitivity_curves.csv",
             "results/{study}/controls.csv",
             "results/{study}/control_runs.csv",
         ),

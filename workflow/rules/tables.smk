@@ -209,6 +209,25 @@ use rule gather_runs as gather_rule_errors with:
         "Gathering errors by the rarest rule: {wildcards.study}"
 
 
+use rule gather_runs as gather_sensitivity with:
+    input:
+        reads(
+            "gather_sensitivity",
+            "results/{study}/runs.csv",
+            "results/{study}/histories.csv",
+        ),
+    output:
+        "results/{study}/sensitivity.csv",
+        table("results/{study}/sensitivity_curves.csv"),
+        record="results/{study}/stages/gather_sensitivity.record.json",
+    log:
+        "results/{study}/logs/gather_sensitivity.log",
+    params:
+        order=order("gather_sensitivity"),
+    message:
+        "Averaging how far synonyms and blanks change networks: {wildcards.study}"
+
+
 use rule gather_runs as gather_learning_times with:
     input:
         reads(

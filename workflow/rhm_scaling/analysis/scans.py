@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..core.hashing import seed_from
 from ..grammar.model import Parameters
+from ..grammar.sparse import dense_of
 from ..grammar.tasks import MEASURE, Task
 from .curves import geometric_mean, mean_and_interval, student_factor, usable
 from .power_law import BOOTSTRAPS
@@ -30,11 +31,24 @@ Array = NDArray[np.float64]
 NETWORK = ["architecture", "width", "protocol"]
 HEIGHTS = (0.75, 0.5, 0.25)  # of the way that is left
 HALF = HEIGHTS.index(0.5)
-AXES = ("v", "n", "m", "L")
+AXES = ("v", "n", "m", "L", "sparsity")
 _SHUFFLES = 1000
 
 POINTS = [
-    *("v", "n", "s", "L", "m", "level", "rule_draws", "draws", "crossed_at", "low", "high"),
+    *(
+        "v",
+        "n",
+        "s",
+        "L",
+        "m",
+        "sparsity",
+        "level",
+        "rule_draws",
+        "draws",
+        "crossed_at",
+        "low",
+        "high",
+    ),
     *("threshold", "bare", "ratio", "ratio_low", "ratio_high", "reason", "deviation"),
 ]
 CURVES = ["scaled_by", "ratio", "rule_draws", "mean", "low", "high"]
@@ -66,6 +80,8 @@ class Scanned:
         ``P*`` by the papers' form for large ``v``.
     refused
         Why it is no point of a law, as planned; empty if it is one.
+    draws
+        Rule seeds of the draws, if they are known.
     """
 
     parameters: Parameters
@@ -73,6 +89,7 @@ class Scanned:
     thresholds: Array
     bare: float
     refused: str = ""
+    draws: tuple[int, ...] = ()
 
     @cached_property
     def reason(self) -> str:
@@ -88,9 +105,9 @@ class Scanned:
     @cached_property
     def axes(self) -> dict[str, float]:
         """Values of `AXES`; geometric means over levels where levels differ."""
-        p = self.parameters
+        p, sparsity = dense_of(self.parameters)
         v, m = (float(np.exp(np.mean(np.log(given)))) for given in (p.v, p.m))
-        return {"v": round(v, 6), "n": p.n, "m": round(m, 6), "L": p.L}
+        return {"v": round(v, 6), "n": p.n, "m": round(m, 6), "L": p.L, "sparsity": sparsity}
 
 
 def way_left(known: Known, task: Task, level: int) -> dict[int, tuple[float, float]]:
@@ -174,7 +191,7 @@ def scan_points(curves: Sequence[Scanned], level: int) -> pd.DataFrame:
         rows.append(
             {
                 **one.axes,
-                "s": one.parameters.s,
+                "s": dense_of(one.parameters)[0].s,
                 "level": level,
                 "rule_draws": len(half),
                 "draws": int(np.isfinite(half).sum()),
@@ -193,18 +210,19 @@ def scan_points(curves: Sequence[Scanned], level: int) -> pd.DataFrame:
 def scan_laws(points: pd.DataFrame) -> pd.DataFrame:
     """Laws of ``log P*``, by least squares over the points of one network, columns `LAWS`.
 
-    On ``log v``, ``log n``, ``log m`` and ``L`` (`parameters`), as far as they vary and are not
-    told by those before; on the logarithm of the predicted ``P*`` (`threshold`) and of the papers'
-    form (`bare`); and of ``log`` of measured over predicted ``P*`` on the first (`ratio`), which
-    tells along which axis theory is off. Intervals are Student's, of the scatter of the points
-    about the law: what is left there is mostly no noise. ``same_fit`` is the fit of the predicted
-    and of the bare ``P*`` in the place of the measured.
+    On ``log v``, ``log n``, ``log m``, ``L`` and ``log(s0+1)`` (`parameters`), as far as they vary
+    and are not told by those before; on the logarithm of the predicted ``P*`` (`threshold`) and of
+    the papers' form (`bare`); and of ``log`` of measured over predicted ``P*`` on the first
+    (`ratio`), which tells along which axis theory is off. Intervals are Student's, of the scatter
+    of the points about the law: what is left there is mostly no noise. ``same_fit`` is the fit of
+    the predicted and of the bare ``P*`` in the place of the measured.
     """
     told = points[points["reason"] == ""]
     if len(told) < 2:
         return pd.DataFrame(columns=LAWS)
     logs = {name: np.log(told[name].to_numpy(dtype=float)) for name in ("v", "n", "m")}
     logs["L"] = told["L"].to_numpy(dtype=float)
+    logs["sparsity"] = np.log1p(told["sparsity"].to_numpy(dtype=float))
     sizes = {
         name: np.log(told[column].to_numpy(dtype=float))
         for name, column in (("measured", "crossed_at"), ("threshold", "threshold"),

@@ -238,10 +238,11 @@ def predicted_columns(
     nothing = np.full(len(sizes), np.nan)
     if task == "classification":
         complexities, errors = known.rule_thresholds, known.errors_by_rank
-        curves = [predicted_error(complexities[r], errors[r], sizes) for r in errors]
-        uniform = parameters.zipf[0] is None and parameters.file is None
+        # of sparse grammars theory has the threshold alone
+        curves = [predicted_error(complexities[r], errors[r], sizes) for r in complexities]
+        uniform = (parameters.zipf[0] is None and parameters.file is None) or not curves
         return {
-            "predicted": nothing if learner is None else np.mean(curves, axis=0),
+            "predicted": nothing if learner is None or not curves else np.mean(curves, axis=0),
             "chance": np.mean([e[0] for e in errors.values()]),
             "resolution": _MISTAKES / test_size,
             "exhausted": np.inf if uniform else np.mean([p[-1] for p in complexities.values()]),

@@ -14,6 +14,7 @@ from ..architecture.registry import adopt, kinds
 from ..core.errors import UserError
 from ..core.files import read_json
 from ..grammar.model import Grammar, Parameters
+from ..grammar.sparse import SparseParameters, draw, parameters_of
 from ..grammar.tasks import window
 from ..models import build
 from ..models.layers import Pack, Shape
@@ -206,10 +207,10 @@ def grammar_of(replica: Replica, root: Path = Path()) -> Grammar:
     UserError
         If the user's own is not there, or damaged.
     """
-    parameters = Parameters.from_specification(replica.specification["grammar"])
+    parameters = parameters_of(replica.specification["grammar"])
     rule = int(replica.row["rule_seed"])
-    if parameters.file is None:
-        return Grammar.draw(parameters, rule)
+    if parameters.file is None or isinstance(parameters, SparseParameters):
+        return draw(parameters, rule)
     folder = root / "results" / "store" / "grammars" / parameters.label()
     for path in sorted(folder.glob(f"r{rule:03d}-*.json")):
         if not path.name.endswith(".record.json"):

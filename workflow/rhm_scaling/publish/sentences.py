@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..grammar.distinct import DistinctStream
 from ..grammar.model import Grammar
 from ..grammar.sampling import ONLINE, Stream, unsigned_type
+from ..grammar.sparse import draw
 from ..study.grammars import FileGrammarConfig
 from ..study.plan import Plan
 from ..theory.lookup import Lookup
@@ -217,6 +218,6 @@ def configurations(plan: Plan, rule_draws: int | None = None) -> list[Configurat
         if rule in kept[name]:
             config = plan.study.grammars[name]
             given = config.grammar if isinstance(config, FileGrammarConfig) else None
-            grammar = given or Grammar.draw(plan.parameters(name), rule)
+            grammar = given or draw(plan.parameters(name), rule)
             found.append(Configuration(name, grammar, rule, sample, amounts, apart is None))
     return sorted(found, key=lambda one: (list(kept).index(one.of), one.name))

@@ -34,11 +34,11 @@ Key = tuple[str, str]  # kind and name of a product
 FOLDER = "results/batches"
 # By rule, the kinds of products that its batches hold, and which they read of rules before it
 RULES = {
-    "draw_grammars": ("grammars",),
+    "draw_grammars": ("grammars", "sparse"),
     "sample_datasets": ("sentences", "exact"),
     "solve_grammars": ("theory", "survey"),
     "train_networks": ("models", "coordinates"),
-    "measure_networks": ("representations", "rule_errors", "learning_times"),
+    "measure_networks": ("representations", "rule_errors", "learning_times", "sensitivity"),
     "count_symbols": ("counts", "latents"),
 }
 _RULE = {kind: rule for rule, kinds in RULES.items() for kind in kinds}

@@ -31,6 +31,7 @@ from .status import Status
 TABLES = "tables and figures"
 ABOUT = {
     "grammars": "the rules of each draw",
+    "sparse": "the same rules with blanks",
     "sentences": "to train, validate and test",
     "exact": "posteriors of the best predictor",
     "theory": "thresholds, entropies, predicted curves",
@@ -42,6 +43,7 @@ ABOUT = {
     "representations": "what hidden layers tell apart",
     "rule_errors": "errors by the rarest rule of a sentence",
     "learning_times": "what networks know of single contexts",
+    "sensitivity": "what synonyms and moved blanks change",
     TABLES: "of all of these",
 }
 # seconds until a job works, and until its end is noticed: here, and as seen on a test cluster

@@ -9,17 +9,19 @@ from ..study.cost import BlockCost, Rates
 # Core-seconds of a job with all its imports, typical of the default study on the machine of the
 # reference results; only trainings take long enough to be counted one by one.
 _JOB = {
-    **{"grammars": 0.4, "sentences": 0.4, "exact": 0.6, "theory": 0.9, "survey": 0.8},
+    **dict.fromkeys(("grammars", "sparse", "sentences"), 0.4),
+    **{"exact": 0.6, "theory": 0.9, "survey": 0.8},
     **dict.fromkeys(("counts", "latents"), 1.2),
     **{"coordinates": 3.0, "representations": 5.0},
-    **dict.fromkeys(("rule_errors", "learning_times"), 3.0),
+    **dict.fromkeys(("rule_errors", "learning_times", "sensitivity"), 3.0),
 }
+_EVALUATED = ("rule_errors", "learning_times", "sensitivity")  # networks that see sentences again
 # of these, starting Python and importing packages
-_IMPORTS = dict.fromkeys(("coordinates", "representations", "rule_errors", "learning_times"), 2.5)
+_IMPORTS = dict.fromkeys((*_EVALUATED, "coordinates", "representations"), 2.5)
 _USUAL_IMPORTS = 0.35
-_EVALUATED = ("rule_errors", "learning_times")  # on the test set
 STAGE = 4.0  # core-seconds of tables or figures
 _TOKENS = 2e8  # drawn a second
+_CHANGED = 512  # sentences that are changed, as in `measure_sensitivity`
 _EXCHANGED = 2048  # sentences in which hidden layers are compared, as in `measure_block`
 MEMORY = 250.0  # MiB of a job that trains nothing
 _MIB = 2**20
@@ -40,6 +42,10 @@ def core_seconds(product: Product, rates: Rates) -> float:
         block = product.inputs["block"]
         _, sentences = block.held_out
         extra = cost_of(block).replicas * sentences * rates.forward(cost_of(block).work)
+    if product.kind == "sensitivity":  # twice in one pass, and the same changed at every level
+        cost = cost_of(product.inputs["block"])
+        levels: int = product.specification["grammar"]["L"]
+        extra = 8 * cost.replicas * levels * _CHANGED * rates.forward(cost.work)
     return _JOB[product.kind] + extra
 
 

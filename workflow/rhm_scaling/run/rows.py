@@ -18,7 +18,7 @@ ROWS = "results/rows"
 # Kinds that are kept; the others are made again where something is missing that reads them
 KINDS = (
     *("theory", "survey", "models", "counts", "latents"),
-    *("coordinates", "representations", "rule_errors", "learning_times"),
+    *("coordinates", "representations", "rule_errors", "learning_times", "sensitivity"),
 )
 
 

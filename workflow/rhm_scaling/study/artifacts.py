@@ -16,6 +16,7 @@ STORE = "results/store"
 # By kind, the rule and the step that make it; in an order in which they can be made
 STEPS = {
     "grammars": "draw_grammar",
+    "sparse": "spread_grammar",
     "sentences": "sample_sentences",
     "exact": "predict_exactly",
     "theory": "solve_grammar",
@@ -27,6 +28,7 @@ STEPS = {
     "representations": "measure_block",
     "rule_errors": "measure_rule_errors",
     "learning_times": "measure_learning_times",
+    "sensitivity": "measure_sensitivity",
 }
 KINDS = tuple(STEPS)
 RESULTS = ("models", "counts", "latents")  # by themselves; the others are only made for these
@@ -40,7 +42,9 @@ FOLDERS = {
 }
 _SUFFIXES = {
     **{"sentences": "npy", "exact": "npz", "learning_times": "npz"},
-    **dict.fromkeys(("survey", "coordinates", "representations", "rule_errors"), "csv"),
+    **dict.fromkeys(
+        ("survey", "coordinates", "representations", "rule_errors", "sensitivity"), "csv"
+    ),
 }
 
 

@@ -11,6 +11,7 @@ from pydantic import Discriminator, Field, PrivateAttr, Tag, ValidationInfo, mod
 from ..core import texts
 from ..grammar.json_file import user_grammar
 from ..grammar.model import Grammar, Parameters
+from ..grammar.sparse import SparseParameters
 from .types import (
     Level,
     Line,
@@ -34,12 +35,13 @@ _MOST_FILE = 2**25  # bytes of a grammar's file
 
 _Classes = Annotated[int, Field(ge=1, le=2**16)]
 _Exponent = Annotated[float, Field(gt=0, le=20)]
+_Blanks = Annotated[int, Field(ge=0, le=2**8)]
 
 
 class DrawnGrammarConfig(Model):
     """A random hierarchy model: a probabilistic grammar on a regular tree, drawn at random.
 
-    A list of values for `v`, `n`, `L` or `m`, or inside a mapping by level, as in
+    A list of values for `v`, `n`, `L`, `m` or `sparsity`, or inside a mapping by level, as in
     `zipf: {1: [0.5, 1]}`, makes a grammar of each combination, named by what varies (`NAME-m2`,
     `NAME-v0_128`, `NAME-zipf1_0.5`; `NAME-L3-m2` in the order of the keys here). An experiment that
     names `NAME` has all of them; it may also name one.
@@ -64,6 +66,11 @@ class DrawnGrammarConfig(Model):
     ] = {}
     """Zipf exponent `a` by level: rule `k` has probability proportional to `k**-(1+a)`. Levels not
     named have uniform rules."""
+    sparsity: Annotated[_Blanks, scanned(several(_Blanks))] = 0
+    """Blanks `s0` beside every symbol of a tuple, as in arXiv:2404.10727: a tuple takes up
+    `s*(s0+1)` places, in `(s0+1)**s` ways that are equally likely, and a sentence has
+    `(s*(s0+1))**L` tokens, of which `s**L` are no blanks. `v` counts no blanks. Grammars that
+    differ in this key alone have the same rules."""
 
     @model_validator(mode="after")
     def _possible(self) -> DrawnGrammarConfig:
@@ -72,12 +79,22 @@ class DrawnGrammarConfig(Model):
         most = max(self.v.values(), default=1) if isinstance(self.v, dict) else self.v
         if self.s * math.log2(most) > _MOST_TUPLES:
             raise ValueError(f"s: v**s = {most}**{self.s} tuples; take v or s smaller")
+        places = self.s * (self.sparsity + 1)
+        if self.L * math.log2(places) > _MOST_TOKENS:
+            tokens = f"(s*(sparsity+1))**L = {places}**{self.L}"
+            raise ValueError(f"sparsity: sentences of {tokens} tokens; take it or L smaller")
+        if self.sparsity and places * math.log2(most + 1) > _MOST_TUPLES:
+            raise ValueError(
+                f"sparsity: (v+1)**(s*(sparsity+1)) = {most + 1}**{places} tuples; take it or v "
+                "smaller"
+            )
         parameters = self.parameters()
         for level, m in enumerate(parameters.m, 1):
             symbols = parameters.symbols(level)
-            if symbols * m * self.s > _MOST_RULES:
+            if symbols * m * parameters.s > _MOST_RULES:
                 raise ValueError(
                     f"m: level {level} has {symbols}*{m} = {symbols * m} rules; take m smaller"
+                    + (", or sparsity" if self.sparsity else "")
                 )
         if len(parameters.label()) > _MOST_LABEL:  # as the name of a folder
             key = "zipf" if self.zipf else "m"
@@ -89,9 +106,10 @@ class DrawnGrammarConfig(Model):
 
     def parameters(self) -> Parameters:
         """The grammar's parameters."""
-        return Parameters.from_keys(
+        dense = Parameters.from_keys(
             v=self.v, n=self.n, s=self.s, L=self.L, m=self.m, zipf=self.zipf
         )
+        return SparseParameters.of(dense, self.sparsity) if self.sparsity else dense
 
 
 class FileGrammarConfig(Model):

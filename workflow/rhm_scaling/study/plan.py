@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import product as cartesian
-from typing import Any
+from typing import Any, get_args
 
 from ..analysis.control_names import WIDTH
 from ..core.errors import UserError
-from ..grammar.model import Parameters
+from ..grammar.model import Grammar, Parameters
 from ..grammar.sampling import ONLINE
+from ..grammar.sparse import SparseParameters, draw
 from ..grammar.tasks import PREDICTED, Task, levels_seen
 from ..theory import training_sizes
+from ..theory.complexities import Learner
 from . import controls, size_limits
 from .architectures import ArchitectureConfig, NetworkConfig
 from .artifacts import Product
@@ -27,7 +29,7 @@ from .schema import (
     Study,
 )
 
-_MOST_SUMMED = 10**11  # multiplications for the thresholds of a grammar from a file: seconds
+_MOST_SUMMED = 10**11  # multiplications for the thresholds of a grammar without closed forms
 
 
 class Plan:
@@ -46,10 +48,10 @@ class Plan:
     coordinates
         Coordinate checks of networks that sweep both width and learning rate, each with the first
         of its curves.
-    represented, ranked, timed
-        What hidden layers of trained networks distinguish, their errors by rule, and how far they
-        are from the exact posterior at each context, of each block for which it is asked, with its
-        curve.
+    represented, ranked, timed, sensitive
+        What hidden layers of trained networks distinguish, their errors by rule, how far they are
+        from the exact posterior at each context, and how far synonyms and moved blanks change them,
+        of each block for which it is asked, with its curve.
     controls
         Trained blocks that are no part of any curve, but stand beside one: each with that curve
         and the name of its control (`study.controls`).
@@ -101,6 +103,7 @@ class Plan:
         self.represented = self._measure("representations")
         self.ranked = self._measure("rule_errors")
         self.timed = self._measure("learning_times")
+        self.sensitive = self._measure("sensitivity")
 
     @property
     def products(self) -> dict[str, dict[str, Product]]:
@@ -111,6 +114,9 @@ class Plan:
         """Parameters of a grammar of the study."""
         return self._products.parameters(grammar)
 
+    def _is_sparse(self, grammar: str) -> bool:
+        return isinstance(self.parameters(grammar), SparseParameters)
+
     def _grid(self, name: str, experiment: ExperimentConfig, grammar: str) -> training_sizes.Grid:
         chosen = experiment.train_sizes
         if not isinstance(chosen, AutoSizesConfig):
@@ -118,22 +124,24 @@ class Plan:
         config = self.study.grammars[grammar]
         given = config.grammar if isinstance(config, FileGrammarConfig) else config.parameters()
         parameters = self.parameters(grammar)
-        if (
-            isinstance(config, FileGrammarConfig)
-            and parameters.d * max(parameters.v) ** 3 > _MOST_SUMMED
-        ):
+        if self._is_sparse(grammar) and experiment.task != "classification":
+            given = draw(parameters, experiment.replicas.rule_seeds.first)  # no closed form
+        if isinstance(given, Grammar) and parameters.d * max(parameters.v) ** 3 > _MOST_SUMMED:
             raise UserError(
                 f"experiments.{name}.train_sizes: the thresholds of so large a grammar as "
                 f"{grammar!r} take too long to compute; give a list of sizes"
             )
+        # the labels of sparse grammars are learnt at sizes of each learner's own
+        kinds = [self.study.architectures[known] for known in experiment.architectures]
+        known = {kind.learner for kind in kinds}
+        learners = [kind for kind in get_args(Learner) if kind in known] or get_args(Learner)
         seen = levels_seen(parameters, experiment.window(parameters))
         scan = experiment.scan
         levels = [scan.crossed(experiment.task)] if scan else range(1, seen + 1)
-        kinds = [self.study.architectures[name] for name in experiment.architectures]
         latent = all(isinstance(kind, LatentConfig) for kind in kinds)
         try:
             return training_sizes.choose(
-                training_sizes.thresholds(given, experiment.task, levels, latent),
+                training_sizes.thresholds(given, experiment.task, levels, learners, latent),
                 given.log_sentences(),
                 **chosen.model_dump(),
             )
@@ -238,6 +246,7 @@ class Plan:
             if getattr(self.study.experiments[curve.experiment], kind)
             and block.kind == "models"
             and curve.protocol == "finite"
+            and (kind != "sensitivity" or self._is_sparse(curve.grammar))
         ]
 
     def _solve(self, grammar: str, task: Task, rules: range) -> None:
@@ -325,8 +334,13 @@ class Plan:
         }
 
     def solved(self) -> list[tuple[str, Task]]:
-        """Grammars and tasks whose theory is drawn."""
-        return list(dict.fromkeys((grammar, task) for grammar, task, _ in self.theory))
+        """Grammars and tasks whose theory is drawn: of labels, of dense grammars alone."""
+        known = dict.fromkeys((grammar, task) for grammar, task, _ in self.theory)
+        return [
+            (name, task)
+            for name, task in known
+            if task != "classification" or not self._is_sparse(name)
+        ]
 
     @property
     def online(self) -> list[tuple[Curve, Product]]:

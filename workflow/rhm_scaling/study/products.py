@@ -13,6 +13,7 @@ from ..core.errors import UserError
 from ..grammar.distinct import most_distinct
 from ..grammar.model import Parameters
 from ..grammar.sampling import ONLINE
+from ..grammar.sparse import SparseParameters, dense_of, draw
 from ..grammar.tasks import Task
 from .architectures import NetworkConfig
 from .artifacts import KINDS, Product, capacity, make_product
@@ -22,7 +23,7 @@ from .schema import ExperimentConfig, Study
 
 Others = tuple[tuple[str, int], ...]  # sets that hold other sentences: streams and sizes
 Protocol = Literal["finite", "online"]
-MeasuredKind = Literal["representations", "rule_errors", "learning_times"]
+MeasuredKind = Literal["representations", "rule_errors", "learning_times", "sensitivity"]
 _INITIALISATIONS = 8  # of a coordinate check
 # Ends of the roles of a block's inputs that are read too when it is measured
 _TESTS: dict[MeasuredKind, tuple[str, ...]] = {
@@ -110,15 +111,26 @@ class Products:
         """How many distinct sentences of a grammar can be sampled, of all sets together."""
         config = self._study.grammars[grammar]
         given = config.grammar if isinstance(config, FileGrammarConfig) else config.parameters()
-        return int(most_distinct(given))
+        # probabilities of sentences are those of any draw
+        return int(most_distinct(draw(given, 0) if isinstance(given, SparseParameters) else given))
 
     def _grammar(self, name: str, rule: int) -> Product:
-        parameters = self.parameters(name)
+        parameters, config = self.parameters(name), self._study.grammars[name]
         what = {"grammar": parameters.specification(), "rule_seed": rule}
         label = f"{parameters.label()}/r{rule:03d}"
-        config = self._study.grammars[name]
+        if isinstance(parameters, SparseParameters):
+            inputs = {"grammar": self._dense(name, rule)}
+            return self._add(make_product("sparse", label, what, inputs))
         reads = {"file": str(config.path)} if isinstance(config, FileGrammarConfig) else {}
         return self._add(make_product("grammars", label, what, reads=reads))
+
+    def _dense(self, name: str, rule: int) -> Product:
+        """The grammar that a sparse one is spread from; a dense grammar itself."""
+        parameters, _ = dense_of(self.parameters(name))
+        if parameters is self.parameters(name):
+            return self.grammar(name, rule)
+        what = {"grammar": parameters.specification(), "rule_seed": rule}
+        return self._add(make_product("grammars", f"{parameters.label()}/r{rule:03d}", what))
 
     def _make_sentences(
         self,
@@ -157,10 +169,13 @@ class Products:
         return self._add(make_product("exact", label, {"task": task, **seen}, inputs))
 
     def theory(self, grammar: str, task: Task, rule: int) -> Product:
-        """All that theory says of a rule draw."""
+        """All that theory says of a rule draw; of labels of a sparse one, that of the dense one."""
         what = {"task": task, "rule_seed": rule}
-        label = f"{self.parameters(grammar).label()}/r{rule:03d}-{task}"
-        inputs = {"grammar": self.grammar(grammar, rule)}
+        parameters, drawn = self.parameters(grammar), self.grammar(grammar, rule)
+        if task == "classification":
+            (parameters, _), drawn = dense_of(parameters), self._dense(grammar, rule)
+        label = f"{parameters.label()}/r{rule:03d}-{task}"
+        inputs = {"grammar": drawn}
         return self._add(make_product("theory", label, what, inputs))
 
     def survey(self, grammar: str, task: Task) -> Product:
@@ -276,11 +291,12 @@ class Products:
         }
 
     def measured(self, kind: MeasuredKind, curve: Curve, block: Product) -> Product:
-        """What is measured of a block's networks."""
+        """What is measured of a block's networks once they are trained."""
         names = ("grammar", "task", "train_size", "replicas", "architecture", "learning_rates")
         what = {name: block.specification[name] for name in names}
+        grammar = self._dense if kind == "sensitivity" else self.grammar
         inputs = {"block": block} | {
-            f"r{rule:03d}-grammar": self.grammar(curve.grammar, rule)
+            f"r{rule:03d}-grammar": grammar(curve.grammar, rule)
             for rule in sorted({rule for rule, _, _ in what["replicas"]})
         }
         ends = _TESTS[kind]

@@ -14,9 +14,11 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from ..grammar.model import Parameters
+from ..grammar.sparse import SparseParameters, dense_of
 from ..grammar.tasks import PREDICTED, Task
-from ..theory.complexities import Learner, at_half, ensemble_label_complexities, threshold
+from ..theory.complexities import Learner, at_half, threshold
 from ..theory.latents import largest_latent_threshold
+from ..theory.sparse import ensemble_label_thresholds
 from .grammars import FileGrammarConfig
 from .types import Fraction, Model, PositiveInt
 
@@ -65,12 +67,14 @@ def why_no_point(
     prediction it is the largest over levels.
     """
     level = scan.crossed(task)
+    dense, sparsity = dense_of(parameters)
     if latent:
         predicted, grows = largest_latent_threshold(parameters), 2
     elif task == "classification":
-        complexities = ensemble_label_complexities(parameters)
-        predicted = at_half(complexities, parameters.probabilities(1))
-        grows = parameters.L
+        # that of a dense grammar is the same for all learners
+        complexities = ensemble_label_thresholds(parameters, learner or "cnn")
+        predicted = at_half(complexities, dense.probabilities(1))
+        grows = dense.L
     else:
         assert learner is not None  # noqa: S101 (`check_scan` refuses it)
         predicted = threshold(parameters, level, learner)
@@ -82,14 +86,15 @@ def why_no_point(
     if share <= scan.language_fraction:
         return ""
     # the language grows as m to the number of nodes, the threshold as m to `grows`
-    nodes = sum(parameters.s**above for above in range(parameters.L))
+    nodes = sum(dense.s**above for above in range(dense.L))
     remedy = "a larger L"
     if nodes > grows:
         more = (math.log(share) - math.log(scan.language_fraction)) / (nodes - grows)
-        enough = math.ceil(math.exp(min(float(np.mean(np.log(parameters.m))) + more, 700.0)))
-        least = math.ceil(round(enough ** (1 / (parameters.s - 1)), 6))  # v that has so many rules
-        larger_v = f", with v of {least:.12g} or more" if least > min(parameters.v) else ""
+        enough = math.ceil(math.exp(min(float(np.mean(np.log(dense.m))) + more, 700.0)))
+        least = math.ceil(round(enough ** (1 / (dense.s - 1)), 6))  # v that has so many rules
+        larger_v = f", with v of {least:.12g} or more" if least > min(dense.v) else ""
         remedy = f"m of about {enough:.12g}{larger_v}, or a larger L"
+        remedy += " or sparsity" if sparsity else ""
     return (
         f"its predicted P* of {round(predicted):.12g} is {share:.2g} of its "
         f"{round(math.exp(sentences)):.12g} sentences, the most is "
@@ -124,12 +129,20 @@ def check_scan(
             f"{here}.level: classes are learnt at once, where the error is half of chance; leave "
             "level out"
         )
+    blanks = False
     for name in experiment.grammars:
         if isinstance(grammars[name], FileGrammarConfig):
             raise ValueError(
                 f"{here}: grammar {name!r} comes from a file, and laws are of drawn ones; take it "
                 "out"
             )
+        sparse = isinstance(grammars[name].parameters(), SparseParameters)
+        if sparse and experiment.task != "classification":
+            raise ValueError(
+                f"{here}: grammar {name!r} has sparsity, of which theory has thresholds of labels "
+                "alone; take it out, or scan classification"
+            )
+        blanks = blanks or sparse
         if asked.crossed(experiment.task) > (L := grammars[name].parameters().L):
             raise ValueError(
                 f"{here}.level: {asked.crossed(experiment.task)} is no level of {name!r}, which "
@@ -141,7 +154,7 @@ def check_scan(
                 f"{here}: {name!r} has several depths, and a law is of one network; give one, or "
                 "none, which is the grammar's"
             )
-        if experiment.task == "last_token" and architectures[name].learner is None:
+        if (experiment.task == "last_token" or blanks) and architectures[name].learner is None:
             raise ValueError(
                 f"{here}: theory says nothing of {name!r}, so nothing is predicted of its sizes; "
                 "take it out"

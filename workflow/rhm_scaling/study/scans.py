@@ -1,8 +1,9 @@
 """Lists in the grammars of a study: a grammar for each combination of their values.
 
-A list may stand for a number of `v`, `n`, `L` or `m`, or inside a mapping by level, as in
-``zipf: {1: [0.5, 1]}``. The grammars are named by what varies, ``NAME-m2``, ``NAME-zipf1_0.5``, in
-the order of the keys `v`, `n`, `L`, `m`, `zipf`; an experiment that names ``NAME`` has all of them.
+A list may stand for a number of `v`, `n`, `L`, `m` or `sparsity`, or inside a mapping by level, as
+in ``zipf: {1: [0.5, 1]}``. The grammars are named by what varies, ``NAME-m2``,
+``NAME-zipf1_0.5``, in the order of the keys `v`, `n`, `L`, `m`, `zipf`, `sparsity`; an experiment
+that names ``NAME`` has all of them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from ..core import texts
 from ..core.errors import UserError
 from .types import MOST_LISTED, MOST_NAME
 
-_KEYS = ("v", "n", "L", "m", "zipf")
+_KEYS = ("v", "n", "L", "m", "zipf", "sparsity")
 _LARGEST = 10**9  # of a value: more would not do for a name
 
 
@@ -100,9 +101,12 @@ def _check(name: str, axes: list[_Axis], room: int) -> None:
             raise UserError(f"{here}: is an empty list; give a number, or a list of them")
         for value in axis.values:
             # not a truth value, nor what is no number at all
-            if type(value) not in (int, float) or not 0 < value <= _LARGEST:
+            number = type(value) in (int, float) and value <= _LARGEST
+            zero = axis.key == "sparsity"  # a grammar without blanks
+            if not number or not (value >= 0 if zero else value > 0):
+                lowest = "from 0" if zero else "above 0"
                 raise UserError(
-                    f"{here}: a list here makes a grammar of each value and holds numbers above 0 "
+                    f"{here}: a list here makes a grammar of each value and holds numbers {lowest} "
                     f"and up to {_LARGEST}, not {texts.short(value)}"
                 )
         if len(set(axis.values)) < len(axis.values):

@@ -14,6 +14,7 @@ from ..claims.frozen import rules_of
 from ..claims.names import CLAIM_TASKS, ClaimName
 from ..core import texts
 from ..grammar.model import Parameters
+from ..grammar.sparse import SparseParameters
 from ..grammar.tasks import PREDICTED, Task, levels_seen
 from .architectures import ArchitectureConfig, OwnConfig, check_own
 from .controls import ControlsConfig, check_controls
@@ -38,7 +39,7 @@ FOLDERS = ("store", "logs", "reference", "claims", "batches", "locks")
 # What is measured of trained networks, by the key that asks for it, and of which task
 _MEASURED: dict[str, Task] = {
     **dict.fromkeys(("representations", "learning_times"), "last_token"),
-    "rule_errors": "classification",
+    **dict.fromkeys(("rule_errors", "sensitivity"), "classification"),
 }
 
 
@@ -109,6 +110,10 @@ class ExperimentConfig(Model):
     memorisation: bool = False
     """Whether its trainings are followed step by step: when each level is learnt, when memorising
     begins, and, if it is `online` too, how many fresh sentences the repeated ones are worth."""
+    sensitivity: bool = False
+    """Whether it is measured how far synonyms, and blanks that move, change the hidden layers and
+    the answer of its networks (`classification` only), for those of its grammars that have
+    `sparsity`."""
     validation_size: PositiveInt = 2048
     """Sentences on which the best step is chosen."""
     test_size: PositiveInt = 8192
@@ -339,6 +344,14 @@ class Study(Model):
                             "make two studies"
                         )
                     seen[curve] = name
+            if experiment.sensitivity and not any(
+                isinstance(self.grammars[grammar].parameters(), SparseParameters)
+                for grammar in experiment.grammars
+            ):
+                raise ValueError(
+                    f"{here}.sensitivity: is of grammars with blanks, and none here has any; set "
+                    "it to false, or give a grammar sparsity: 1"
+                )
             if experiment.controls:
                 check_controls(here, experiment, self.architectures)
             if experiment.scan:
@@ -349,6 +362,12 @@ class Study(Model):
                     raise ValueError(
                         f"{here}.precision: grammar {grammar!r} comes from a file and is one rule "
                         "draw, to which none can be added; leave precision out"
+                    )
+                sparse = isinstance(self.grammars[grammar].parameters(), SparseParameters)
+                if sparse and experiment.rule_errors:
+                    raise ValueError(
+                        f"{here}.rule_errors: are not counted with blanks, and {grammar!r} has "
+                        "sparsity; set it to false"
                     )
                 if from_file and experiment.rule_errors:
                     raise ValueError(

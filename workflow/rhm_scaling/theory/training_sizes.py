@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import get_args
@@ -10,10 +10,12 @@ from typing import get_args
 import numpy as np
 
 from ..grammar.model import Grammar, Parameters
+from ..grammar.sparse import SparseParameters
 from ..grammar.tasks import Task
 from . import complexities, correlations
 from .complexities import Learner
 from .latents import largest_latent_threshold
+from .sparse import ensemble_label_thresholds
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,20 @@ def thresholds(
     grammar: Parameters | Grammar,
     task: Task,
     levels: Iterable[int] | None = None,
+    learners: Sequence[Learner] = get_args(Learner),
     latent: bool = False,
 ) -> list[float]:
     """All finite thresholds of a task, for both kinds of learner, sorted.
 
-    Of tokens, those of some `levels` (all if not given); of `latent` prediction, the largest.
+    Of tokens, those of some `levels` (all if not given). Of the labels of sparse grammars, those
+    of some `learners`; otherwise of all, or what is the same for all. Of `latent` prediction, the
+    largest.
     From closed forms for the parameters of drawn grammars, from the correlations of a given one.
     No thresholds are predicted for the autoregressive task; those of the last token stand in.
     """
+    if isinstance(grammar, SparseParameters) and task == "classification":
+        by_rank = [ensemble_label_thresholds(grammar, kind) for kind in learners]
+        return sorted(value for value in np.concatenate(by_rank).tolist() if np.isfinite(value))
     if isinstance(grammar, Parameters):
         of_labels = partial(complexities.ensemble_label_complexities, grammar)
         of_level = partial(complexities.threshold, grammar)

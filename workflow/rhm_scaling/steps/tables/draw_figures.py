@@ -11,6 +11,7 @@ import pandas as pd
 
 from ...core.files import write_text
 from ...grammar.model import Parameters
+from ...grammar.sparse import dense_of
 from ...grammar.tasks import levels_seen
 from ...study.tables import Curve, Part, Plan, figure_files
 from .follow_trainings import followed
@@ -37,6 +38,8 @@ def planned(plan: Plan) -> Part:
     timed = dict.fromkeys(curve for curve, _ in plan.timed)
     controlled = dict.fromkeys(curve for curve, _, _ in plan.controls)
     traced, worth = dict.fromkeys(curve for curve, _ in followed(plan)), repeated(plan)
+    sensitive = dict.fromkeys(curve for curve, _ in plan.sensitive)
+    sparse = [one for one in plan.scanned if dense_of(plan.parameters(one.grammar))[1]]
     told = [curve for curve in plan.curves if curve not in plan.scanned]  # one by one
     sloping = [
         curve
@@ -64,6 +67,8 @@ def planned(plan: Plan) -> Part:
         "scans": {name: one.scan.factor for name, one in study.experiments.items() if one.scan},
         "followed": _named(traced),
         "repeated": _experiments(worth),
+        "sparse": _experiments(sparse),
+        "sensitive": _named(sensitive),
         "claim": study.claim,
         **({"grammars": plan.specifications()} if study.claim or windows else {}),
     }
@@ -79,6 +84,8 @@ def planned(plan: Plan) -> Part:
         **dict.fromkeys(("scan_laws", "scan_collapse"), plan.scanned),
         **dict.fromkeys(("training_losses", "onsets"), traced),
         "repetition": worth,
+        "scan_sparsity": sparse,
+        "sensitivity": sensitive,
     }
     names = [f"{kind}-{name}" for kind, curves in kinds.items() for name in _experiments(curves)]
     names += [f"claim-{study.claim}"] if study.claim else []
@@ -92,6 +99,7 @@ def planned(plan: Plan) -> Part:
         "fit_scans",
         "follow_trainings",
         "value_repetition",
+        "gather_sensitivity",
         "compare_controls",
     )
     outputs = [*figure_files("figures", names), "figures/exponents-table.html"]
@@ -116,6 +124,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     from ...plots.rule_errors import rule_errors
     from ...plots.scans import scan_collapse, scan_laws
     from ...plots.sizes import network_sizes
+    from ...plots.sparse import scan_sparsity, sensitivities
     from ...plots.style import save, style
 
     style()
@@ -157,8 +166,19 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         save(drawn, folder / "figures", f"scan_laws-{experiment}")
         drawn = scan_collapse(scaled, points, collapsed, title)
         save(drawn, folder / "figures", f"scan_collapse-{experiment}")
+        if experiment in specification["sparse"]:
+            drawn = scan_sparsity(points, laws, title)
+            save(drawn, folder / "figures", f"scan_sparsity-{experiment}")
     if specification["followed"]:
         _draw_trainings(specification, folder)
+    for experiment in dict.fromkeys(curve["experiment"] for curve in specification["sensitive"]):
+        keys = _keys(specification["sensitive"], experiment)
+        means, errors = (
+            pd.read_csv(folder / f"{name}.csv").merge(keys)
+            for name in ("sensitivity_curves", "curves")
+        )
+        drawn = sensitivities(means, errors, specification["titles"][experiment])
+        save(drawn, folder / "figures", f"sensitivity-{experiment}")
     for experiment in dict.fromkeys(curve["experiment"] for curve in specification["controlled"]):
         keys = _keys(specification["controlled"], experiment)
         compared = pd.read_csv(folder / "controls.csv").merge(keys)

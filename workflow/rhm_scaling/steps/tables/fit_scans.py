@@ -23,9 +23,10 @@ from ...analysis.scans import (
     scan_points,
     way_left,
 )
+from ...analysis.sparsity import sparsity_law
 from ...analysis.theory_columns import Known
 from ...core.files import write_text
-from ...grammar.model import Parameters
+from ...grammar.sparse import parameters_of
 from ...study.tables import Part, Plan
 from ..read_tables import read_points
 
@@ -69,7 +70,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     for key in curves:
         level = specification["scans"][key["experiment"]]["level"]
         mine = rows_of(points, key)
-        parameters = Parameters.from_specification(specification["grammars"][key["grammar"]])
+        parameters = parameters_of(specification["grammars"][key["grammar"]])
         known = Known.from_theory(theory, key, mine["rule_seed"], parameters)
         learner = specification["learners"][key["architecture"]]
         way = way_left(known, key["task"], level)
@@ -89,6 +90,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
             ),
             known.bare_latent_threshold if latent else known.bare_threshold(learner, level),
             key["refused"],
+            tuple(map(int, draws)),
         )
         network = (key["experiment"], key["task"], *(key[column] for column in NETWORK))
         groups.setdefault(network, []).append((key, one))
@@ -105,7 +107,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
             mine = table.iloc[[row]].assign(experiment=key["experiment"])
             each["scan_points"].append(identified(mine, study, key))
         for name, found in (
-            ("scan_laws", scan_laws(table)),
+            ("scan_laws", pd.concat([scan_laws(table), sparsity_law(ones)])),
             ("scan_collapse", scan_collapse(ones, scan["factor"])),
             ("scan_deviations", scan_deviations(table)),
         ):

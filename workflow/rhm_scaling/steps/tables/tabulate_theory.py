@@ -11,6 +11,7 @@ import pandas as pd
 
 from ...core.files import write_text
 from ...grammar.model import Parameters
+from ...grammar.sparse import SparseParameters, parameters_of
 from ...study.artifacts import Product
 from ...study.tables import Part, Plan
 from ...theory.complexities import (
@@ -35,6 +36,11 @@ from ...theory.latents import (
 )
 from ...theory.measured_correlations import COLUMNS as CORRELATIONS
 from ...theory.solve import CURVES, QUANTITIES
+from ...theory.sparse import (
+    ensemble_label_thresholds,
+    papers_label_thresholds,
+    spread_factor,
+)
 from ..files import read_grammar
 from ..read_tables import read_table
 
@@ -79,12 +85,19 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         key = {"grammar": product["grammar"], "task": product["task"], "rule_seed": product["rule"]}
         files = product["files"]
         quantities.append(read_table(root / files["quantities"]).assign(**key))
+        parameters = parameters_of(specification["grammars"][product["grammar"]])
+        if isinstance(parameters, SparseParameters) and product["task"] == "classification":
+            # of the dense grammar: what sentences look like is no part of it
+            quantities[-1] = _spread(quantities[-1], parameters)
+            curves.append(pd.DataFrame(columns=CURVES))
+            correlations.append(pd.DataFrame(columns=CORRELATIONS))
+            continue
         curves.append(read_table(root / files["curves"]).assign(**key))
         correlations.append(read_table(root / files["correlations"]).assign(**key))
     for grammar, task in dict.fromkeys(
         (p["grammar"], p["task"]) for p in specification["products"]
     ):
-        parameters = Parameters.from_specification(specification["grammars"][grammar])
+        parameters = parameters_of(specification["grammars"][grammar])
         rows = pd.DataFrame(_closed_forms(parameters, task), columns=QUANTITIES)
         quantities.append(rows.assign(grammar=grammar, task=task))
     for name, task in dict.fromkeys((p["grammar"], p["task"]) for p in specification["latent"]):
@@ -106,6 +119,21 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     write_text(folder / "correlations.csv", correlated.to_csv(index=False))
 
 
+def _spread(quantities: pd.DataFrame, parameters: SparseParameters) -> pd.DataFrame:
+    """What theory says of the labels of a sparse grammar, from that of its dense grammar.
+
+    Thresholds are each learner's own (`theory.sparse`); errors with some rules unknown are the
+    same, since a tuple of no known rule tells as little wherever it stands.
+    """
+    names = quantities["quantity"]
+    dense = quantities[names == "threshold"]
+    own = [
+        dense.assign(learner=kind, value=dense["value"] * spread_factor(parameters, kind))
+        for kind in get_args(Learner)
+    ]
+    return pd.concat([quantities[names.isin(["shared_tuples", "error_by_rank"])], *own])
+
+
 def _together(parts: list[pd.DataFrame], columns: list[str], study: str) -> pd.DataFrame:
     # without empty parts, which would make pandas guess types
     whole = pd.concat([part.astype(object) for part in parts if len(part)] or parts[:1])
@@ -118,9 +146,19 @@ def _together(parts: list[pd.DataFrame], columns: list[str], study: str) -> pd.D
 
 def _closed_forms(parameters: Parameters, task: str) -> Iterator[dict[str, Any]]:
     """What depends on the grammar's parameters alone; nothing is known of a grammar from a file."""
+    closed = {"stderr": 0.0, "method": "closed form"}
+    if isinstance(parameters, SparseParameters) and task == "classification":
+        f = parameters.dense.probabilities(1)
+        for kind in get_args(Learner):
+            by_method = {
+                "closed form": papers_label_thresholds(parameters, kind),
+                "ensemble": ensemble_label_thresholds(parameters, kind),
+            }
+            for row in _ranked(by_method, f, {"learner": kind, "level": 1}):
+                if row["quantity"] == "threshold":
+                    yield row
     if parameters.file is not None:
         return
-    closed = {"stderr": 0.0, "method": "closed form"}
     if task == "autoregressive":
         value = autoregressive_floor(parameters)
         yield {"quantity": "entropy_rate", "value": value, **closed}

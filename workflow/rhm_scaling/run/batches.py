@@ -33,7 +33,7 @@ FOLDER = "results/batches"
 RULES = {
     "draw_grammars": ("grammars",),
     "sample_datasets": ("sentences", "exact"),
-    "solve_grammars": ("theory", "survey"),
+    "solve_grammars": ("theory", "survey", "denoising"),
     "train_networks": ("models", "coordinates"),
     "measure_networks": ("representations", "rule_errors"),
     "count_symbols": ("counts",),

@@ -10,6 +10,7 @@ from ..study.cost import BlockCost, Rates
 # reference results; only trainings take long enough to be counted one by one.
 _JOB = {
     **{"grammars": 0.4, "sentences": 0.4, "exact": 0.6, "theory": 0.9, "survey": 0.8},
+    "denoising": 1.5,
     **{"counts": 1.2, "coordinates": 3.0, "representations": 5.0, "rule_errors": 3.0},
 }
 # of these, starting Python and importing packages
@@ -17,6 +18,7 @@ _IMPORTS = {"coordinates": 2.5, "representations": 2.5, "rule_errors": 2.5}
 _USUAL_IMPORTS = 0.35
 STAGE = 4.0  # core-seconds of tables or figures
 _TOKENS = 2e8  # drawn a second
+_DENOISING = 9e-9  # core-seconds a child of a rule, and a token below which it may stand
 _EXCHANGED = 2048  # sentences in which hidden layers are compared, as in `measure_block`
 MEMORY = 250.0  # MiB of a job that trains nothing
 _MIB = 2**20
@@ -33,6 +35,8 @@ def core_seconds(product: Product, rates: Rates) -> float:
     if product.kind == "models":
         return cost_of(product).seconds(rates)
     extra = _tokens(product) / _TOKENS if product.kind == "sentences" else 0.0
+    if product.kind == "denoising":
+        extra = _denoised(product) * _DENOISING
     if product.kind == "rule_errors":
         block = product.inputs["block"]
         _, sentences = block.held_out
@@ -45,6 +49,14 @@ def seconds_of_work(product: Product, rates: Rates) -> float:
     if product.kind == "models":
         return cost_of(product).seconds(rates) - rates.start
     return core_seconds(product, rates) - _IMPORTS.get(product.kind, _USUAL_IMPORTS)
+
+
+def _denoised(product: Product) -> float:
+    """Children of rules, times the tokens whose messages pass them, of all corrupted sentences."""
+    what, of = product.specification, _grammar(product)
+    # beliefs go down through all rules of a level, several times as costly as up
+    sentences = len(what["fractions"]) * (2 * what["sentences"] + 10 * what["resampled"])
+    return float(sentences * of.d * of.v[0] * max(of.m) * of.s)
 
 
 def memory(product: Product) -> float:

@@ -16,7 +16,10 @@ from .records import LEFT_OUT, check, is_made, left_out, read_record, without
 
 ROWS = "results/rows"
 # Kinds that are kept; the others are made again where something is missing that reads them
-KINDS = ("theory", "survey", "models", "counts", "coordinates", "representations", "rule_errors")
+KINDS = (
+    *("theory", "survey", "denoising", "models", "counts", "coordinates"),
+    *("representations", "rule_errors"),
+)
 
 
 class _BusyError(Exception):

@@ -20,6 +20,7 @@ STEPS = {
     "exact": "predict_exactly",
     "theory": "solve_grammar",
     "survey": "survey_grammars",
+    "denoising": "denoise_sentences",
     "models": "train_block",
     "counts": "count_block",
     "coordinates": "check_coordinates",
@@ -35,7 +36,9 @@ FOLDERS = {
 }
 _SUFFIXES = {
     **{"sentences": "npy", "exact": "npz"},
-    **dict.fromkeys(("survey", "coordinates", "representations", "rule_errors"), "csv"),
+    **dict.fromkeys(
+        ("survey", "denoising", "coordinates", "representations", "rule_errors"), "csv"
+    ),
 }
 
 

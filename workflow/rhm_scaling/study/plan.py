@@ -51,6 +51,8 @@ class Plan:
     controls
         Trained blocks that are no part of any curve, but stand beside one: each with that curve
         and the name of its control (`study.controls`).
+    denoised
+        What corrupted sentences of each rule draw tell, with the section and grammar that ask.
     curves
         The learning curves.
     scanned
@@ -98,6 +100,12 @@ class Plan:
                 self._solve(grammar, experiment.task, experiment.replicas.rules(stop=rule_draws))
         self.represented = self._measure("representations")
         self.ranked = self._measure("rule_errors")
+        self.denoised = [
+            (name, grammar, self._products.denoising(grammar, config, rule))
+            for name, config in study.denoising.items()
+            for grammar in config.grammars
+            for rule in range(config.rule_draws)
+        ]
 
     @property
     def products(self) -> dict[str, dict[str, Product]]:

@@ -27,6 +27,13 @@ def check(study: Study) -> None:
                     "make several studies"
                 )
 
+    denoised = sum(len(one.grammars) * one.rule_draws for one in study.denoising.values())
+    if total["products"] + 2 * denoised > MOST["products"]:
+        raise UserError(
+            f"denoising: the study asks for {total['products'] + 2 * denoised:.3g} products, the "
+            f"most is {MOST['products']}; take fewer rule_draws or grammars"
+        )
+
 
 def _factors(experiment: ExperimentConfig) -> dict[str, int]:
     """Lengths of the axes that an experiment spans, by key."""

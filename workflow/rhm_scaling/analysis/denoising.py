@@ -10,6 +10,7 @@ from .curves import student_factor
 from .power_law import BOOTSTRAPS
 
 Array = NDArray[np.float64]
+_CROSSING = 0.95  # of resampled curves: an interval is of those that cross
 AVERAGED = ["quantity", "fraction", "level", "rule_draws", "mean", "low", "high", "predicted"]
 TRANSITION = [
     *("L", "rule_draws", "crossing", "crossing_low", "crossing_high"),
@@ -102,10 +103,14 @@ def transition(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def _resampled(estimate: float, values: Array, draws: int) -> tuple[float, float]:
-    """Student's interval with the bootstrap's standard error, as in `power_law.interval`."""
-    if draws < 2 or not np.isfinite(values).all():
+    """Student's interval with the bootstrap's standard error, as in `power_law.interval`.
+
+    NaN where curves of too many resamples do not cross.
+    """
+    finite = values[np.isfinite(values)]
+    if draws < 2 or len(finite) < _CROSSING * len(values):
         return np.nan, np.nan
-    half = student_factor(draws) * float(values.std(ddof=1)) * (draws / (draws - 1)) ** 0.5
+    half = student_factor(draws) * float(finite.std(ddof=1)) * (draws / (draws - 1)) ** 0.5
     return estimate - half, estimate + half
 
 
@@ -116,7 +121,7 @@ def _crossing(fractions: Array, before: Array, curve: Array) -> tuple[float, flo
     line is laid through two points on either side, as far as there are. NaN if it changes nowhere.
     """
     grows = curve - before
-    last = int(np.argmax(grows.cumsum()))
+    last = int(np.argmax((grows * np.gradient(fractions)).cumsum()))
     if not grows[last] > 0 or last + 1 == len(grows):
         return np.nan, np.nan
     near = slice(max(last - 1, 0), last + 3)

@@ -27,12 +27,17 @@ def check(study: Study) -> None:
                     "make several studies"
                 )
 
-    denoised = sum(len(one.grammars) * one.rule_draws for one in study.denoising.values())
-    if total["products"] + 2 * denoised > MOST["products"]:
+    products = total["products"] + denoised(study)
+    if products > MOST["products"]:
         raise UserError(
-            f"denoising: the study asks for {total['products'] + 2 * denoised:.3g} products, the "
-            f"most is {MOST['products']}; take fewer rule_draws or grammars"
+            f"denoising: the study asks for {products:.3g} products, the most is "
+            f"{MOST['products']}; take fewer rule_draws or grammars"
         )
+
+
+def denoised(study: Study) -> int:
+    """Grammars that are drawn to be denoised, and what is found of them; at most."""
+    return sum(2 * len(one.grammars) * one.rule_draws for one in study.denoising.values())
 
 
 def _factors(experiment: ExperimentConfig) -> dict[str, int]:

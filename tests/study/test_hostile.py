@@ -248,7 +248,8 @@ def test_the_count_before_unrolling_is_no_less_than_what_is_unrolled() -> None:
         trainings = sum(
             len(what["replicas"]) * len(what.get("learning_rates", [0])) for what in trained
         )
-        assert products <= sum(count["products"] for count in counted) <= 6 * products
+        most = sum(count["products"] for count in counted) + size_limits.denoised(study)
+        assert products <= most <= 6 * products
         assert trainings <= sum(count["trainings"] for count in counted) <= 4 * trainings
 
 

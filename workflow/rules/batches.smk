@@ -6,7 +6,7 @@ path ends in the hash of what made it, and once all are made a receipt:
 
     draw_grammars     grammars/<parameters>/r<rule>-<identity>.json, sparse/<as grammars>.json
     sample_datasets   sentences/<parameters>/...-<identity>.npy, exact/<parameters>/...-<identity>.npz
-    solve_grammars    theory/.../, survey/...-<identity>.csv
+    solve_grammars    theory/.../, survey/...-<identity>.csv, denoising/...-<identity>.csv
     train_networks    models/<parameters>/<task>/<architecture>/P<size>/<replicas>-<identity>/,
                       coordinates/...-<identity>.csv
     measure_networks  representations/<as models>-<identity>.csv,

@@ -1,7 +1,7 @@
 """Figures and the table of exponents, for the paper (PDF) and the report (PNG, HTML).
 
-Reads a study's tables. Writes the folders ``results/<study>/theory/`` and
-``results/<study>/figures/``, which hold the figures of the study as it is now and no others.
+Reads a study's tables. Writes the folders ``results/<study>/theory/``,
+``results/<study>/denoising/`` and ``results/<study>/figures/``, which hold the figures of the study as it is now and no others.
 Nothing waits for the theory's figures, so they are drawn where a core has nothing to train.
 """
 
@@ -31,6 +31,30 @@ use rule gather_runs as draw_theory with:
         order=order("draw_theory"),
     message:
         "Drawing the theory: {wildcards.study}"
+
+
+use rule gather_runs as draw_denoising with:
+    input:
+        reads(
+            "draw_denoising",
+            "results/{study}/denoising.csv",
+            "results/{study}/transition.csv",
+        ),
+    output:
+        report(
+            directory("results/{study}/denoising"),
+            patterns=["{kind,[a-z_]+}-{figure}.png"],
+            caption="../report/figures.rst",
+            category=HEADINGS["denoising"],
+            labels={"study": "{study}", "figure": "{figure}"},
+        ),
+        record="results/{study}/stages/draw_denoising.record.json",
+    log:
+        "results/{study}/logs/draw_denoising.log",
+    params:
+        order=order("draw_denoising"),
+    message:
+        "Drawing what corrupted sentences tell: {wildcards.study}"
 
 
 use rule gather_runs as draw_figures with:

@@ -228,6 +228,21 @@ use rule gather_runs as gather_sensitivity with:
         "Averaging how far synonyms and blanks change networks: {wildcards.study}"
 
 
+use rule gather_runs as gather_denoising with:
+    input:
+        reads("gather_denoising"),
+    output:
+        table("results/{study}/denoising.csv"),
+        table("results/{study}/transition.csv"),
+        record="results/{study}/stages/gather_denoising.record.json",
+    log:
+        "results/{study}/logs/gather_denoising.log",
+    params:
+        order=order("gather_denoising"),
+    message:
+        "Averaging what corrupted sentences tell: {wildcards.study}"
+
+
 use rule gather_runs as gather_learning_times with:
     input:
         reads(

@@ -9,6 +9,7 @@ CAPTIONS = Path(__file__).parents[2] / "report"
 # of a report's sections, in their order, by the kind of figure
 HEADINGS = {
     "theory": "Theory",
+    **dict.fromkeys(("denoising", "restoring"), "Denoising"),
     "exponents": "Exponents",
     "learning_curves": "Learning curves",
     "local_exponents": "Local exponents",

@@ -36,7 +36,7 @@ FOLDER = "results/batches"
 RULES = {
     "draw_grammars": ("grammars", "sparse"),
     "sample_datasets": ("sentences", "exact"),
-    "solve_grammars": ("theory", "survey"),
+    "solve_grammars": ("theory", "survey", "denoising"),
     "train_networks": ("models", "coordinates"),
     "measure_networks": ("representations", "rule_errors", "learning_times", "sensitivity"),
     "count_symbols": ("counts", "latents"),

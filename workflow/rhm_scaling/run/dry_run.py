@@ -36,6 +36,7 @@ ABOUT = {
     "exact": "posteriors of the best predictor",
     "theory": "thresholds, entropies, predicted curves",
     "survey": "correlations of many more rule draws",
+    "denoising": "exact posteriors of corrupted sentences",
     "models": "networks, trained in packs",
     "counts": "learners that count",
     "latents": "a learner by the codes of siblings",

@@ -14,6 +14,7 @@ _JOB = {
     **dict.fromkeys(("counts", "latents"), 1.2),
     **{"coordinates": 3.0, "representations": 5.0},
     **dict.fromkeys(("rule_errors", "learning_times", "sensitivity"), 3.0),
+    "denoising": 1.5,
 }
 _EVALUATED = ("rule_errors", "learning_times", "sensitivity")  # networks that see sentences again
 # of these, starting Python and importing packages
@@ -22,6 +23,7 @@ _USUAL_IMPORTS = 0.35
 STAGE = 4.0  # core-seconds of tables or figures
 _TOKENS = 2e8  # drawn a second
 _CHANGED = 512  # sentences that are changed, as in `measure_sensitivity`
+_DENOISING = 2e-9  # core-seconds a token and child of a rule, `_denoised`
 _EXCHANGED = 2048  # sentences in which hidden layers are compared, as in `measure_block`
 MEMORY = 250.0  # MiB of a job that trains nothing
 _MIB = 2**20
@@ -38,6 +40,8 @@ def core_seconds(product: Product, rates: Rates) -> float:
     if product.kind == "models":
         return cost_of(product).seconds(rates)
     extra = _tokens(product) / _TOKENS if product.kind == "sentences" else 0.0
+    if product.kind == "denoising":
+        extra = _denoised(product) * _DENOISING
     if product.kind in _EVALUATED:
         block = product.inputs["block"]
         _, sentences = block.held_out
@@ -54,6 +58,14 @@ def seconds_of_work(product: Product, rates: Rates) -> float:
     if product.kind == "models":
         return cost_of(product).seconds(rates) - rates.start
     return core_seconds(product, rates) - _IMPORTS.get(product.kind, _USUAL_IMPORTS)
+
+
+def _denoised(product: Product) -> float:
+    """Children of rules, times the tokens whose messages pass them, of all corrupted sentences."""
+    what, of = product.specification, _grammar(product)
+    # beliefs go down through all rules of a level, several times as costly as up
+    sentences = len(what["fractions"]) * (2 * what["sentences"] + 10 * what["resampled"])
+    return float(sentences * of.d * of.v[0] * max(of.m) * of.s)
 
 
 def memory(product: Product) -> float:

@@ -21,6 +21,7 @@ STEPS = {
     "exact": "predict_exactly",
     "theory": "solve_grammar",
     "survey": "survey_grammars",
+    "denoising": "denoise_sentences",
     "models": "train_block",
     "counts": "count_block",
     "latents": "count_latents",
@@ -42,9 +43,8 @@ FOLDERS = {
 }
 _SUFFIXES = {
     **{"sentences": "npy", "exact": "npz", "learning_times": "npz"},
-    **dict.fromkeys(
-        ("survey", "coordinates", "representations", "rule_errors", "sensitivity"), "csv"
-    ),
+    **dict.fromkeys(("survey", "denoising", "coordinates", "representations"), "csv"),
+    **dict.fromkeys(("rule_errors", "sensitivity"), "csv"),
 }
 
 

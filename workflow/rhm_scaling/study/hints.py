@@ -25,6 +25,7 @@ _EXAMPLES = {
     "replicas": "{rule_draws: 4}",
     "rule_seeds": "{first: 1000}",
     "block": "{rule_draws: 4}",
+    "denoising": "{masked: {corruption: mask, ...}}",
     "scan": "true, or {factor: 1.25}",
 }
 

@@ -5,31 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import product as cartesian
-from typing import Any, get_args
+from typing import Any
 
 from ..analysis.control_names import WIDTH
 from ..core.errors import UserError
-from ..grammar.model import Grammar, Parameters
+from ..grammar.model import Parameters
 from ..grammar.sampling import ONLINE
-from ..grammar.sparse import SparseParameters, draw
+from ..grammar.sparse import SparseParameters
 from ..grammar.tasks import PREDICTED, Task, levels_seen
 from ..theory import training_sizes
-from ..theory.complexities import Learner
 from . import controls, size_limits
 from .architectures import ArchitectureConfig, NetworkConfig
 from .artifacts import Product
 from .counted import CountedConfig, CountingConfig, LatentConfig
-from .grammars import FileGrammarConfig
+from .grids import grid
 from .precision import Design, Measured, PrecisionConfig
 from .products import Curve, MeasuredKind, Products, Protocol
 from .scanning import FEWEST, why_no_point
-from .schema import (
-    AutoSizesConfig,
-    ExperimentConfig,
-    Study,
-)
-
-_MOST_SUMMED = 10**11  # multiplications for the thresholds of a grammar without closed forms
+from .schema import ExperimentConfig, Study
 
 
 class Plan:
@@ -55,6 +48,8 @@ class Plan:
     controls
         Trained blocks that are no part of any curve, but stand beside one: each with that curve
         and the name of its control (`study.controls`).
+    denoised
+        What corrupted sentences of each rule draw tell, with the section and grammar that ask.
     curves
         The learning curves.
     scanned
@@ -88,7 +83,7 @@ class Plan:
         self.grids: dict[tuple[str, str], training_sizes.Grid] = {}
         for name, experiment in study.experiments.items():
             for grammar in experiment.grammars:
-                self.grids[name, grammar] = self._grid(name, experiment, grammar)
+                self.grids[name, grammar] = grid(study, name, grammar)
                 self._check_replacement(name, experiment, grammar)
                 self._check_controls(name, experiment, grammar)
             draws = dict.fromkeys(experiment.grammars, 0)
@@ -104,6 +99,12 @@ class Plan:
         self.ranked = self._measure("rule_errors")
         self.timed = self._measure("learning_times")
         self.sensitive = self._measure("sensitivity")
+        self.denoised = [
+            (name, grammar, self._products.denoising(grammar, config, rule))
+            for name, config in study.denoising.items()
+            for grammar in config.grammars
+            for rule in range(config.rule_draws)
+        ]
 
     @property
     def products(self) -> dict[str, dict[str, Product]]:
@@ -116,40 +117,6 @@ class Plan:
 
     def _is_sparse(self, grammar: str) -> bool:
         return isinstance(self.parameters(grammar), SparseParameters)
-
-    def _grid(self, name: str, experiment: ExperimentConfig, grammar: str) -> training_sizes.Grid:
-        chosen = experiment.train_sizes
-        if not isinstance(chosen, AutoSizesConfig):
-            return training_sizes.Grid(tuple(sorted(chosen)), None, None, "listed")
-        config = self.study.grammars[grammar]
-        given = config.grammar if isinstance(config, FileGrammarConfig) else config.parameters()
-        parameters = self.parameters(grammar)
-        if self._is_sparse(grammar) and experiment.task != "classification":
-            given = draw(parameters, experiment.replicas.rule_seeds.first)  # no closed form
-        if isinstance(given, Grammar) and parameters.d * max(parameters.v) ** 3 > _MOST_SUMMED:
-            raise UserError(
-                f"experiments.{name}.train_sizes: the thresholds of so large a grammar as "
-                f"{grammar!r} take too long to compute; give a list of sizes"
-            )
-        # the labels of sparse grammars are learnt at sizes of each learner's own
-        kinds = [self.study.architectures[known] for known in experiment.architectures]
-        known = {kind.learner for kind in kinds}
-        learners = [kind for kind in get_args(Learner) if kind in known] or get_args(Learner)
-        seen = levels_seen(parameters, experiment.window(parameters))
-        scan = experiment.scan
-        levels = [scan.crossed(experiment.task)] if scan else range(1, seen + 1)
-        latent = all(isinstance(kind, LatentConfig) for kind in kinds)
-        try:
-            return training_sizes.choose(
-                training_sizes.thresholds(given, experiment.task, levels, learners, latent),
-                given.log_sentences(),
-                **chosen.model_dump(),
-            )
-        except ValueError as error:
-            raise UserError(
-                f"experiments.{name}.train_sizes: grammar {grammar!r}: {error}; give a list of "
-                "sizes, or other caps"
-            ) from error
 
     def _check_replacement(self, name: str, experiment: ExperimentConfig, grammar: str) -> None:
         """Refuse more distinct sentences than a language has, or sampling finds in time."""

@@ -18,6 +18,7 @@ from ..grammar.tasks import Task
 from .architectures import NetworkConfig
 from .artifacts import KINDS, Product, capacity, make_product
 from .counted import CountedConfig, LatentConfig
+from .denoising import DenoisingConfig
 from .grammars import FileGrammarConfig
 from .schema import ExperimentConfig, Study
 
@@ -183,6 +184,16 @@ class Products:
         parameters = self.parameters(grammar)
         what = {"grammar": parameters.specification(), "task": task}
         return self._add(make_product("survey", f"{parameters.label()}/{task}", what))
+
+    def denoising(self, grammar: str, config: DenoisingConfig, rule: int) -> Product:
+        """What corrupted sentences of a rule draw tell."""
+        what = {"rule_seed": rule} | {
+            name: getattr(config, name)
+            for name in ("corruption", "fractions", "sentences", "resampled")
+        }
+        label = f"{self.parameters(grammar).label()}/r{rule:03d}-{config.corruption}"
+        inputs = {"grammar": self.grammar(grammar, rule)}
+        return self._add(make_product("denoising", label, what, inputs))
 
     def block(
         self,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .architectures import ARCHITECTURES, AdamConfig, SgdConfig, TrainingConfig
 from .controls import ControlsConfig
+from .denoising import DenoisingConfig
 from .grammars import DrawnGrammarConfig, FileGrammarConfig
 from .precision import PrecisionConfig
 from .replicas import BlockConfig, ReplicasConfig, RuleSeedsConfig
@@ -33,6 +34,7 @@ SECTIONS: dict[type[Model], str] = {
     PrecisionConfig: "`experiments.NAME.precision`, if it is no number",
     ControlsConfig: "`experiments.NAME.controls`",
     ScanConfig: "`experiments.NAME.scan`, if it is no truth value",
+    DenoisingConfig: "`denoising.NAME`",
     BlockConfig: "`block`",
 }
 

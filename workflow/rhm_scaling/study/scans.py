@@ -141,17 +141,19 @@ def _with(grammar: dict[Any, Any], axes: list[_Axis], values: tuple[Any, ...]) -
 
 
 def _named(study: dict[Any, Any], names: dict[str, list[str]]) -> dict[Any, Any]:
-    """The study whose experiments name all grammars that a name stands for."""
-    experiments = study.get("experiments")
-    if not isinstance(experiments, dict):
-        return study
-    found = {}
-    for key, experiment in experiments.items():
-        listed = experiment.get("grammars") if isinstance(experiment, dict) else None
-        if isinstance(listed, list):
-            experiment = {**experiment, "grammars": list(_all(listed, names))}
-        found[key] = experiment
-    return {**study, "experiments": found}
+    """The study that names, where it names one for several grammars, all of them."""
+    named = dict(study)
+    for section in ("experiments", "denoising"):
+        asking = study.get(section)
+        if not isinstance(asking, dict):
+            continue
+        named[section] = found = {}
+        for key, one in asking.items():
+            listed = one.get("grammars") if isinstance(one, dict) else None
+            if isinstance(listed, list):
+                one = {**one, "grammars": list(_all(listed, names))}
+            found[key] = one
+    return named
 
 
 def _all(listed: list[Any], names: dict[str, list[str]]) -> Iterator[Any]:

@@ -19,11 +19,13 @@ from ..grammar.tasks import PREDICTED, Task, levels_seen
 from .architectures import ArchitectureConfig, OwnConfig, check_own
 from .controls import ControlsConfig, check_controls
 from .counted import CountedConfig
+from .denoising import DenoisingConfig, check_denoising
 from .grammars import FileGrammarConfig, GrammarConfig
 from .precision import Precision
 from .replicas import BlockConfig, ReplicasConfig
 from .scanning import Scan, check_scan
 from .types import (
+    MOST_LISTED,
     Fraction,
     Line,
     Model,
@@ -163,6 +165,8 @@ class Study(Model):
     """Architectures by name; `kind` says which."""
     experiments: Annotated[dict[Name, ExperimentConfig], Some]
     """Experiments by name."""
+    denoising: Annotated[dict[Name, DenoisingConfig], Field(max_length=MOST_LISTED)] = {}
+    """What corrupted sentences tell, with the exact denoiser and without training, by name."""
     block: BlockConfig = BlockConfig()
     """How replicas are packed into jobs."""
 
@@ -379,6 +383,8 @@ class Study(Model):
                         f"{here}.replicas.rule_draws: grammar {grammar!r} comes from a file and is "
                         "one rule draw; set rule_draws: 1 and raise samples"
                     )
+        for name, denoised in self.denoising.items():
+            check_denoising(f"denoising.{name}", denoised, self.grammars)
         self._check_rule_seeds()
         check_own(self.architectures)
         return self

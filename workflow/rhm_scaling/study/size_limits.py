@@ -27,6 +27,18 @@ def check(study: Study) -> None:
                     "make several studies"
                 )
 
+    products = total["products"] + denoised(study)
+    if products > MOST["products"]:
+        raise UserError(
+            f"denoising: the study asks for {products:.3g} products, the most is "
+            f"{MOST['products']}; take fewer rule_draws or grammars"
+        )
+
+
+def denoised(study: Study) -> int:
+    """Grammars that are drawn to be denoised, and what is found of them; at most."""
+    return sum(2 * len(one.grammars) * one.rule_draws for one in study.denoising.values())
+
 
 def _factors(experiment: ExperimentConfig) -> dict[str, int]:
     """Lengths of the axes that an experiment spans, by key."""

@@ -9,8 +9,7 @@ import pandas as pd
 
 from ...analysis.curves import CURVE_KEY, cluster_means, mean_and_interval
 from ...core.files import write_text
-from ...study.plan import Plan
-from ...study.tables import Part
+from ...study.tables import Part, Plan
 from ..read_tables import read_measured
 
 _POINT = ["train_size", "layer", "level", "change"]

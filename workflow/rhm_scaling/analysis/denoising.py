@@ -1,0 +1,133 @@
+"""What corrupted sentences tell, averaged over rule draws; where curves of depths cross."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .curves import student_factor
+from .power_law import BOOTSTRAPS
+
+Array = NDArray[np.float64]
+_CROSSING = 0.95  # of resampled curves: an interval is of those that cross
+AVERAGED = ["quantity", "fraction", "level", "rule_draws", "mean", "low", "high", "predicted"]
+TRANSITION = [
+    *("L", "rule_draws", "crossing", "crossing_low", "crossing_high"),
+    *("critical", "critical_low", "critical_high"),
+    *("difference", "difference_low", "difference_high", "steepness"),
+]
+
+
+def averaged(rows: pd.DataFrame) -> pd.DataFrame:
+    """Means over rule draws and Student's 95 % intervals, a row a quantity, fraction and level.
+
+    Parameters
+    ----------
+    rows
+        ``quantity``, ``fraction``, ``level``, ``value`` and ``rule_seed``. What the ``recursion``
+        says is the prediction of ``root``; ``critical`` is a number of the transition.
+
+    Returns
+    -------
+    table
+        Of columns `AVERAGED`.
+    """
+    found = []
+    told = rows[~rows["quantity"].isin(["recursion", "critical"])]
+    predicted = rows[rows["quantity"] == "recursion"]
+    known = predicted.groupby(["fraction", "level"])["value"].mean()
+    for (quantity, fraction, level), group in told.groupby(AVERAGED[:3], sort=False, dropna=False):
+        values = group["value"].dropna().to_numpy(dtype=float)
+        mean, low, high = _with_interval(values)
+        here = float(known.get((fraction, level), np.nan)) if quantity == "root" else np.nan
+        found.append((quantity, fraction, level, len(values), mean, low, high, here))
+    return pd.DataFrame(found, columns=AVERAGED).astype({"level": "Int64"})
+
+
+def _with_interval(values: Array) -> tuple[float, float, float]:
+    if not len(values):
+        return np.nan, np.nan, np.nan
+    mean = float(values.mean())
+    if len(values) < 2:
+        return mean, np.nan, np.nan
+    half = student_factor(len(values)) * float(values.std(ddof=1)) / len(values) ** 0.5
+    return mean, mean - half, mean + half
+
+
+def transition(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Where the curve of each depth crosses that of the depth before, beside the critical fraction.
+
+    Crossings are of the curves averaged over rule draws, and intervals from a bootstrap over them.
+    The difference to the critical fraction, the mean of the draws' fixed points, is resampled
+    as a whole.
+
+    Parameters
+    ----------
+    rows
+        As for `averaged`.
+    seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    table
+        Of columns `TRANSITION`, a row a depth from 2.
+    """
+    roots = rows[rows["quantity"] == "root"]
+    wide = roots.pivot_table(index="rule_seed", columns=["level", "fraction"], values="value")
+    critical = rows[rows["quantity"] == "critical"].set_index("rule_seed")["value"]
+    fixed = critical.loc[wide.index].to_numpy(dtype=float)
+    fractions = np.sort(roots["fraction"].unique()).astype(float)
+    curves = wide.to_numpy(dtype=float).reshape(len(wide), -1, len(fractions))
+    generator = np.random.Generator(np.random.Philox(seed))
+    chosen = generator.integers(len(curves), size=(BOOTSTRAPS, len(curves)))
+    mean_critical = _with_interval(fixed)
+    found = []
+    for depth in range(2, curves.shape[1] + 1):
+        pair = curves[:, depth - 2 : depth]
+        crossing, steepness = _crossing(fractions, *pair.mean(axis=0))
+        again = np.array([_crossing(fractions, *pair[draws].mean(axis=0))[0] for draws in chosen])
+        apart = crossing - mean_critical[0]
+        spread = again - fixed[chosen].mean(axis=1)
+        found.append(
+            (
+                *(depth, len(curves)),
+                *(crossing, *_resampled(crossing, again, len(curves))),
+                *mean_critical,
+                *(apart, *_resampled(apart, spread, len(curves))),
+                steepness,
+            )
+        )
+    return pd.DataFrame(found, columns=TRANSITION)
+
+
+def _resampled(estimate: float, values: Array, draws: int) -> tuple[float, float]:
+    """Student's interval with the bootstrap's standard error, as in `power_law.interval`.
+
+    NaN where curves of too many resamples do not cross.
+    """
+    finite = values[np.isfinite(values)]
+    if draws < 2 or len(finite) < _CROSSING * len(values):
+        return np.nan, np.nan
+    half = student_factor(draws) * float(finite.std(ddof=1)) * (draws / (draws - 1)) ** 0.5
+    return estimate - half, estimate + half
+
+
+def _crossing(fractions: Array, before: Array, curve: Array) -> tuple[float, float]:
+    """Where a curve comes to lie below that of the depth before, and how steeply it falls there.
+
+    The sign of their difference changes where it best parts positive from negative ones; there a
+    line is laid through two points on either side, as far as there are. NaN if it changes nowhere.
+    """
+    grows = curve - before
+    last = int(np.argmax((grows * np.gradient(fractions)).cumsum()))
+    if not grows[last] > 0 or last + 1 == len(grows):
+        return np.nan, np.nan
+    near = slice(max(last - 1, 0), last + 3)
+    slope, constant = np.polyfit(fractions[near], grows[near], 1)
+    fall, _ = np.polyfit(fractions[near], curve[near], 1)
+    at = -constant / slope
+    if not (slope < 0 and fractions[near][0] <= at <= fractions[near][-1]):
+        return np.nan, np.nan
+    return float(at), float(-fall)

@@ -1,0 +1,85 @@
+"""Sections of a study that ask what corrupted sentences tell, with the exact denoiser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from ..theory.denoising import Corruption
+from .grammars import FileGrammarConfig
+from .types import MOST_LISTED, Line, Model, Names
+
+_MOST_TOKENS = 2**30  # of all sentences of a rule draw: ten minutes where rules are few
+_FEWEST = 2  # sentences of which changes can be correlated
+
+
+def _growing(values: list[float]) -> list[float]:
+    if any(a >= b for a, b in pairwise(values)):
+        raise ValueError("must grow from one to the next; sort it, and remove repeats")
+    return values
+
+
+Fractions = Annotated[
+    list[Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]],
+    Field(min_length=3, max_length=MOST_LISTED),
+    AfterValidator(_growing),
+]
+
+
+class DenoisingConfig(Model):
+    """What corrupted sentences tell of every level of their trees, and how they are restored.
+
+    Nothing is trained. Posteriors are exact, and means are over sentences and rule draws.
+    """
+
+    title: Annotated[Line, Field(max_length=100)] | None = None
+    """Heading of its figures; its name if not given."""
+    grammars: Names
+    """Names of grammars defined above, drawn ones with `n = v` and one `v` for all levels."""
+    corruption: Corruption
+    """`mask`, or `noise`: a token is replaced by any, by itself too, with equal probabilities."""
+    fractions: Fractions
+    """Probabilities with which each token is corrupted, growing; a curve has a point for each.
+    The crossing of curves is looked for between them."""
+    sentences: Annotated[int, Field(ge=_FEWEST, le=2**20)] = 256
+    """Corrupted sentences of every depth from 1 to `L`, for every fraction and rule draw."""
+    resampled: Annotated[int, Field(ge=_FEWEST, le=2**20)] = 64
+    """Sentences of depth `L` that are restored: drawn anew from the posterior of all tokens."""
+    rule_draws: Annotated[int, Field(ge=1, le=10**4)] = 8
+    """Grammars drawn from the same parameters; intervals are over them."""
+
+
+def check_denoising(here: str, config: DenoisingConfig, grammars: Mapping[str, Any]) -> None:
+    """Refuse grammars whose recursion of messages has no end.
+
+    Raises
+    ------
+    ValueError
+        In one line that names the key, below `here`.
+    """
+    for name in config.grammars:
+        if name not in grammars:
+            raise ValueError(f"{here}.grammars: no {name!r} defined")
+        if isinstance(grammars[name], FileGrammarConfig):
+            raise ValueError(
+                f"{here}.grammars: {name!r} comes from a file, and what is asked is of drawn "
+                "ones; take it out"
+            )
+        parameters = grammars[name].parameters()
+        if len({*parameters.v, parameters.n}) > 1:
+            raise ValueError(
+                f"{here}.grammars: {name!r} has {parameters.n} root symbols and levels of "
+                f"{', '.join(map(str, sorted({*parameters.v})))}; messages that go on above the "
+                "root take one number for all, so give v one number and leave n out"
+            )
+        if parameters.L < 2:
+            raise ValueError(f"{here}.grammars: {name!r} has L = 1, and curves of depths take 2")
+        tokens = parameters.d * len(config.fractions) * (2 * config.sentences + config.resampled)
+        if tokens > _MOST_TOKENS:
+            raise ValueError(
+                f"{here}.sentences: {tokens:.3g} tokens of {name!r} to a rule draw, the most is "
+                f"{_MOST_TOKENS}; take fewer sentences or fractions, or a smaller L"
+            )

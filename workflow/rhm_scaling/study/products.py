@@ -31,6 +31,7 @@ _TESTS: dict[MeasuredKind, tuple[str, ...]] = {
     "representations": (),
     "rule_errors": ("-test",),
     "learning_times": ("-test", "-exact_test"),
+    "sensitivity": (),
 }
 
 

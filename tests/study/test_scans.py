@@ -109,6 +109,7 @@ def test_a_scale_may_bring_lists_and_take_them_away(tmp_path: Path) -> None:
         # judged one by one, told by the key as it was written
         ("{g: {v: 4, L: 2, m: [2, 5]}}", "grammars.g.m: level 1 needs v*m = 4*5 = 20 distinct tup"),
         ("{g: {v: 4, L: 2, m: [2, 5]}}", "take m at most 4 (in g-m5)"),
+        (r'{"g\r\nh": {v: 4, L: 2, m: [2, 5]}}', r"take m at most 4 (in g\r\nh-m5)"),
         ("{g: {v: 4, L: 2, m: [2, 2.5]}}", "grammars.g.m: input should be a valid integer, not 2"),
         ("{g: {v: [4, 1], L: 2, m: 2}}", "grammars.g.v: input should be greater than or equal"),
         ("{g: {v: 4, L: 2, m: 2, zipf: {1: [1, 30]}}}", "grammars.g.zipf.1: input should be less"),

@@ -58,6 +58,7 @@ class _Loader(yaml.SafeLoader):
 
 MOST_BYTES = 2**18  # of a study's file
 _MOST_WRITTEN = 2**20  # characters of a study without aliases
+_LONGEST_NAME = 100  # of a grammar, in a message
 _MOST_LINES = 20  # of problems that are told at once
 
 
@@ -274,7 +275,8 @@ def _problems(error: ValidationError, origins: Mapping[str, str]) -> Iterator[st
         where = [part if isinstance(part, str) else texts.short(part) for part in problem["loc"]]
         one = ""
         if where[:1] == ["grammars"] and len(where) > 1 and where[1] in origins:
-            one, where[1] = f" (in {where[1]})", origins[where[1]]
+            one = f" (in {texts.cut(texts.line(where[1]), _LONGEST_NAME)})"
+            where[1] = origins[where[1]]
         # pydantic adds the tag of a union's member after the key: it is no key of the study
         keys = [k for i, k in enumerate(where) if not (i and k in _TAGS and _is_tag(where, i))]
         # a key may hold anything; the message must stay one readable line

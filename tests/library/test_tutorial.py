@@ -12,6 +12,7 @@ from typing import Any
 
 import jupytext
 import nbformat
+import numpy as np
 import pytest
 
 import rhm_scaling as rhm
@@ -40,6 +41,13 @@ print(json.dumps({
     "errors": {name: list(one.curves["mean"]) for name, one in trained.items()},
     "distances": distances.to_dict("records"),
     "by_rank": list(by_rank),
+    "scan": {
+        name: [list(one.curves["train_size"]), list(one.curves["mean"] / one.curves["chance"])]
+        for name, one in scan.items()
+    },
+    "predicted": predicted,
+    "deeper": {learner: errors_by_depth.xs(learner, level=1).values.tolist()
+               for learner in ("latent", "counting")},
     "curves": {
         name: one.curves[["mean", "predicted"]].to_dict("list")
         for name, one in {"cnn": cnn, "transformer": transformer, "perceptron": own}.items()
@@ -87,7 +95,7 @@ def test_the_kept_notebook_reads_well_on_a_code_host(kept: Any) -> None:
     produced = [output for cell in code for output in cell.outputs]
     assert all(output.output_type != "error" for output in produced)
     assert all(output.get("name") != "stderr" for output in produced)
-    assert sum("image/png" in output.get("data", {}) for output in produced) == 5
+    assert sum("image/png" in output.get("data", {}) for output in produced) == 6
     assert not any(place in text for place in ("/home/", "/root/", str(ROOT)))
 
 
@@ -142,3 +150,13 @@ def test_what_the_text_says_is_what_the_code_finds(kept: Any, tmp_path: Path) ->
     falls = [before / after for before, after in pairwise(found["errors"]["uniform"])]
     assert falls == sorted(falls)  # it bends down
     assert found["by_rank"][0] < 0.1 < found["by_rank"][-1]
+    places = {
+        name: np.exp(np.interp(-np.log(0.5), -np.log(errors), np.log(sizes)))
+        for name, (sizes, errors) in found["scan"].items()
+    }
+    apart = [np.ptp(np.log([place / by[name] for name, place in places.items()]))
+             for by in (dict.fromkeys(places, 1), found["predicted"])]  # fmt: skip
+    assert apart[0] > np.log(2) and apart[1] < np.log(1.5) < apart[0]
+    latent, counting = (np.array(found["deeper"][name]) for name in ("latent", "counting"))
+    assert (latent[:, 2:] < 0.1).all()
+    assert (np.diff(counting, axis=0) > 0).all()

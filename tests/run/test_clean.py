@@ -180,6 +180,7 @@ def test_the_plan_of_a_finished_study_compares_estimates_with_what_it_took(
     assert (table["actual"] > 0).all()
     status, lines, _ = call(project, "plan", TINY)
     assert status == 0
+    lines = [line for line in lines if "hardly have a fit" not in line]
     assert lines[:2] == [
         "tiny: 0 of 75 products to make in 0 jobs (0 batches, 0 tables and figures)",
         "trainings that are made, core-seconds:",
@@ -200,7 +201,7 @@ def test_no_table_without_rows_is_printed(project: Project, tmp_path: Path) -> N
     (tmp_path / "results" / "tiny" / "fits.csv").unlink()
     _, lines, _ = call(small, "plan", TINY)
     assert lines[0] == "tiny: 0 of 75 products to make in 1 jobs (0 batches, 1 tables and figures)"
-    assert lines[1].split() == [
+    assert next(line for line in lines if line.startswith(" ")).split() == [
         "work",
         "products",
         "core-seconds",
@@ -308,15 +309,8 @@ def test_what_no_study_refers_to_is_listed_and_removed_on_request(
     assert 2.9 < largest.age < 3.1
     # the tiny study measures nothing of trained networks, has no blanks and predicts no latents
     kinds = {path.relative_to(tmp_path).parts[2] for path in paths}
-    others = {
-        "representations",
-        "rule_errors",
-        "learning_times",
-        "sensitivity",
-        "sparse",
-        "latents",
-    }
-    assert kinds == {*KINDS} - others
+    measured = {"representations", "rule_errors", "learning_times", "sensitivity"}
+    assert kinds == {*KINDS} - measured - {"sparse", "latents", "denoising"}
     status, lines, _ = call(small, "clean")
     assert status == 0
     assert len(lines) == len(found) + 1

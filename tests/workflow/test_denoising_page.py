@@ -44,13 +44,13 @@ def test_crossings_lie_where_the_page_says() -> None:
     assert abs(MASKED.loc[12, "difference"]) < 0.01  # the target
     deep = MASKED.loc[8:11]
     low, high = deep["difference"].min(), deep["difference"].max()
-    assert f"lies above by {low:.3f} to {high:.3f}" in PAGE
+    assert f"from `L = 8` on it is {low:.3f} to {high:.3f}" in PAGE
     without_zero = deep.index[deep["difference_low"] > 0]
     assert list(without_zero) == [8, 10, 11] and "at `L = 8`, 10 and 11 the interval" in PAGE
     assert f"`L = 3` at {MASKED.loc[3, 'crossing']:.3f}" in PAGE
     slopes = {L: f"{MASKED.loc[L, 'steepness']:.1f}" for L in (4, 8, 12)}
-    assert f"of `L = 4` falls by {slopes[4]} for a fraction of one" in PAGE
-    assert f"that of `L = 8` by {slopes[8]}, that of `L = 12` by {slopes[12]}" in PAGE
+    assert f"of `L = 4` has the slope -{slopes[4]} against the fraction" in PAGE
+    assert f"that of `L = 8` -{slopes[8]}, that of `L = 12` -{slopes[12]}" in PAGE
 
 
 def test_the_recursion_is_as_near_as_the_page_says() -> None:

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from ..core.hashing import seed_from
 from .curves import (
-    CONFIDENCE,
     REPLICA_KEY,
     cluster_means,
     crossing,
     geometric_mean,
     mean_and_interval,
+    student_factor,
 )
 
 Array = NDArray[np.float64]
@@ -39,6 +39,7 @@ CURVES = [
 ]
 _PARTS = (0.25, 0.5, 0.75)
 _BOOTSTRAPS = 400
+_WITH_A_MEDIAN = 0.9  # of the bootstrap, for an interval
 
 
 def learnt_levels(excess: Array, levels: Array) -> NDArray[np.int64]:
@@ -231,9 +232,10 @@ def _quartiles(sizes: Array, shares: Array) -> Array:
 
 
 def _interval(sizes: Array, shares: Array) -> tuple[float, float]:
-    """The 95 % interval of the median learning time, of a bootstrap over rule draws.
+    """The 95 % interval of the median learning time, as `power_law.interval` on its logarithm.
 
-    NaN if an end lies below the smallest size, or there is one rule draw alone.
+    Its standard error is that of a bootstrap over rule draws. NaN if there is one rule draw alone,
+    or more than a tenth of the bootstrap's medians lie beyond the sizes.
     """
     draws = len(shares)
     if draws < 2:
@@ -241,11 +243,12 @@ def _interval(sizes: Array, shares: Array) -> tuple[float, float]:
     source = np.random.Generator(np.random.Philox(seed_from("learning times", draws)))
     picks = source.integers(draws, size=(_BOOTSTRAPS, draws))
     found = np.array([_quartiles(sizes, shares[pick])[1] for pick in picks])
-    below = np.where(np.isnan(found), 0.0, found)
-    tail = (1 - CONFIDENCE) / 2
-    ends = np.quantile(below, [tail, 1 - tail], method="nearest")  # between infinities is none
-    low, high = np.where(ends > 0, ends, np.nan)
-    return float(low), float(high)
+    median = np.log(_quartiles(sizes, shares)[1])
+    known = np.log(found[np.isfinite(found)])
+    if not np.isfinite(median) or len(known) < _WITH_A_MEDIAN * len(found):
+        return np.nan, np.nan
+    half = student_factor(draws) * known.std(ddof=1) * np.sqrt(draws / (draws - 1))
+    return float(np.exp(median - half)), float(np.exp(median + half))
 
 
 def rebuilt_curves(each: pd.DataFrame, predicted: Mapping[int, float]) -> pd.DataFrame:

@@ -322,7 +322,11 @@ def scan_collapse(curves: Sequence[Scanned], factor: float) -> pd.DataFrame:
         source = np.random.Generator(np.random.Philox(seed_from("scan", name, len(told))))
         resampled = _resampled(scaled[..., kept], numbers, source)
         known = resampled[np.isfinite(resampled)]
-        half = student_factor(len(told)) * known.std(ddof=1) if len(known) > 1 else np.nan
+        # a bootstrap divides by the number of grammars
+        error = (
+            known.std(ddof=1) * np.sqrt(len(told) / (len(told) - 1)) if len(known) > 1 else np.nan
+        )
+        half = student_factor(len(told)) * error
         means = _mean(scale, axis=1)
         mixed = np.stack([source.permutation(means) for _ in range(_SHUFFLES)])
         shuffled = np.median(_spread((places + means[:, None]) - mixed[..., None]))

@@ -33,6 +33,7 @@ def sparsity_law(curves: Sequence[Scanned]) -> pd.DataFrame:
         for given in ([one.at[:, HALF] for one in told], [one.thresholds for one in told])
     )
     slopes, left = _slopes(blanks, measured)
+    freedom = (len(blanks) - 2) * left.shape[1]  # a line takes two
     # an exponent may have either sign: mean and interval of factors, on their logarithm
     estimate, low, high = np.log(geometric_mean(np.exp(slopes)))
     found = {
@@ -40,7 +41,7 @@ def sparsity_law(curves: Sequence[Scanned]) -> pd.DataFrame:
         **{"estimate": estimate, "low": low, "high": high},
         "predicted_same_fit": float(_slopes(blanks, predicted)[0].mean()),
         "bare_same_fit": float(_slopes(blanks, np.log([[one.bare] for one in told]))[0][0]),
-        "spread": float(np.exp(np.sqrt((left**2).mean()))),
+        "spread": float(np.exp(np.sqrt((left**2).sum() / freedom))) if freedom else np.nan,
     }
     return pd.DataFrame([found], columns=LAWS)
 

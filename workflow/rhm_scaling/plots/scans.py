@@ -30,7 +30,7 @@ _BEYOND = 1.3  # of an axis, beyond what lies at its ends
 _GUIDE: dict[str, Any] = {"color": GREY, "linewidth": 0.6, "zorder": 0}
 _FORMS = {
     "threshold": "predicted $P^*$ (exact correlations of the draw)",
-    "bare": "predicted $P^*$ (papers' form, large $v$)",
+    "bare": "predicted $P^*$ (form for large $v$)",
 }
 _SCALES = {
     "predicted": "$P$ / predicted $P^*$",

@@ -16,13 +16,13 @@ import pytest
 from conftest import ROOT, TINY, Project, call, environment, labels_only
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.plots.summary import exponent_notes
-from rhm_scaling.run import dry_run, records
+from rhm_scaling.run import clean, dry_run, records
 from rhm_scaling.run.batches import RULES, batches
 from rhm_scaling.run.clean import leftovers
 from rhm_scaling.run.estimates import disk
 from rhm_scaling.run.machine import CLUSTER, Machine
 from rhm_scaling.run.status import Status
-from rhm_scaling.study.artifacts import KINDS
+from rhm_scaling.study.artifacts import FOLDERS, KINDS
 from rhm_scaling.study.cost import Rates
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
@@ -354,3 +354,11 @@ def test_temporary_files_go_once_they_have_served(project: Project) -> None:
     assert project.planned(study=study, settings=setting)["train_block"] == 1
     # networks that are to be kept from now on are trained again
     assert project.planned(study=study)["train_block"] == 5
+
+
+@pytest.mark.parametrize("kind", sorted({*KINDS} - {*FOLDERS}))
+def test_files_belong_to_the_product_that_they_are_named_for(kind: str, tmp_path: Path) -> None:
+    block = "r000-001.s000-000.i000-000-3159e799cf14"
+    for name in (block, "r000-s000-test-64-3159e799cf14"):
+        for file in (f"{name}.csv", f"{name}.record.json", f".{name}.npz.a1b2c3.npz"):
+            assert clean._product(tmp_path, tmp_path / kind / "g" / file).name == name

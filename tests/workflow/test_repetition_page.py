@@ -50,7 +50,7 @@ def test_the_onset_of_memorising_is_the_reference() -> None:
     text, epochs = prose(PAGE), means("memorised", "at_epochs")
     told = [epochs[size] for size in (1024, 2048, 4096, 8192)]
     assert f"after {min(told):.0f} to {max(told):.0f} epochs**, between 1024 and 8192" in text
-    assert f"Over all sizes the exponent is {interval(law('memorised'))}" in text
+    assert f"The exponent over all sizes, {interval(law('memorised'))}, says" in text
     steps = means("memorised", "at_step")[512], means("learnt", "at_step", 1)[512]
     assert "{:.0f} steps against {:.0f}: a network has".format(*steps) in text
     late = law("memorised", "level 1 before")
@@ -63,8 +63,10 @@ def test_the_onset_of_memorising_is_the_reference() -> None:
     assert f"from {wide['smallest']:.0f} sentences on is {interval(wide)}, which holds 1." in text
     assert wide["low"] < 1 < wide["high"]
     least = means("least_loss", "at_epochs")
-    assert f"exponent {interval(law('least_loss'))}: at 512 sentences" in text
-    assert f"comes after {least[512]:.0f} epochs, at 8192 after {least[8192]:.0f}." in text
+    assert f"exponent {interval(law('least_loss'))}: up to 1024 sentences" in text
+    assert f"falls from {least[512]:.0f} at 512 sentences to {least[8192]:.0f} at 8192." in text
+    later = [size for size in least if least[size] > epochs[size]]
+    assert later == [512, 1024]
 
 
 def test_the_worth_of_repetition_is_the_reference() -> None:

@@ -60,7 +60,7 @@ def test_powers_at_other_rates_are_the_reference() -> None:
         laws[laws["architecture"] == name].iloc[0] for name in ("slow", "fast", "wide")
     )
     assert f"with the power {slow['estimate']:.2f} of the threshold at a quarter" in FOUND
-    assert f"{fast['estimate']:.2f} at twice the rate, and {wide['estimate']:.2f} at" in FOUND
+    assert f"{fast['estimate']:.2f} at twice that rate, and {wide['estimate']:.2f} at" in FOUND
     assert fast["low"] < 0 and max(one["high"] for one in (slow, fast, wide)) > 2
     constants = table("scan_collapse").query(
         "experiment == 'last-token' and scaled_by == 'predicted'"

@@ -143,7 +143,8 @@ def onset_laws(found: pd.DataFrame) -> pd.DataFrame:
 def _law(group: pd.DataFrame, event: str, level: int, window: str) -> dict[str, Any]:
     """A row of `onset_laws`."""
     unit = ["rule_seed"] if group["rule_seed"].nunique() > 1 else REPLICA_KEY
-    logs = group.assign(log=np.log(group["at_step"]))
+    with np.errstate(divide="ignore"):  # an event at step 0 has no power
+        logs = group.assign(log=np.log(group["at_step"]))
     table = logs.groupby([*unit, "train_size"])["log"].mean().unstack("train_size")
     steps = table.to_numpy(dtype=float)
     happened = np.isfinite(steps).all(axis=0)

@@ -22,8 +22,9 @@ def _learnt(curve: Evidence, rival: str) -> Part:
     The rival sees siblings as ``tuples``, not codes, or sees ``labels`` alone.
     """
     known, draws = curve.known, curve.draws
-    if curve.parameters.L < 2 or any(curve.parameters.zipf):
-        raise Lacking("grammars with two levels or more and uniform rules")
+    p = curve.parameters
+    if p.L < 2 or any(p.zipf) or p.file is not None:
+        raise Lacking("drawn grammars without blanks, with two levels or more and uniform rules")
     claim = np.log([[[known.latent_threshold[draw]] for draw in draws]])
     if rival == "tuples":
         more = [as_tuples(curve.parameters, level) for level in levels(curve.parameters)]

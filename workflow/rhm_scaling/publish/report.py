@@ -12,6 +12,7 @@ import pandas as pd
 from ..core.errors import UserError
 from ..core.files import write_text
 from ..core.fingerprint import PACKAGE
+from ..grammar.sparse import dense_of
 from ..plots.report_page import Report, page
 from ..run.records import check, is_made, read_record, write_record
 from ..run.status import Status
@@ -58,13 +59,14 @@ def _shown(finished: Finished) -> Report:
 def _grammars(finished: Finished) -> pd.DataFrame:
     rows = []
     for name in finished.plan.study.grammars:
-        p = finished.plan.parameters(name)
+        p, blanks = dense_of(finished.plan.parameters(name))
         zipf = ", ".join(f"Zipf {a:g} at level {level}" for level, a in enumerate(p.zipf, 1) if a)
         by_level = {
             key: ", ".join(map(str, values[:1] if len({*values}) == 1 else values))
             for key, values in (("v", p.v), ("m", p.m))
         }
         rules = "from a file" if p.file else zipf or "uniform"
+        rules += f", {blanks} blanks beside every symbol" if blanks else ""
         rows.append({"grammar": name, **by_level, "n": p.n, "s": p.s, "L": p.L, "rules": rules})
     return pd.DataFrame(rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -98,8 +99,10 @@ def _product(store: Path, file: Path) -> Path:
     """The product that a file of the store belongs to: its folder, or its path up to a suffix."""
     if file.relative_to(store).parts[0] in FOLDERS:
         return file.parent
-    # also `.name.npy.abc123.npy`, which a killed writer left
-    return file.parent / file.name.lstrip(".").split(".", 1)[0]
+    # also `.name.npy.abc123.npy`, which a killed writer left; the names of blocks hold dots
+    name = file.name.lstrip(".")
+    known = re.match(r".*?-[0-9a-f]{12}(?=\.|$)", name)
+    return file.parent / (known.group() if known else name.split(".", 1)[0])
 
 
 def _leftover(root: Path, product: Path, files: list[Path]) -> Leftover:

@@ -18,6 +18,7 @@ from ..core.errors import UserError
 from ..grammar.tasks import PREDICTED
 from ..study.artifacts import RESULTS, STORE, Product
 from ..study.cost import Rates
+from ..study.counted import LatentConfig
 from ..study.plan import Plan
 from ..theory.training_sizes import thresholds
 from .batches import Batch, batches
@@ -302,10 +303,17 @@ def no_fits(plan: Plan) -> Iterator[str]:
             continue
         task, parameters = plan.study.experiments[experiment].task, plan.parameters(grammar)
         points, window = len(grid.sizes), "it has no more sizes"
+        learners = plan.study.experiments[experiment].architectures
+        kinds = [plan.study.architectures[name] for name in learners]
         if task in PREDICTED and parameters.file is None:
-            first = min(thresholds(parameters, task), default=math.inf)
+            found = thresholds(parameters, task)
+            if any(isinstance(kind, LatentConfig) for kind in kinds):
+                found += thresholds(parameters, task, latent=True)
+            first = min(found, default=math.inf)
             points = sum(size >= first for size in grid.sizes)
             window = f"nothing is predicted to be learnt from less than {first:.0f} sentences"
+            if math.isinf(first):
+                window = "all correlations vanish (f = 1), so nothing is predicted to be learnt"
         if why := why_no_fit(points, window):
             yield f"experiments.{experiment}: {grammar} will hardly have a fit: {why}"
 

@@ -24,6 +24,10 @@ STAGE = 4.0  # core-seconds of tables or figures
 _TOKENS = 2e8  # drawn a second
 _CHANGED = 512  # sentences that are changed, as in `measure_sensitivity`
 _DENOISING = 2e-9  # core-seconds a token and child of a rule, `_denoised`
+_MESSAGE = 4e-9  # core-seconds a node and child of a rule, `_passed`
+_LOOKED_UP = 2**24  # tuples of a level, at most, whose symbols are looked up, as in `theory.lookup`
+_POOL = 2**13  # messages of a level, as in `theory.population`
+_BISECTED = 60  # levels that are taken up until the critical fraction is known, about
 _EXCHANGED = 2048  # sentences in which hidden layers are compared, as in `measure_block`
 MEMORY = 250.0  # MiB of a job that trains nothing
 _MIB = 2**20
@@ -42,6 +46,8 @@ def core_seconds(product: Product, rates: Rates) -> float:
     extra = _tokens(product) / _TOKENS if product.kind == "sentences" else 0.0
     if product.kind == "denoising":
         extra = _denoised(product) * _DENOISING
+    if product.kind == "exact":
+        extra = _passed(product) * _MESSAGE
     if product.kind in _EVALUATED:
         block = product.inputs["block"]
         _, sentences = block.held_out
@@ -60,12 +66,24 @@ def seconds_of_work(product: Product, rates: Rates) -> float:
     return core_seconds(product, rates) - _IMPORTS.get(product.kind, _USUAL_IMPORTS)
 
 
+def _passed(product: Product) -> float:
+    """Children of rules, times the nodes whose messages pass them, where none is looked up."""
+    of = _grammar(product)
+    if max(of.tuples(level) for level in range(1, of.L + 1)) <= _LOOKED_UP:
+        return 0.0
+    nodes = sum(of.s**above for above in range(of.L))
+    size: int = product.inputs["sentences"].specification["size"]
+    return float(size * nodes * max(*of.v, of.n) * max(of.m) * of.s)
+
+
 def _denoised(product: Product) -> float:
     """Children of rules, times the tokens whose messages pass them, of all corrupted sentences."""
     what, of = product.specification, _grammar(product)
     # beliefs go down through all rules of a level, several times as costly as up
     sentences = len(what["fractions"]) * (2 * what["sentences"] + 10 * what["resampled"])
-    return float(sentences * of.d * of.v[0] * max(of.m) * of.s)
+    levels = len(what["fractions"]) * of.L + _BISECTED  # of the recursion
+    nodes = sentences * of.d + levels * max(_POOL, of.v[0])
+    return float(nodes * of.v[0] * max(of.m) * of.s)
 
 
 def memory(product: Product) -> float:
@@ -74,6 +92,9 @@ def memory(product: Product) -> float:
         return cost_of(product).memory()
     if product.kind in _EVALUATED:  # no more is at once in memory than when it was trained
         return cost_of(product.inputs["block"]).memory()
+    if product.kind == "denoising":  # messages of a level, of its children, and what they pick
+        of = _grammar(product)
+        return MEMORY + 8.0 * of.v[0] * max(_POOL, of.v[0]) * (of.s + 3) / _MIB
     return MEMORY + (_activations(product) / _MIB if product.kind == "representations" else 0.0)
 
 

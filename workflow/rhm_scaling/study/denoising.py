@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from ..grammar.sparse import SparseParameters
 from ..theory.denoising import Corruption
 from .grammars import FileGrammarConfig
 from .types import MOST_LISTED, Line, Model, Names
@@ -69,6 +70,11 @@ def check_denoising(here: str, config: DenoisingConfig, grammars: Mapping[str, A
                 "ones; take it out"
             )
         parameters = grammars[name].parameters()
+        if isinstance(parameters, SparseParameters):
+            raise ValueError(
+                f"{here}.grammars: {name!r} has sparsity, and messages are of grammars without "
+                "blanks; take it out"
+            )
         if len({*parameters.v, parameters.n}) > 1:
             raise ValueError(
                 f"{here}.grammars: {name!r} has {parameters.n} root symbols and levels of "

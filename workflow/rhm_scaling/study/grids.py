@@ -32,21 +32,24 @@ def grid(study: Study, name: str, grammar: str) -> Grid:
     config = study.grammars[grammar]
     given = config.grammar if isinstance(config, FileGrammarConfig) else config.parameters()
     parameters = config.parameters()
-    if isinstance(parameters, SparseParameters) and experiment.task != "classification":
-        given = draw(parameters, experiment.replicas.rule_seeds.first)  # no closed form
-    if isinstance(given, Grammar) and parameters.d * max(parameters.v) ** 3 > _MOST_SUMMED:
+    kinds = [study.architectures[known] for known in experiment.architectures]
+    latent = all(isinstance(kind, LatentConfig) for kind in kinds)
+    sparse = isinstance(parameters, SparseParameters)
+    without_closed_form = sparse and (experiment.task != "classification" or latent)
+    summed = parameters.d * max(parameters.v) ** 3 * (max(parameters.m) if sparse else 1)
+    if (without_closed_form or isinstance(given, Grammar)) and summed > _MOST_SUMMED:
         raise UserError(
             f"experiments.{name}.train_sizes: the thresholds of so large a grammar as "
             f"{grammar!r} take too long to compute; give a list of sizes"
         )
+    if without_closed_form:
+        given = draw(parameters, experiment.replicas.rule_seeds.first)
     # the labels of sparse grammars are learnt at sizes of each learner's own
-    kinds = [study.architectures[known] for known in experiment.architectures]
     known = {kind.learner for kind in kinds}
     learners = [kind for kind in get_args(Learner) if kind in known] or get_args(Learner)
     seen = levels_seen(parameters, experiment.window(parameters))
     scan = experiment.scan
     levels = [scan.crossed(experiment.task)] if scan else range(1, seen + 1)
-    latent = all(isinstance(kind, LatentConfig) for kind in kinds)
     try:
         return choose(
             thresholds(given, experiment.task, levels, learners, latent),

@@ -307,6 +307,12 @@ class Study(Model):
                     raise ValueError(
                         f"{here}.{key}: are measured for the task {task}; set it to false"
                     )
+                learners = [self.architectures.get(name) for name in experiment.architectures]
+                if all(isinstance(learner, CountedConfig) for learner in learners):
+                    raise ValueError(
+                        f"{here}.{key}: are measured of networks, and these architectures only "
+                        "count; add a network, or set it to false"
+                    )
             if experiment.memorisation:
                 self._check_memorisation(here, experiment)
             if experiment.context:

@@ -53,7 +53,7 @@ def thresholds(
     From closed forms for the parameters of drawn grammars, from the correlations of a given one.
     No thresholds are predicted for the autoregressive task; those of the last token stand in.
     """
-    if isinstance(grammar, SparseParameters) and task == "classification":
+    if isinstance(grammar, SparseParameters) and task == "classification" and not latent:
         by_rank = [ensemble_label_thresholds(grammar, kind) for kind in learners]
         return sorted(value for value in np.concatenate(by_rank).tolist() if np.isfinite(value))
     if isinstance(grammar, Parameters):

@@ -44,6 +44,9 @@ def test_thresholds_stand_in_the_theory_and_beside_what_is_recovered(small: Path
         expected = latent_thresholds(Grammar.draw(parameters, int(draw)))
         np.testing.assert_allclose(exact.loc[draw], expected, rtol=1e-9)
     assert {*mine["method"]} == {"correlations", "ensemble", "closed form"}
+    crossed = pd.read_csv(small / "crossings.csv").query("architecture == 'latent'")
+    crossed = crossed[crossed["grammar"] == "depth-L5"].set_index("rule_seed")["threshold"]
+    np.testing.assert_allclose(crossed.sort_index(), exact.max(axis=1).sort_index(), rtol=1e-9)
     recovered = pd.read_csv(small / "recovered_at.csv").query("architecture == 'latent'")
     here = recovered[recovered["grammar"] == "depth-L5"].pivot(
         index="rule_seed", columns="level", values="predicted"

@@ -255,7 +255,7 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (perceptron, {"width": 8}, "^width: is of built-in architectures"),
     (perceptron, {"name": "a b"}, "^name: use letters"),
     (perceptron, {"name": "1.5"}, "^name: reads as a number"),
-    (perceptron, {"train_sizes": []}, "^train_sizes: list should have at least 1 item"),
+    (perceptron, {"train_sizes": []}, "^train_sizes: needs 1 value or more"),
     (perceptron, {"train_sizes": 64}, r"^train_sizes: write \[256, 1024\], or auto; not 64"),
     (perceptron, {"train_sizes": "atuo"}, "^train_sizes: write"),
     (perceptron, {"rule_draws": 0}, "^rule_draws: .*greater than or equal to 1, not 0"),

@@ -209,7 +209,7 @@ ENDLESS = {"cnn": {"kind": "cnn", "width": 8, "training": {"max_steps": 10**9}}}
         ),
         ({}, {"controls": {**ASKED, "rule_draws": 1}}, "controls.rule_draws: one tells nothing of"),
         ({}, {"controls": {**ASKED, "rule_draws": 0}}, "controls.rule_draws: input should be"),
-        ({}, {"controls": {"train_sizes": []}}, "controls.train_sizes: list should have at least"),
+        ({}, {"controls": {"train_sizes": []}}, "controls.train_sizes: needs 1 value or more"),
         ({}, {"controls": {**ASKED, "widths": 2}}, "controls.widths: unknown key; "),
         (
             {},

@@ -301,6 +301,9 @@ def _problems(error: ValidationError, origins: Mapping[str, str]) -> Iterator[st
         elif kind in ("union_tag_not_found", "union_tag_invalid"):
             expected = problem["ctx"].get("expected_tags", "one of the kinds in config/README.md")
             message = f"needs kind: {expected}"
+        elif kind == "too_short":
+            least = problem["ctx"]["min_length"]
+            message = f"needs {least} value{'s' * (least > 1)} or more, not {given}"
         elif kind == "string_pattern_mismatch":
             message = f"use letters, digits, - and _ only (lower case in name:), not {given}"
         else:

@@ -43,19 +43,21 @@ def core_seconds(product: Product, rates: Rates) -> float:
     """Expected core-seconds of a product's job, starting Python included."""
     if product.kind == "models":
         return cost_of(product).seconds(rates)
-    extra = _tokens(product) / _TOKENS if product.kind == "sentences" else 0.0
-    if product.kind == "denoising":
+    extra = 0.0
+    if product.kind == "sentences":
+        extra = _tokens(product) / _TOKENS
+    elif product.kind == "denoising":
         extra = _denoised(product) * _DENOISING
-    if product.kind == "exact":
+    elif product.kind == "exact":
         extra = _passed(product) * _MESSAGE
-    if product.kind in _EVALUATED:
-        block = product.inputs["block"]
-        _, sentences = block.held_out
-        extra = cost_of(block).replicas * sentences * rates.forward(cost_of(block).work)
-    if product.kind == "sensitivity":  # twice in one pass, and the same changed at every level
+    elif product.kind == "sensitivity":  # twice in one pass, and the same changed at every level
         cost = cost_of(product.inputs["block"])
         levels: int = product.specification["grammar"]["L"]
         extra = 8 * cost.replicas * levels * _CHANGED * rates.forward(cost.work)
+    elif product.kind in _EVALUATED:
+        block = product.inputs["block"]
+        _, sentences = block.held_out
+        extra = cost_of(block).replicas * sentences * rates.forward(cost_of(block).work)
     return _JOB[product.kind] + extra
 
 

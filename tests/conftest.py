@@ -43,11 +43,10 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-# what takes longest begins first: tests on a SLURM, which mostly wait, and files; then the other
-# files that run studies, so that those of seconds fill the cores at the end
+# what takes longest begins first: a folder, whose files are run one after another, and files; then
+# the other files that run studies, so that those of seconds fill the cores at the end
 LONGEST = (
-    *("test_slurm", "cluster"),
-    *("test_reruns", "test_faults", "test_kills", "test_batches", "test_precise_runs"),
+    *("cluster", "test_reruns", "test_faults", "test_kills", "test_batches", "test_precise_runs"),
     *("test_studies", "test_archive", "test_side_by_side", "test_workflow", "test_rows"),
     *("test_network_files", "test_clean", "test_surroundings", "test_tutorial", "test_recipes"),
     *("test_small_grammars", "test_fingerprint", "test_power_law"),

@@ -31,6 +31,8 @@ for variable in ("PYTHONDONTWRITEBYTECODE", "PYTHONSAFEPATH", "PYTHONNOUSERSITE"
     os.environ.pop(variable, None)  # as with a user who calls Snakemake
 ROOT = Path(__file__).parents[1]
 TINY = "config/studies/tiny.yaml"
+# all tables of the tiny study, and no figures
+TABLES = ("fits", *(f"results/tiny/{n}.csv" for n in ("thresholds", "recovered_at", "best_rates")))
 
 
 @pytest.fixture(params=list(GRAMMARS), scope="session")

@@ -41,6 +41,8 @@ experiments:
     test_size: 512
     replicas: {rule_draws: 2}
 """
+# all its tables, and no figures: those of a study on a cluster are drawn in `test_guide.py`
+TABLES = ("fits", "results/soak/thresholds.csv")
 STARTED: list[subprocess.Popen[bytes]] = []
 SITE = {"cores": 1, "memory_mb": 2500, "minutes": 20}
 
@@ -57,7 +59,7 @@ class Run:
     def start(cls, project: Project, cluster: Cluster, *arguments: str, path: str = "") -> Run:
         """Start it; `path` goes before the others on which programs are looked for."""
         command = [
-            *(sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/slurm"),
+            *(sys.executable, "-m", "snakemake", *TABLES, "--profile", "workflow/profiles/slurm"),
             *("--slurm-init-seconds-before-status-checks", "3"),
             *(*arguments, "--config", "study=study.yaml", "checkpoint_seconds=1"),
         ]
@@ -158,7 +160,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def run_here(made: Project) -> Project:
     """Run the study on this machine."""
-    made.snakemake("--quiet", "all", "--config", "study=study.yaml", "threads=1")
+    made.snakemake(*TABLES, "--quiet", "all", "--config", "study=study.yaml", "threads=1")
     return made
 
 
@@ -223,7 +225,7 @@ def test_a_refused_submission_and_a_cancelled_job(
     unchanged(made, calm)
     # nothing is left to do, and no batch to look at
     dry = made.snakemake(
-        "-n", "--configfile", "config/cluster.yaml", "--config", "study=study.yaml"
+        *TABLES, "-n", "--configfile", "config/cluster.yaml", "--config", "study=study.yaml"
     )
     assert "Nothing to be done" in dry.stdout + dry.stderr
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conftest import TINY, Project, call
+from conftest import TABLES, TINY, Project, call
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.run.batches import RULES, Batch, Key, batches
 from rhm_scaling.run.machine import CLUSTER, Machine, slots
@@ -215,10 +215,6 @@ def trainings_in_order(project: Project) -> tuple[list[str], list[str]]:
     started = re.compile(r"Training networks .*\nReason: Missing output files: (\S+)\.done")
     later = log.rpartition("(Rule: sample_datasets)")[2]
     return started.findall(log), started.findall(later)
-
-
-# all tables of the tiny study, and no figures
-TABLES = ("fits", *(f"results/tiny/{n}.csv" for n in ("thresholds", "recovered_at", "best_rates")))
 
 
 def test_a_run_in_other_batches_makes_the_same(project: Project, tmp_path: Path) -> None:

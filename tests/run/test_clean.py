@@ -338,7 +338,7 @@ def test_temporary_files_go_once_they_have_served(project: Project) -> None:
         project, "sweep", ("v: 6, n: 3", "v: 5, n: 3"), ("zipf: {v: 6", "zipf: {v: 5")
     )
     setting = ["temporary=[datasets,models]"]
-    project.snakemake("--config", f"study={study}", *setting)
+    project.snakemake("fits", "--config", f"study={study}", *setting)
     plan = Plan(load_study(project.folder / study))
     files = {
         role: [project.folder / p.files[role] for p in plan.products[kind].values()]
@@ -346,14 +346,14 @@ def test_temporary_files_go_once_they_have_served(project: Project) -> None:
     }
     assert not any(path.exists() for path in [*files["product"], *files["weights"]])
     assert all(path.is_file() for path in files["runs"])
-    assert project.planned(study=study, settings=setting) == {}
+    assert project.planned("fits", study=study, settings=setting) == {}
     # one more size draws the sentences again, and trains nothing twice
     text = (project.folder / study).read_text(encoding="utf-8")
     more = text.replace("[16, 32, 64, 128]", "[16, 32, 64, 128, 256]")
     (project.folder / study).write_text(more, encoding="utf-8")
-    assert project.planned(study=study, settings=setting)["train_block"] == 1
+    assert project.planned("fits", study=study, settings=setting)["train_block"] == 1
     # networks that are to be kept from now on are trained again
-    assert project.planned(study=study)["train_block"] == 5
+    assert project.planned("fits", study=study)["train_block"] == 5
 
 
 @pytest.mark.parametrize("kind", sorted({*KINDS} - {*FOLDERS}))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, TINY, Project, call
+from conftest import ROOT, TABLES, TINY, Project, call
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.publish.loading import load_network
 from rhm_scaling.run import records
@@ -248,7 +248,7 @@ def test_a_cell_that_is_missing_is_trained_and_changes_no_number(
     for folder in (place(fresh, block, "record").parent, (fresh.folder / block.files["record"])):
         shutil.rmtree(folder if folder.is_dir() else folder.parent)
     assert fresh.planned()["train_block"] == 1
-    fresh.snakemake("--config", f"study={TINY}")
+    fresh.snakemake(*TABLES, "--config", f"study={TINY}")
     assert ("models", block.name) not in status_of(fresh).bare
     made, before = fresh.table("runs"), project.table("runs")
     assert made.drop(columns=["seconds"]).equals(before.drop(columns=["seconds"]))

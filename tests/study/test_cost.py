@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -13,14 +15,17 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rhm_scaling.architecture.registry import about, kinds
 from rhm_scaling.core.errors import UserError
-from rhm_scaling.grammar.model import Parameters
+from rhm_scaling.grammar.model import Grammar, Parameters
+from rhm_scaling.grammar.sampling import Stream
 from rhm_scaling.grammar.tasks import Task
 from rhm_scaling.models import build
 from rhm_scaling.models.layers import Shape
 from rhm_scaling.models.repeats import repeating_levels
+from rhm_scaling.run.estimates import core_seconds, memory
 from rhm_scaling.study.cost import BlockCost, Rates, threads, work
 from rhm_scaling.study.plan import Plan
-from rhm_scaling.study.reading import load_study
+from rhm_scaling.study.reading import load_study, parse_study
+from rhm_scaling.training import latent
 from rhm_scaling.training.datasets import example_losses
 
 ROOT = Path(__file__).parents[2]
@@ -203,3 +208,29 @@ def test_rates_are_read_back_and_damage_is_named(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(UserError, match=r"machine\.json: damaged .*delete it"):
             Rates.read(path)
+
+
+def test_a_learner_of_codes_needs_the_memory_that_is_foretold() -> None:
+    text = """
+name: codes
+grammars: {g: {v: 8, s: 2, L: 6, m: 2}}
+architectures: {codes: {kind: latent}}
+experiments:
+  e:
+    task: classification
+    grammars: [g]
+    architectures: [codes]
+    train_sizes: [64, 16384]
+    replicas: {rule_draws: 1}
+"""
+    plan = Plan(parse_study(text, "s.yaml"))
+    few, many = plan.products["latents"].values()
+    grammar = Grammar.draw(plan.parameters("g"), 0)
+    train = np.concatenate([*Stream(grammar, 0, 0, "train").chunks(16384)])
+    p = grammar.parameters
+    tracemalloc.start()
+    latent.fit(train["tokens"], train["label"], v=p.v[: p.L], s=p.s, classes=p.n)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 2**20 * (memory(many) - memory(few)) == pytest.approx(peak, rel=0.4)
+    assert core_seconds(many, Rates()) > 1.05 * core_seconds(few, Rates())

@@ -18,8 +18,9 @@ from conftest import Project
 
 ROOT = Path(__file__).parents[2]
 NAMES = [
-    *("draw_curves", "draw_grammar", "entropies", "load_curves", "load_history", "load_network"),
-    *("load_runs", "posterior", "read_grammar", "sample", "solve", "train"),
+    *("critical_fraction", "denoise", "draw_curves", "draw_grammar", "entropies", "load_curves"),
+    *("load_history", "load_network", "load_runs", "posterior", "read_grammar", "restore"),
+    *("sample", "solve", "train"),
 ]
 READING = [name for name in NAMES if name.startswith("load_")]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import os
 import re
 import shutil
@@ -146,6 +147,8 @@ class Project:
 
     def copy(self, folder: Path, results: bool = True) -> Project:
         """Another project of the same sources, with the results but not Snakemake's memory."""
+        if self.folder == ROOT:
+            compiled()
         folder.mkdir(exist_ok=True)
         names = ["Snakefile", "workflow", "config", "envs", *(["results"] if results else [])]
         for name in names:
@@ -156,6 +159,18 @@ class Project:
     def table(self, name: str) -> pd.DataFrame:
         """One of the tables of the tiny study."""
         return pd.read_csv(self.folder / "results" / "tiny" / f"{name}.csv")
+
+
+@functools.cache
+def compiled() -> None:
+    """Compile this project, and take the fingerprints of its steps: its copies have them then."""
+    code = (
+        "from pathlib import Path; from rhm_scaling.steps.plan import stages; "
+        "from rhm_scaling.study.plan import Plan; from rhm_scaling.study.reading import load_study;"
+        f"stages(Plan(load_study(Path({TINY!r}))))"
+    )
+    path = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=path, check=True)
 
 
 def jobs_of(text: str) -> dict[str, int]:

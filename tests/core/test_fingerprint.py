@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -53,7 +54,9 @@ def edit(copy: Path) -> Edit:
 
 
 def clear() -> None:
-    for function in ("fingerprint", "_read", "_statement", "_effects", "_colour"):
+    for function in (
+        *("fingerprint", "_texts", "_remembered", "_read", "_statement", "_effects", "_colour"),
+    ):
         getattr(fingerprints, function).cache_clear()
 
 
@@ -85,6 +88,60 @@ def before() -> dict[str, str]:
 
 def changed(before: dict[str, str]) -> set[str]:
     return {name for name, value in prints().items() if value != before[name]}
+
+
+@pytest.fixture
+def writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the environment of the tests says, what is compiled is written."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+
+
+def kept(copy: Path) -> list[Path]:
+    return [*(copy / "__pycache__").glob("fingerprints-*.json")]
+
+
+def test_a_process_need_not_find_again_what_another_one_found(
+    before: dict[str, str], edit: Edit, copy: Path, writes: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert prints() == before
+    (path,) = kept(copy)
+    clear()
+
+    def unasked(*roots: str) -> str:
+        raise AssertionError(roots)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fingerprints, "_found", unasked)
+        assert prints() == before
+        # an edit of any module forgets all, and going back remembers
+        edit("models/cnn", "def layers(self, ", "def layers( self, ")
+        with pytest.raises(AssertionError, match="draw_grammar"):
+            prints()
+        edit("models/cnn", "def layers( self, ", "def layers(self, ")
+        assert prints() == before
+    for damage in ("{", "[1]", '{"a": 1}'):
+        path.write_text(damage, encoding="utf-8")
+        clear()
+        assert prints() == before
+    (copy / "models" / "another.py").touch()
+    clear()
+    assert prints() == before
+    assert len(kept(copy)) == 2
+
+
+def test_few_versions_are_remembered_and_none_where_nothing_is_compiled(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = "steps.products.draw_grammar:make"
+    for writes in (False, True):
+        monkeypatch.setattr(sys, "dont_write_bytecode", not writes)
+        for number in range(35):
+            (copy / "another.py").write_text(f"A = {number}\n", encoding="utf-8")
+            clear()
+            fingerprints.fingerprint(one)
+        assert len(kept(copy)) == (32 if writes else 0)
+    last = fingerprints._remembered()._path
+    assert last in kept(copy)
 
 
 MODELS = set(kinds())

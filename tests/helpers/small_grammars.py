@@ -11,6 +11,7 @@ import random
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Iterator
 from itertools import product as pairs
 from pathlib import Path
@@ -103,7 +104,9 @@ def run(study: str, folder: Path, scale: str = "") -> list[Path]:
         for stage in stages(plan).values():
             if stage.outputs:
                 make = importlib.import_module(f"rhm_scaling.steps.tables.{stage.name}").make
-                make(stage.specification, Path("results", plan.study.name), Path())
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error", RuntimeWarning)  # no number is made of nothing
+                    make(stage.specification, Path("results", plan.study.name), Path())
                 made += [folder / path for path in stage.outputs]
     return made
 

@@ -1,5 +1,6 @@
 """Sections of a study that ask what corrupted sentences tell: what they make, and mistakes."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -61,6 +62,33 @@ def test_a_study_that_does_not_ask_makes_what_it_made() -> None:
     assert changed <= {"gather_denoising", "draw_denoising", "describe_tables"}
 
 
+ALONE = re.sub(r"architectures:.*\n(?:.*\n)*?(?=denoising)", "", TEXT)
+
+
+def test_a_study_may_have_no_experiments() -> None:
+    alone = plan(ALONE)
+    assert not alone.curves and not alone.theory
+    assert {known.name for _, _, known in alone.denoised} == {
+        known.name for _, _, known in plan().denoised
+    }
+    made = {name for name, step in stages(alone).items() if step.outputs}
+    assert made == {"gather_denoising", "draw_denoising", "describe_tables"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (ALONE.partition("denoising:")[0], "experiments: is missing; add one, or a section deno"),
+        (TEXT.replace("architectures: {c: {kind: counting}}\n", ""), "architectures: is missing;"),
+        (ALONE.replace("name: small\n", "name: small\nclaim: A1\n"), "claim: A1 is about class"),
+    ],
+)
+def test_a_study_has_something_to_do(text: str, told: str) -> None:
+    with pytest.raises(UserError) as error:
+        plan(text)
+    assert f"study.yaml: {told}" in str(error.value) and "\n" not in str(error.value)
+
+
 def test_what_is_asked_enters_the_product_and_titles_do_not() -> None:
     names = {known.name for _, _, known in plan().denoised}
     titled = plan(TEXT.replace("    corruption", "    title: Other\n    corruption"))
@@ -88,7 +116,7 @@ def mistakes() -> Iterator[tuple[str, str, str]]:
     yield "rule_draws: 2", "rule_draws: 2\n    scentences: 8", "did you mean 'sentences'"
 
 
-@pytest.mark.parametrize(("old", "new", "told"), mistakes())
+@pytest.mark.parametrize(("old", "new", "told"), [*mistakes()])
 def test_mistakes_end_in_one_line(old: str, new: str, told: str) -> None:
     head, _, tail = TEXT.partition("denoising:")
     text = TEXT.replace(old, new) if old in head else f"{head}denoising:{tail.replace(old, new)}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rhm_scaling.core.errors import UserError
-from rhm_scaling.run.dry_run import no_fits
+from rhm_scaling.run.dry_run import beyond_language, no_fits
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import parse_study
 
@@ -70,3 +70,21 @@ def test_a_latent_learner_is_not_judged_by_the_threshold_of_labels() -> None:
         study = parse_study(text.replace("SIZES", sizes).replace("MORE", ""), "s.yaml", Path())
         told[name] = [*no_fits(Plan(study))]
     assert told["codes"] == [] and len(told["counts"]) == 1
+
+
+@pytest.mark.parametrize("architecture", ["counts", "codes"])
+def test_a_sparse_grammar_is_told_to_have_no_fit(architecture: str) -> None:
+    (line,) = no_fits(plan("g", architecture, "[8, 16, 32]"))
+    assert line.startswith("experiments.e: g will hardly have a fit: nothing is predicted to be")
+    assert list(no_fits(plan("g", architecture, "[4096, 8192, 16384, 32768]"))) == []
+    # the labels of a dense one are learnt from fewer sentences
+    told = [bool([*no_fits(plan(name, architecture, "[128, 256, 512]"))]) for name in "gh"]
+    assert told == [True, False]
+
+
+def test_more_sentences_than_a_sparse_language_has_are_told() -> None:
+    small = STUDY.replace("g: {v: 8, s: 2, L: 3, m: 2", "g: {v: 8, s: 2, L: 1, m: 2")
+    text = small.replace("GRAMMAR", "g").replace("ARCHITECTURE", "counts").replace("MORE", "")
+    (line,) = beyond_language(Plan(parse_study(text.replace("SIZES", "[4, 65]"), "s.yaml", Path())))
+    # eight classes, two rules, in four places
+    assert line == "experiments.e: 65 sentences to train on, g has 64 in all"

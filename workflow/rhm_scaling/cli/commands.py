@@ -43,7 +43,8 @@ def show(arguments: Namespace) -> None:
     from ..run.records import check
     from ..study.reading import load_study
 
-    folder = Path("results") / load_study(arguments.study).name
+    study = load_study(arguments.study)
+    folder = Path("results") / study.name
 
     def made(table: str, stage: str) -> pd.DataFrame | None:
         path = folder / f"{table}.csv"
@@ -52,9 +53,11 @@ def show(arguments: Namespace) -> None:
         check(folder / "stages" / f"{stage}.record.json", path)
         return pd.read_csv(path)
 
-    runs = made("runs", "gather_runs")
-    if runs is None:
-        raise UserError(f"{folder}/runs.csv: is missing; run the study first")
+    first = ("runs", "gather_runs") if study.experiments else ("transition", "gather_denoising")
+    found = made(*first)
+    if found is None:
+        raise UserError(f"{folder}/{first[0]}.csv: is missing; run the study first")
+    runs = found if study.experiments else None
     fits, scanned = made("fits", "fit_curves"), made("scan_points", "fit_scans")
     if fits is not None and scanned is not None:  # of a scan, curves are not told one by one
         single = ~fits[CURVE_KEY].apply(tuple, axis=1).isin(scanned[CURVE_KEY].apply(tuple, axis=1))
@@ -70,12 +73,14 @@ def show(arguments: Namespace) -> None:
     if (collapsed := made("scan_collapse", "fit_scans")) is not None:
         _print_table(scan_table(collapsed))
         print("\n".join(columns(SCAN_COLUMNS)))
-    for status, failed in runs[runs["status"] != "ok"].groupby("status"):
-        print(f"{len(failed)} replicas {status}; they are marked in {folder}/runs.csv")
+    if runs is not None:
+        for status, failed in runs[runs["status"] != "ok"].groupby("status"):
+            print(f"{len(failed)} replicas {status}; they are marked in {folder}/runs.csv")
     if (controls := made("controls", "compare_controls")) is not None:
         for line in told(controls).limited:
             print(line)
-    print(f"report: {folder}/report.html   tables: {folder}/*.csv   figures: {folder}/figures/")
+    figures = "figures" if study.experiments else "denoising"
+    print(f"report: {folder}/report.html   tables: {folder}/*.csv   figures: {folder}/{figures}/")
 
 
 def name(arguments: Namespace) -> None:

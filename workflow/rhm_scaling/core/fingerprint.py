@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .hashing import identity
+from .remembered import Remembered
 
 PACKAGE = Path(__file__).parents[1]
 _OWN = ["models", ""]
@@ -70,6 +71,23 @@ def fingerprint(*roots: str) -> str:
     ValueError
         If there is no such definition.
     """
+    if any("/" in root for root in roots):  # not of this package alone
+        return _found(*roots)
+    return _remembered().found(" ".join(roots), lambda: _found(*roots))
+
+
+@cache
+def _texts() -> dict[Path, str]:
+    """All modules of this package, as they were when the first was asked for."""
+    return {path: path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
+
+
+@cache
+def _remembered() -> Remembered:
+    return Remembered(PACKAGE, _texts())
+
+
+def _found(*roots: str) -> str:
     found: set[Definition] = set()
     for root in roots:
         module, _, name = root.rpartition(":")
@@ -137,9 +155,8 @@ def _source(module: str) -> Path | None:
     if "/" in module:
         return Path(module)
     path = PACKAGE.joinpath(*module.split(".")) if module else PACKAGE
-    if module and path.with_suffix(".py").is_file():
-        return path.with_suffix(".py")
-    return path / "__init__.py" if (path / "__init__.py").is_file() else None
+    files = [path.with_suffix(".py"), path / "__init__.py"] if module else [path / "__init__.py"]
+    return next((file for file in files if file in _texts()), None)
 
 
 @cache
@@ -150,7 +167,7 @@ def _read(module: str) -> _Module:
     # a user's own module is an architecture, as if it lay with the others
     parts = _OWN if "/" in module else module.split(".") if module else []
     folder = parts if path.name == "__init__.py" else parts[:-1]
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8") if "/" in module else _texts()[path]
     tree = ast.parse(text, filename=str(path))
     known = _Module(folder, text.split("\n"))
     for statement in _without_docstring(tree.body):

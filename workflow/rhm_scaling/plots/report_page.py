@@ -154,6 +154,8 @@ def _panel(report: Report, kind: str, file: str, rest: str) -> str:
 
 
 def _run(report: Report) -> str:
+    if report.experiments.empty:
+        return f"<p>What is exactly known, without training.</p>{table(report.grammars)}"
     return (
         "<p>Networks are trained on sentences of random hierarchy models, and their learning "
         "curves stand beside what theory says of each grammar exactly, before any training. "
@@ -173,7 +175,8 @@ def _exponents(report: Report) -> str:
     if (scaling := report.read("scaling.csv")) is not None and len(scaling_table(scaling)):
         shown = table(scaling_table(scaling), SCALING_COLUMNS)
         found += f'<h3>Network size</h3><div class="exponents">{shown}</div>'
-    runs = pd.read_csv(report.folder / "runs.csv")
+    if (runs := report.read("runs.csv")) is None:
+        return found
     failed = [f"{(runs['status'] == status).sum()} {status}" for status in FAILED]
     return f"{found}<p>Of {len(runs)} replicas, {' and '.join(failed)}; they enter no fit.</p>"
 

@@ -215,13 +215,16 @@ def _ranks(axis: Axes, thresholds: pd.DataFrame, survey: pd.DataFrame | None) ->
         )
     if survey is not None and len(ensemble):
         # within a draw complexities are exactly proportional to 1/f_k: one ratio says it all
-        low, high = (survey["threshold"] / survey["ensemble"]).quantile([0.05, 0.95])
-        ranks, values = ensemble["index"].astype(float), ensemble["value"]
-        band = f"90% of {survey['rule_seed'].nunique()} rule draws"
-        axis.fill_between(
-            ranks, low * values, high * values, color=color, alpha=0.25, linewidth=0, label=band
-        )
-        many = f", {survey['rule_seed'].nunique()} rule draws"
+        ratios = survey["threshold"] / survey["ensemble"]
+        seen = ratios[np.isfinite(ratios)]  # the others have no correlation
+        if len(seen):
+            low, high = seen.quantile([0.05, 0.95])
+            ranks, values = ensemble["index"].astype(float), ensemble["value"]
+            band = f"90% of {len(seen)} rule draws"
+            axis.fill_between(
+                ranks, low * values, high * values, color=color, alpha=0.25, linewidth=0, label=band
+            )
+        many = f", {len(survey)} rule draws"
     for method, line, label in (("ensemble", "-", "ensemble"), ("closed form", ":", "large $v$")):
         rows = known[known["method"] == method].sort_values("index")
         if len(rows):

@@ -161,7 +161,8 @@ def _facts(
     datasets: bool,
 ) -> dict[str, Any]:
     """What no file of the project says: which study, code, versions and machines."""
-    runs = pd.read_csv(Path("results", finished.name, "runs.csv"))
+    path = Path("results", finished.name, "runs.csv")
+    runs = pd.read_csv(path) if finished.plan.blocks else pd.DataFrame(columns=["status"])
     installed = {known.metadata["Name"]: known.version for known in distributions()}
     return {
         "study": where,

@@ -61,6 +61,8 @@ def write_dataset(
     if rule_draws is not None and rule_draws < 1:
         raise UserError(f"--rule-draws: must be at least 1, not {rule_draws}")
     plan = read_plan(study)
+    if not plan.study.experiments:
+        raise UserError(f"{study}: has no experiments, whose sentences these would be; add one")
     folder = folder or Path("datasets", plan.study.name)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: is not empty; give a new folder, DIR=FOLDER")

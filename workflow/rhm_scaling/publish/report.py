@@ -51,7 +51,7 @@ def _shown(finished: Finished) -> Report:
         files=[Path(o).relative_to(folder).as_posix() for s in stages for o in s.outputs],
         titles={name: known.title or name for name, known in study.experiments.items()},
         grammars=_grammars(finished),
-        experiments=_experiments(finished, pd.read_csv(folder / "curves.csv")),
+        experiments=_experiments(finished, folder / "curves.csv"),
         made=_facts(finished),
     )
 
@@ -71,9 +71,10 @@ def _grammars(finished: Finished) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _experiments(finished: Finished, curves: pd.DataFrame) -> pd.DataFrame:
-    """What experiments measured, as ``curves.csv`` has it."""
-    rows = []
+def _experiments(finished: Finished, path: Path) -> pd.DataFrame:
+    """What experiments measured, as ``curves.csv`` has it; no row if there are none."""
+    rows = list[dict[str, str]]()
+    curves = pd.read_csv(path) if finished.plan.curves else pd.DataFrame()
     for name, experiment in finished.plan.study.experiments.items():
         mine = [curve.key() for curve in finished.plan.curves if curve.experiment == name]
         points = curves.merge(pd.DataFrame(mine))

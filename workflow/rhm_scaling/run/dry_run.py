@@ -15,10 +15,12 @@ import pandas as pd
 from ..analysis.power_law import why_no_fit
 from ..core import texts
 from ..core.errors import UserError
+from ..grammar.sparse import dense_of
 from ..grammar.tasks import PREDICTED
 from ..study.artifacts import RESULTS, STORE, Product
 from ..study.cost import Rates
 from ..study.counted import LatentConfig
+from ..study.grids import known_or_drawn, learners
 from ..study.plan import Plan
 from ..theory.training_sizes import thresholds
 from .batches import Batch, batches
@@ -60,6 +62,7 @@ _LAYERS = (
 _DECIDE = ("torch", "numpy")  # packages whose versions may change results
 _SIMILAR = 4  # records that are compared with what is missing
 _WIDTH = 100  # characters of a reason
+_MOST_SUMMED = 10**9  # multiplications for thresholds without closed forms: seconds
 
 
 def lines(status: Status, rates: Rates, cores: int) -> Iterator[str]:
@@ -281,7 +284,7 @@ def beyond_language(plan: Plan) -> Iterator[str]:
         parameters = plan.parameters(grammar)
         log_number = parameters.log_sentences()
         sizes = [size for size in grid.sizes if math.log(size) > log_number]
-        if sizes and parameters.file is None:
+        if sizes and dense_of(parameters)[0].file is None:
             there = f"{grammar} has {math.exp(log_number):.0f}"
             yield f"experiments.{experiment}: {max(sizes)} sentences to train on, {there} in all"
 
@@ -294,21 +297,16 @@ def no_points(plan: Plan) -> Iterator[str]:
 
 
 def no_fits(plan: Plan) -> Iterator[str]:
-    """Curves that are to have no fit, by the rule of the fits and closed forms of thresholds.
+    """Curves that are to have no fit, by the rule of the fits and the predicted thresholds.
 
-    Where a threshold is predicted, no size below the first counts: nothing is learnt there.
+    Where one is predicted, no size below the first counts: nothing is learnt there.
     """
     for (experiment, grammar), grid in plan.grids.items():
         if not grid.sizes or plan.study.experiments[experiment].scan:  # which is about other things
             continue
-        task, parameters = plan.study.experiments[experiment].task, plan.parameters(grammar)
         points, window = len(grid.sizes), "it has no more sizes"
-        learners = plan.study.experiments[experiment].architectures
-        kinds = [plan.study.architectures[name] for name in learners]
-        if task in PREDICTED and parameters.file is None:
-            found = thresholds(parameters, task)
-            if any(isinstance(kind, LatentConfig) for kind in kinds):
-                found += thresholds(parameters, task, latent=True)
+        found = _predicted(plan, experiment, grammar)
+        if found is not None:
             first = min(found, default=math.inf)
             points = sum(size >= first for size in grid.sizes)
             window = f"nothing is predicted to be learnt from less than {first:.0f} sentences"
@@ -316,6 +314,22 @@ def no_fits(plan: Plan) -> Iterator[str]:
                 window = "all correlations vanish (f = 1), so nothing is predicted to be learnt"
         if why := why_no_fit(points, window):
             yield f"experiments.{experiment}: {grammar} will hardly have a fit: {why}"
+
+
+def _predicted(plan: Plan, experiment: str, grammar: str) -> list[float] | None:
+    """Thresholds in an experiment; nothing if none are predicted, or finding them takes long."""
+    study, asked = plan.study, plan.study.experiments[experiment]
+    if asked.task not in PREDICTED or dense_of(plan.parameters(grammar))[0].file is not None:
+        return None
+    kinds = [study.architectures[name] for name in asked.architectures]
+    found = []
+    for latent in (False, *([True] if any(isinstance(k, LatentConfig) for k in kinds) else [])):
+        given = known_or_drawn(study, experiment, grammar, latent, _MOST_SUMMED)
+        if given is None:
+            return None
+        learns = learners(study, experiment)
+        found += thresholds(given, asked.task, learners=learns, latent=latent)
+    return found
 
 
 def _made(status: Status, *kinds: str) -> Iterator[tuple[Product, dict[str, Any]]]:

@@ -24,6 +24,8 @@ STAGE = 4.0  # core-seconds of tables or figures
 _TOKENS = 2e8  # drawn a second
 _CHANGED = 512  # sentences that are changed, as in `measure_sensitivity`
 _DENOISING = 2e-9  # core-seconds a token and child of a rule, `_denoised`
+_GROUPED = 1.3e-7  # core-seconds a token, `training.latent.fit`
+_NUMBERED = 32.0  # bytes a token there, of one replica at a time
 _MESSAGE = 4e-9  # core-seconds a node and child of a rule, `_passed`
 _LOOKED_UP = 2**24  # tuples of a level, at most, whose symbols are looked up, as in `theory.lookup`
 _POOL = 2**13  # messages of a level, as in `theory.population`
@@ -50,6 +52,8 @@ def core_seconds(product: Product, rates: Rates) -> float:
         extra = _denoised(product) * _DENOISING
     elif product.kind == "exact":
         extra = _passed(product) * _MESSAGE
+    elif product.kind == "latents":
+        extra = len(product.specification["replicas"]) * _seen(product) * _GROUPED
     elif product.kind == "sensitivity":  # twice in one pass, and the same changed at every level
         cost = cost_of(product.inputs["block"])
         levels: int = product.specification["grammar"]["L"]
@@ -78,6 +82,12 @@ def _passed(product: Product) -> float:
     return float(size * nodes * max(*of.v, of.n) * max(of.m) * of.s)
 
 
+def _seen(block: Product) -> float:
+    """Tokens of the training set of one replica."""
+    size: int = block.specification["train_size"]
+    return float(size * Parameters.from_specification(block.specification["grammar"]).d)
+
+
 def _denoised(product: Product) -> float:
     """Children of rules, times the tokens whose messages pass them, of all corrupted sentences."""
     what, of = product.specification, _grammar(product)
@@ -94,6 +104,8 @@ def memory(product: Product) -> float:
         return cost_of(product).memory()
     if product.kind in _EVALUATED:  # no more is at once in memory than when it was trained
         return cost_of(product.inputs["block"]).memory()
+    if product.kind == "latents":
+        return MEMORY + _NUMBERED * _seen(product) / _MIB
     if product.kind == "denoising":  # messages of a level, of its children, and what they pick
         of = _grammar(product)
         return MEMORY + 8.0 * of.v[0] * max(_POOL, of.v[0]) * (of.s + 3) / _MIB

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import get_args
 
 from ..core.errors import UserError
-from ..grammar.model import Grammar
+from ..grammar.model import Grammar, Parameters
 from ..grammar.sparse import SparseParameters, draw
 from ..grammar.tasks import levels_seen
 from ..theory.complexities import Learner
@@ -29,30 +30,21 @@ def grid(study: Study, name: str, grammar: str) -> Grid:
     chosen = experiment.train_sizes
     if not isinstance(chosen, AutoSizesConfig):
         return Grid(tuple(sorted(chosen)), None, None, "listed")
-    config = study.grammars[grammar]
-    given = config.grammar if isinstance(config, FileGrammarConfig) else config.parameters()
-    parameters = config.parameters()
     kinds = [study.architectures[known] for known in experiment.architectures]
     latent = all(isinstance(kind, LatentConfig) for kind in kinds)
-    sparse = isinstance(parameters, SparseParameters)
-    without_closed_form = sparse and (experiment.task != "classification" or latent)
-    summed = parameters.d * max(parameters.v) ** 3 * (max(parameters.m) if sparse else 1)
-    if (without_closed_form or isinstance(given, Grammar)) and summed > _MOST_SUMMED:
+    parameters = study.grammars[grammar].parameters()
+    seen = levels_seen(parameters, experiment.window(parameters))
+    scan = experiment.scan
+    levels = [scan.crossed(experiment.task)] if scan else range(1, seen + 1)
+    given = known_or_drawn(study, name, grammar, latent, _MOST_SUMMED)
+    if given is None:
         raise UserError(
             f"experiments.{name}.train_sizes: the thresholds of so large a grammar as "
             f"{grammar!r} take too long to compute; give a list of sizes"
         )
-    if without_closed_form:
-        given = draw(parameters, experiment.replicas.rule_seeds.first)
-    # the labels of sparse grammars are learnt at sizes of each learner's own
-    known = {kind.learner for kind in kinds}
-    learners = [kind for kind in get_args(Learner) if kind in known] or get_args(Learner)
-    seen = levels_seen(parameters, experiment.window(parameters))
-    scan = experiment.scan
-    levels = [scan.crossed(experiment.task)] if scan else range(1, seen + 1)
     try:
         return choose(
-            thresholds(given, experiment.task, levels, learners, latent),
+            thresholds(given, experiment.task, levels, learners(study, name), latent),
             given.log_sentences(),
             **chosen.model_dump(),
         )
@@ -61,3 +53,28 @@ def grid(study: Study, name: str, grammar: str) -> Grid:
             f"experiments.{name}.train_sizes: grammar {grammar!r}: {error}; give a list of "
             "sizes, or other caps"
         ) from error
+
+
+def known_or_drawn(
+    study: Study, name: str, grammar: str, latent: bool, most: float
+) -> Parameters | Grammar | None:
+    """What thresholds of a grammar are computed of in the experiment `name`.
+
+    Parameters where there are closed forms, else the rules: of a file, or the first draw's. Nothing
+    if that takes more than `most` multiplications.
+    """
+    config, experiment = study.grammars[grammar], study.experiments[name]
+    parameters = config.parameters()
+    given = config if isinstance(config, FileGrammarConfig) else None
+    sparse = isinstance(parameters, SparseParameters)
+    if not given and not (sparse and (experiment.task != "classification" or latent)):
+        return parameters
+    if parameters.d * max(parameters.v) ** 3 * (max(parameters.m) if sparse else 1) > most:
+        return None
+    return given.grammar if given else draw(parameters, experiment.replicas.rule_seeds.first)
+
+
+def learners(study: Study, name: str) -> Sequence[Learner]:
+    """Kinds of learner in an experiment: labels of sparse grammars have a threshold for each."""
+    known = {study.architectures[one].learner for one in study.experiments[name].architectures}
+    return [kind for kind in get_args(Learner) if kind in known] or get_args(Learner)

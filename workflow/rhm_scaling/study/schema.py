@@ -161,10 +161,10 @@ class Study(Model):
     and before anything is trained, how likely the study is to reach one."""
     grammars: Annotated[dict[Name, GrammarConfig], Some]
     """Grammars by name."""
-    architectures: Annotated[dict[Name, ArchitectureConfig], Some]
-    """Architectures by name; `kind` says which."""
-    experiments: Annotated[dict[Name, ExperimentConfig], Some]
-    """Experiments by name."""
+    architectures: Annotated[dict[Name, ArchitectureConfig], Field(max_length=MOST_LISTED)] = {}
+    """Architectures by name; `kind` says which. Experiments need some."""
+    experiments: Annotated[dict[Name, ExperimentConfig], Field(max_length=MOST_LISTED)] = {}
+    """Experiments by name. May be left out only with another section: `denoising`."""
     denoising: Annotated[dict[Name, DenoisingConfig], Field(max_length=MOST_LISTED)] = {}
     """What corrupted sentences tell, with the exact denoiser and without training, by name."""
     block: BlockConfig = BlockConfig()
@@ -273,6 +273,10 @@ class Study(Model):
     def _consistent(self) -> Study:
         if self.name in FOLDERS:
             raise ValueError(f"name: results/{self.name}/ has another use; take another name")
+        if not (self.experiments or self.denoising):
+            raise ValueError("experiments: is missing; add one, or a section denoising")
+        if self.experiments and not self.architectures:
+            raise ValueError("architectures: is missing; add those that the experiments name")
         tasks = {known.task for known in self.experiments.values()}
         if self.claim and CLAIM_TASKS[self.claim] not in tasks:
             raise ValueError(

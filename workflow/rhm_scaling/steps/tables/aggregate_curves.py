@@ -32,7 +32,7 @@ def planned(plan: Plan) -> Part:
         "test_sizes": {name: experiment.test_size for name, experiment in experiments.items()},
     }
     after = ("gather_runs", "gather_histories", "tabulate_theory")
-    return Part(what, ["curves.csv"], after=after)
+    return Part(what, ["curves.csv"] if plan.curves else [], after=after)
 
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:

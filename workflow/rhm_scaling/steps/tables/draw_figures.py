@@ -102,7 +102,8 @@ def planned(plan: Plan) -> Part:
         "gather_sensitivity",
         "compare_controls",
     )
-    outputs = [*figure_files("figures", names), "figures/exponents-table.html"]
+    tables = ["figures/exponents-table.html"] if plan.curves else []
+    outputs = [*figure_files("figures", names), *tables]
     return Part(what, outputs, after=after)
 
 

@@ -33,7 +33,8 @@ from ..read_tables import read_points
 def planned(plan: Plan) -> Part:
     """All curves."""
     after = ("gather_runs", "gather_histories", "aggregate_curves", "tabulate_theory")
-    return Part(plan.described(), ["fits.csv", "local_exponents.csv"], after=after)
+    outputs = ["fits.csv", "local_exponents.csv"] if plan.curves else []
+    return Part(plan.described(), outputs, after=after)
 
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:

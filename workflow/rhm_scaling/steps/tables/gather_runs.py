@@ -54,7 +54,7 @@ def planned(plan: Plan) -> Part:
     """All trained blocks."""
     blocks = [described(curve, block) for curve, block in plan.blocks]
     products = [(block, ("runs",)) for _, block in plan.blocks]
-    return Part({"blocks": blocks}, ["runs.csv"], products=products)
+    return Part({"blocks": blocks}, ["runs.csv"] if blocks else [], products=products)
 
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:

@@ -74,7 +74,8 @@ def planned(plan: Plan) -> Part:
         for (grammar, task, rule), rules in drawn.items()
     ]
     products += [(rules, ("product",)) for rules in drawn.values()]
-    outputs = ["theory.csv", "predictions.csv", "correlations.csv"]
+    names = ("theory", "predictions", "correlations")
+    outputs = [f"{name}.csv" for name in names if plan.theory]
     return Part(what, outputs, products=products)
 
 

@@ -19,7 +19,7 @@ from ..grammar.tasks import PREDICTED, Task, levels_seen
 from .architectures import ArchitectureConfig, OwnConfig, check_own
 from .controls import ControlsConfig, check_controls
 from .counted import CountedConfig
-from .denoising import DenoisingConfig, check_denoising
+from .denoising import DenoisingConfig, MaskedFractions, check_denoising, check_masked
 from .grammars import FileGrammarConfig, GrammarConfig
 from .precision import Precision
 from .replicas import BlockConfig, ReplicasConfig
@@ -34,6 +34,7 @@ from .types import (
     PositiveInt,
     Sizes,
     Some,
+    StudyTask,
 )
 
 # below results/, of no study
@@ -79,8 +80,9 @@ class ExperimentConfig(Model):
 
     title: Annotated[Line, Field(max_length=100)] | None = None
     """Heading of its figures; the experiment's name if not given."""
-    task: Task
-    """`classification` (sentence to root symbol), `last_token`, or `autoregressive`."""
+    task: StudyTask
+    """`classification` (sentence to root symbol), `last_token`, `autoregressive`, or `masked` (all
+    masked tokens of a sentence at once)."""
     grammars: Names
     """Names of grammars defined above."""
     architectures: Names
@@ -92,6 +94,9 @@ class ExperimentConfig(Model):
     """Whether networks also have a curve of the online protocol: one training that sees every
     sentence once and is measured on the test set as it goes, up to `max_steps`. Sentence `i` is
     that of the training sets; nothing is stored, and only `max_steps` ends it, or a failure."""
+    masked_fractions: MaskedFractions = []
+    """Probabilities with which tokens are masked, growing (`masked` only): each training sentence
+    has one of them, and test sentences all."""
     replacement: bool = True
     """Whether a sentence may come again. With `false`, as in the published code, training sentences
     are distinct, and the validation and test sets have others, distinct too: memorising cannot
@@ -313,6 +318,7 @@ class Study(Model):
                         f"{here}.{key}: are measured of networks, and these architectures only "
                         "count; add a network, or set it to false"
                     )
+            check_masked(here, experiment, self.grammars)
             if experiment.memorisation:
                 self._check_memorisation(here, experiment)
             if experiment.context:

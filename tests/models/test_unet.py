@@ -17,7 +17,7 @@ def plain(weights: dict[str, Tensor], tokens: Tensor, shape: Shape) -> Tensor:
     def perceptron(x: Tensor, name: str) -> Tensor:
         return functional.relu(x @ weights[f"{name}.into"]) @ weights[f"{name}.out"]
 
-    told = [functional.embedding(tokens, weights["token"])]
+    told = [functional.embedding(tokens, weights["embedding"])]
     for level in range(1, shape.L + 1):
         rows = norm(told[-1], f"level{level}.child_norm").reshape(len(tokens), -1, s * w)
         told.append(perceptron(rows, f"level{level}.up") + rows @ weights[f"level{level}.skip"])

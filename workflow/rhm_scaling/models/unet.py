@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..architecture.about import Architecture, Linear, Sizes, Work
 from .layers import LayerNorm, Pack, Shape, linear, one_hot
 
-_WIDER = 4  # hidden units of a patch, of the width
+_WIDER = 2  # hidden units of a patch, of the width
 
 
 def _work(sizes: Sizes) -> Work:
@@ -23,7 +23,7 @@ def _work(sizes: Sizes) -> Work:
     return Work.of_products(
         [(sizes.d, sizes.v + 1, width)],
         body,
-        (sizes.d, width, sizes.classes),
+        (sizes.answers, width, sizes.classes),
         calls=60 * sizes.L + 30,
         vectors=(3 * sizes.L + 1) * width,
     )
@@ -95,7 +95,7 @@ class Network(Pack):
 
     def __init__(self, shape: Shape, generators: Sequence[torch.Generator]) -> None:
         super().__init__(shape, generators)
-        self.token = self.normal(shape.v + 1, shape.width)  # a mask has its own
+        self.embedding = self.normal(shape.v + 1, shape.width)  # a mask has its own
         self.levels: list[Level] = []
         for number in range(shape.L):
             self.levels.append(level := Level(self))
@@ -105,7 +105,7 @@ class Network(Pack):
 
     def hidden(self, tokens: Tensor) -> Iterator[Tensor]:
         """What every level tells, from the tokens up, and what it is told, down to the tokens."""
-        x = linear(one_hot(tokens, self.shape.v + 1), self.token)
+        x = linear(one_hot(tokens, self.shape.v + 1), self.embedding)
         told = [x]
         yield x
         for level in self.levels:
@@ -117,7 +117,9 @@ class Network(Pack):
             yield x
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Masked tokens ``(R, B, T)`` to logits ``(R, B, T, C)``."""
+        """Masked tokens ``(R, B, T)`` to logits ``(R, B, T, C)``, or ``(R, B, C)`` of the last."""
         for layer in self.hidden(tokens):
             x = layer
+        if self.shape.task != "autoregressive":
+            x = x[:, :, -1]
         return linear(self.norm(x), self.norm.gained(self.readout))

@@ -287,13 +287,14 @@ class Study(Model):
         seen: dict[tuple[str, str, str, int], str] = {}
         for name, experiment in self.experiments.items():
             here = f"experiments.{name}"
-            if experiment.precision:
-                self._check_precision(here, experiment)
             for kind in ("grammars", "architectures"):
                 for used in getattr(experiment, kind):
                     if used not in getattr(self, kind):
                         known = texts.cut(", ".join(getattr(self, kind)), 200)
                         raise ValueError(f"{here}.{kind}: no {used!r} defined; known: {known}")
+            check_masked(here, experiment, self.grammars)
+            if experiment.precision:
+                self._check_precision(here, experiment)
             if not (experiment.train_sizes or experiment.online):
                 raise ValueError(f"{here}.train_sizes: is missing; give sizes, or set online: true")
             if experiment.online and not experiment.replacement:
@@ -318,7 +319,6 @@ class Study(Model):
                         f"{here}.{key}: are measured of networks, and these architectures only "
                         "count; add a network, or set it to false"
                     )
-            check_masked(here, experiment, self.grammars)
             if experiment.memorisation:
                 self._check_memorisation(here, experiment)
             if experiment.context:

@@ -153,8 +153,8 @@ def measure(network: Pack, examples: Examples, fractions: int) -> dict[str, Arra
 def exact_losses(examples: Examples, fractions: int) -> Array:
     """Mean entropy of the exact posterior of a masked token, ``(U, F)``: the floor of losses."""
     assert examples.posterior is not None  # noqa: S101 (of a test set)
-    entropy = torch.special.entr(examples.posterior).sum((2, 3)).numpy()
-    masked = (examples.targets != _KNOWN).sum(2).numpy()
+    entropy = torch.special.entr(examples.posterior).sum((2, 3)).cpu().numpy()
+    masked = (examples.targets != _KNOWN).sum(2).cpu().numpy()
     shape = (len(entropy), fractions, -1)
     return np.asarray(entropy.reshape(shape).sum(-1) / np.maximum(masked.reshape(shape).sum(-1), 1))
 

@@ -353,10 +353,11 @@ class Plan:
 
     @property
     def sized(self) -> list[Curve]:
-        """Curves of families: networks that are trained at three sizes or more."""
+        """Curves of families: networks that are trained at three sizes or more, not to denoise."""
         families: dict[tuple[Any, ...], list[Curve]] = {}
         for curve in self.curves:
-            families.setdefault(curve.family, []).append(curve)
+            if curve.task != "masked":
+                families.setdefault(curve.family, []).append(curve)
         return [
             curve
             for family in families.values()

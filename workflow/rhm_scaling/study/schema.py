@@ -81,8 +81,7 @@ class ExperimentConfig(Model):
     title: Annotated[Line, Field(max_length=100)] | None = None
     """Heading of its figures; the experiment's name if not given."""
     task: StudyTask
-    """`classification` (sentence to root symbol), `last_token`, `autoregressive`, or `masked` (all
-    masked tokens of a sentence at once)."""
+    """`classification` (sentence to root symbol), `last_token`, `autoregressive`, or `masked`."""
     grammars: Names
     """Names of grammars defined above."""
     architectures: Names
@@ -95,8 +94,7 @@ class ExperimentConfig(Model):
     sentence once and is measured on the test set as it goes, up to `max_steps`. Sentence `i` is
     that of the training sets; nothing is stored, and only `max_steps` ends it, or a failure."""
     masked_fractions: MaskedFractions = []
-    """Probabilities with which tokens are masked, growing (`masked` only): each training sentence
-    has one of them, and test sentences all."""
+    """Probabilities with which tokens are masked (task `masked`); a training sentence has one."""
     replacement: bool = True
     """Whether a sentence may come again. With `false`, as in the published code, training sentences
     are distinct, and the validation and test sets have others, distinct too: memorising cannot

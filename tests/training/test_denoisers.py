@@ -201,7 +201,7 @@ def test_it_learns_and_its_history_has_what_is_made() -> None:
     loss = np.average(last["masked"]["loss"], weights=FRACTIONS)
     assert last["validation_loss"] == pytest.approx(loss, abs=0.1)
     error = np.average(last["masked"]["error"], weights=FRACTIONS)
-    assert last["validation_error"] == pytest.approx(error, abs=0.05)
+    assert last["validation_error"] == pytest.approx(error, abs=0.1)
     assert outcome.validation_loss[1] == min(
         row["validation_loss"] for replica, row in outcome.history if replica == 1
     )

@@ -39,7 +39,7 @@ def table(small: Path, name: str) -> pd.DataFrame:
 def test_tables_have_the_documented_columns_and_all_points(small: Path, plan: Plan) -> None:
     for name in TABLES:
         assert list(table(small, name)) == documented(f"{name}.csv")
-    experiment = plan.study.experiments["online"]
+    experiment = plan.study.experiments["levels"]
     masked, made = table(small, "masked"), table(small, "generation")
     online = masked[masked["protocol"] == "online"]
     assert sorted(online["fraction"].unique()) == experiment.masked_fractions
@@ -91,7 +91,7 @@ def test_higher_levels_obey_less_by_construction(small: Path) -> None:
 
 
 def test_figures_and_the_same_bytes_again(small: Path, plan: Plan, tmp_path: Path) -> None:
-    for name in ("masked-online", "composition-online", "masked-finite", "learning_curves-online"):
+    for name in ("masked-levels", "composition-levels", "masked-limit", "learning_curves-levels"):
         assert (small / "figures" / f"{name}.png").stat().st_size > 10_000
     root = small.parents[1]
     _, block = next(one for one in plan.denoisers if one[0].protocol == "finite")

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from .curves import REPLICA_KEY, crossing, geometric_mean, mean_and_interval
+from .curves import REPLICA_KEY, geometric_mean, mean_and_interval
 from .denoising import with_interval
 
+Array = NDArray[np.float64]
 POINT = ["lr", "train_size", "sentences", *REPLICA_KEY, "step", "fraction"]
 MASKED = [*POINT, "loss", "floor", "excess"]
 GENERATION = [*POINT, "order", "level", "obeying", "exact", "random", "composing"]
@@ -58,9 +60,10 @@ def composed_at(generation: pd.DataFrame, guessed: Mapping[int, float]) -> pd.Da
     """Numbers of sentences from which half of what random tokens lack is composed, by level.
 
     For each rule draw, of sentences filled in token by token, on a logarithmic axis: where
-    ``obeying`` comes half-way from that of random tokens to 1, and ``composing`` from a guess at
-    it. The former can only grow from level to level, whatever is learnt; the latter asks for what
-    is new at each.
+    ``obeying`` stays above half-way from that of random tokens to 1, and ``composing`` from that of
+    random symbols. The former can only grow from level to level, whatever is learnt; the latter
+    asks for what is new at each. Before a network composes the level below, ``composing`` is of
+    so few subtrees that it may be anything.
 
     Parameters
     ----------
@@ -99,12 +102,20 @@ def composed_at(generation: pd.DataFrame, guessed: Mapping[int, float]) -> pd.Da
     return pd.DataFrame(found, columns=COMPOSED)
 
 
-def _half_way(rows: pd.DataFrame, measure: str, guess: float) -> Any:
+def _half_way(rows: pd.DataFrame, measure: str, guess: float) -> Array:
     """Sentences of each rule draw, ``(R,)``, of one fraction and level."""
-    at = []
+    at: list[float] = []
     for _, draw in rows.groupby("rule_seed"):
         start = draw["random"].mean() if measure == "obeying" else guess
         curve = draw.groupby("sentences")[measure].mean().dropna()
-        sizes, values = curve.index.to_numpy(dtype=float), curve.to_numpy(dtype=float)
-        at.append(crossing(sizes, values, (start + 1) / 2) if len(curve) else np.inf)
+        sizes, above = np.log(curve.index.to_numpy(dtype=float)), curve - (start + 1) / 2
+        values = above.to_numpy(dtype=float)
+        below = np.flatnonzero(values < 0)
+        if not len(below):
+            at.append(np.nan if len(values) else np.inf)
+        elif (last := int(below[-1])) + 1 == len(values):
+            at.append(np.inf)
+        else:
+            share = -values[last] / (values[last + 1] - values[last])
+            at.append(float(np.exp(sizes[last] + share * (sizes[last + 1] - sizes[last]))))
     return np.array(at)

@@ -110,8 +110,16 @@ def composition(curves: pd.DataFrame, composed: pd.DataFrame, title: str) -> Fig
 
 
 def _level(axis: Axes, rows: pd.DataFrame, look: tuple[Any, str], quantity: str) -> None:
-    """A level's fractions by both orders, and those of exact marginals."""
+    """A level's fractions by both orders, and those of exact marginals; of what is new, in turn.
+
+    That may be anything while few subtrees have parts that obey: it is drawn where every rule draw
+    has some, and their interval is narrower than all that there is.
+    """
     color, marker = look
+    if quantity == "composing":
+        rows = rows[rows["order"] == "in turn"]
+        rows = rows[rows["rule_draws"] == rows["rule_draws"].max()]
+        rows = rows[~(rows["high"] - rows["low"] > 1)]
     for order, line in _ORDERS.items():
         mine = rows[rows["order"] == order]
         if order == "in turn":
@@ -120,7 +128,7 @@ def _level(axis: Axes, rows: pd.DataFrame, look: tuple[Any, str], quantity: str)
             )
             continue
         axis.plot(mine["sentences"], mine["mean"], color=color, linestyle=line)
-        if quantity == "obeying" and len(mine):
+        if len(mine):
             axis.axhline(mine["exact"].mean(), color=color, **_EXACT)
 
 

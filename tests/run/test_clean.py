@@ -310,7 +310,7 @@ def test_what_no_study_refers_to_is_listed_and_removed_on_request(
     # the tiny study measures nothing of trained networks, has no blanks and predicts no latents
     kinds = {path.relative_to(tmp_path).parts[2] for path in paths}
     measured = {"representations", "rule_errors", "learning_times", "sensitivity"}
-    assert kinds == {*KINDS} - measured - {"sparse", "latents", "denoising"}
+    assert kinds == {*KINDS} - measured - {"sparse", "latents", "denoising", "denoisers"}
     status, lines, _ = call(small, "clean")
     assert status == 0
     assert len(lines) == len(found) + 1

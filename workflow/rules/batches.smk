@@ -8,7 +8,7 @@ path ends in the hash of what made it, and once all are made a receipt:
     sample_datasets   sentences/<parameters>/...-<identity>.npy, exact/<parameters>/...-<identity>.npz
     solve_grammars    theory/.../, survey/...-<identity>.csv, denoising/...-<identity>.csv
     train_networks    models/<parameters>/<task>/<architecture>/P<size>/<replicas>-<identity>/,
-                      coordinates/...-<identity>.csv
+                      denoisers/<as models>-<identity>/, coordinates/...-<identity>.csv
     measure_networks  representations/<as models>-<identity>.csv,
                       rule_errors/<as models>-<identity>.csv,
                       learning_times/<as models>-<identity>.npz,

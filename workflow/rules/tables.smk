@@ -243,6 +243,26 @@ use rule gather_runs as gather_denoising with:
         "Averaging what corrupted sentences tell: {wildcards.study}"
 
 
+use rule gather_runs as gather_denoisers with:
+    input:
+        reads(
+            "gather_denoisers",
+            "results/{study}/runs.csv",
+        ),
+    output:
+        "results/{study}/masked.csv",
+        "results/{study}/generation.csv",
+        table("results/{study}/masked_curves.csv"),
+        table("results/{study}/composed_at.csv"),
+        record="results/{study}/stages/gather_denoisers.record.json",
+    log:
+        "results/{study}/logs/gather_denoisers.log",
+    params:
+        order=order("gather_denoisers"),
+    message:
+        "Averaging what denoisers know and make: {wildcards.study}"
+
+
 use rule gather_runs as gather_learning_times with:
     input:
         reads(

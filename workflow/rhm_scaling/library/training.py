@@ -365,7 +365,7 @@ class _Run:
 
     @property
     def _task(self) -> Task:
-        return self.plan.study.experiments["train"].task
+        return checks.task(self.plan.study.experiments["train"].task)
 
     def _draw(self, rule_seed: int) -> Grammar:
         if rule_seed == self.grammar.rule_seed:

@@ -17,7 +17,7 @@ from ..core import texts
 from ..core.errors import UserError
 from ..grammar.sparse import dense_of
 from ..grammar.tasks import PREDICTED
-from ..study.artifacts import RESULTS, STORE, Product
+from ..study.artifacts import RESULTS, STORE, TRAINED, Product
 from ..study.cost import Rates
 from ..study.counted import LatentConfig
 from ..study.grids import known_or_drawn, learners
@@ -43,6 +43,7 @@ ABOUT = {
     "models": "networks, trained in packs",
     "counts": "learners that count",
     "latents": "a learner by the codes of siblings",
+    "denoisers": "networks that denoise, trained in packs",
     "coordinates": "how activations change with the width",
     "representations": "what hidden layers tell apart",
     "rule_errors": "errors by the rarest rule of a sentence",
@@ -114,7 +115,7 @@ def stale(status: Status) -> dict[str, str]:
 def on_this_machine(status: Status, rates: Rates, cores: int) -> list[Batch]:
     """The batches of `make run`; a `NoRoomError` if a network does not fit into the memory."""
     machine = Machine.read(status.root)
-    jobs = here(status.plan.products["models"], machine, cores, rates)
+    jobs = here(status.plan.trained, machine, cores, rates)
     return batches(status.needed(), machine, rates, cores, jobs, {}, root=status.root)
 
 
@@ -345,7 +346,7 @@ def calibration(status: Status, rates: Rates) -> pd.DataFrame:
     controls = _controls(status.plan)
     rows = [  # imports are not part of what a record counts
         (_cell(block, controls), 1, core_seconds(block, rates) - rates.start, made["core_seconds"])
-        for block, made in _made(status, "models")
+        for block, made in _made(status, *TRAINED)
     ]
     table = pd.DataFrame(rows, columns=["cell", "blocks", "estimated", "actual"])
     table = table.groupby("cell", as_index=False).sum()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..grammar.model import Parameters
-from ..study.artifacts import Product
+from ..study.artifacts import TRAINED, Product
 from ..study.cost import BlockCost, Rates
 
 # Core-seconds of a job with all its imports, typical of the default study on the machine of the
@@ -43,7 +43,7 @@ def cost_of(block: Product) -> BlockCost:
 
 def core_seconds(product: Product, rates: Rates) -> float:
     """Expected core-seconds of a product's job, starting Python included."""
-    if product.kind == "models":
+    if product.kind in TRAINED:
         return cost_of(product).seconds(rates)
     extra = 0.0
     if product.kind == "sentences":
@@ -67,7 +67,7 @@ def core_seconds(product: Product, rates: Rates) -> float:
 
 def seconds_of_work(product: Product, rates: Rates) -> float:
     """Expected seconds of a product on one thread, in a process that has imported its packages."""
-    if product.kind == "models":
+    if product.kind in TRAINED:
         return cost_of(product).seconds(rates) - rates.start
     return core_seconds(product, rates) - _IMPORTS.get(product.kind, _USUAL_IMPORTS)
 
@@ -100,7 +100,7 @@ def _denoised(product: Product) -> float:
 
 def memory(product: Product) -> float:
     """Expected MiB of a product's job."""
-    if product.kind == "models":
+    if product.kind in TRAINED:
         return cost_of(product).memory()
     if product.kind in _EVALUATED:  # no more is at once in memory than when it was trained
         return cost_of(product.inputs["block"]).memory()
@@ -126,7 +126,7 @@ def disk(product: Product) -> float:
     small = 4096.0
     if product.kind == "sentences":
         small += _tokens(product)
-    elif product.kind == "models":
+    elif product.kind in TRAINED:
         cost = cost_of(product)
         small += cost.replicas * (4.0 * cost.work.parameters + 90.0 * cost.evaluations + 400.0)
     elif product.kind == "exact":

@@ -34,8 +34,9 @@ def grid(study: Study, name: str, grammar: str) -> Grid:
     latent = all(isinstance(kind, LatentConfig) for kind in kinds)
     parameters = study.grammars[grammar].parameters()
     seen = levels_seen(parameters, experiment.window(parameters))
-    scan = experiment.scan
-    levels = [scan.crossed(experiment.task)] if scan else range(1, seen + 1)
+    scan, task = experiment.scan, experiment.task
+    assert task != "masked"  # noqa: S101 (whose sizes are listed)
+    levels = [scan.crossed(task)] if scan else range(1, seen + 1)
     given = known_or_drawn(study, name, grammar, latent, _MOST_SUMMED)
     if given is None:
         raise UserError(
@@ -44,7 +45,7 @@ def grid(study: Study, name: str, grammar: str) -> Grid:
         )
     try:
         return choose(
-            thresholds(given, experiment.task, levels, learners(study, name), latent),
+            thresholds(given, task, levels, learners(study, name), latent),
             given.log_sentences(),
             **chosen.model_dump(),
         )

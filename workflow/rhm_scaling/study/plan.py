@@ -16,7 +16,7 @@ from ..grammar.tasks import PREDICTED, Task, levels_seen
 from ..theory import training_sizes
 from . import controls, size_limits
 from .architectures import ArchitectureConfig, NetworkConfig
-from .artifacts import Product
+from .artifacts import TRAINED, Product
 from .counted import CountedConfig, CountingConfig, LatentConfig
 from .grids import grid
 from .precision import Design, Measured, PrecisionConfig
@@ -94,6 +94,8 @@ class Plan:
                 draws[curve.grammar] = max(draws[curve.grammar], self._train(curve, experiment))
             self._scan(name, experiment)
             for grammar, rule_draws in draws.items():
+                if experiment.task == "masked":  # of which theory predicts nothing
+                    continue
                 self._solve(grammar, experiment.task, experiment.replicas.rules(stop=rule_draws))
         self.represented = self._measure("representations")
         self.ranked = self._measure("rule_errors")
@@ -110,6 +112,11 @@ class Plan:
     def products(self) -> dict[str, dict[str, Product]]:
         """Every product by kind and name."""
         return self._products.known
+
+    @property
+    def trained(self) -> dict[str, Product]:
+        """Every block of networks by name."""
+        return {name: known for kind in TRAINED for name, known in self.products[kind].items()}
 
     def parameters(self, grammar: str) -> Parameters:
         """Parameters of a grammar of the study."""
@@ -272,6 +279,8 @@ class Plan:
         config: Any = self.study.architectures[curve.architecture]
         if self.tries(curve) < 2 or len(config.widths) < 2 or curve.width != min(config.widths):
             return
+        if curve.task == "masked":
+            return
         experiment = self.study.experiments[curve.experiment]
         if curve.protocol == self._protocols(experiment)[0]:
             # it is the network's, whatever the protocol
@@ -315,6 +324,11 @@ class Plan:
         return [(curve, block) for curve, block in self.blocks if curve.protocol == "online"]
 
     @property
+    def denoisers(self) -> list[tuple[Curve, Product]]:
+        """Blocks of networks that denoise, each with its curve."""
+        return [(curve, block) for curve, block in self.blocks if block.kind == "denoisers"]
+
+    @property
     def crossing(self) -> list[Curve]:
         """Curves whose crossings are predicted."""
         return [curve for curve in self.curves if curve.task in PREDICTED]
@@ -339,10 +353,11 @@ class Plan:
 
     @property
     def sized(self) -> list[Curve]:
-        """Curves of families: networks that are trained at three sizes or more."""
+        """Curves of families: networks that are trained at three sizes or more, not to denoise."""
         families: dict[tuple[Any, ...], list[Curve]] = {}
         for curve in self.curves:
-            families.setdefault(curve.family, []).append(curve)
+            if curve.task != "masked":
+                families.setdefault(curve.family, []).append(curve)
         return [
             curve
             for family in families.values()

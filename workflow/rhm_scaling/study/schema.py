@@ -19,7 +19,7 @@ from ..grammar.tasks import PREDICTED, Task, levels_seen
 from .architectures import ArchitectureConfig, OwnConfig, check_own
 from .controls import ControlsConfig, check_controls
 from .counted import CountedConfig
-from .denoising import DenoisingConfig, check_denoising
+from .denoising import DenoisingConfig, MaskedFractions, check_denoising, check_masked
 from .grammars import FileGrammarConfig, GrammarConfig
 from .precision import Precision
 from .replicas import BlockConfig, ReplicasConfig
@@ -34,6 +34,7 @@ from .types import (
     PositiveInt,
     Sizes,
     Some,
+    StudyTask,
 )
 
 # below results/, of no study
@@ -79,8 +80,8 @@ class ExperimentConfig(Model):
 
     title: Annotated[Line, Field(max_length=100)] | None = None
     """Heading of its figures; the experiment's name if not given."""
-    task: Task
-    """`classification` (sentence to root symbol), `last_token`, or `autoregressive`."""
+    task: StudyTask
+    """`classification` (sentence to root symbol), `last_token`, `autoregressive`, or `masked`."""
     grammars: Names
     """Names of grammars defined above."""
     architectures: Names
@@ -92,6 +93,8 @@ class ExperimentConfig(Model):
     """Whether networks also have a curve of the online protocol: one training that sees every
     sentence once and is measured on the test set as it goes, up to `max_steps`. Sentence `i` is
     that of the training sets; nothing is stored, and only `max_steps` ends it, or a failure."""
+    masked_fractions: MaskedFractions = []
+    """Probabilities with which tokens are masked (task `masked`); a training sentence has one."""
     replacement: bool = True
     """Whether a sentence may come again. With `false`, as in the published code, training sentences
     are distinct, and the validation and test sets have others, distinct too: memorising cannot
@@ -286,13 +289,14 @@ class Study(Model):
         seen: dict[tuple[str, str, str, int], str] = {}
         for name, experiment in self.experiments.items():
             here = f"experiments.{name}"
-            if experiment.precision:
-                self._check_precision(here, experiment)
             for kind in ("grammars", "architectures"):
                 for used in getattr(experiment, kind):
                     if used not in getattr(self, kind):
                         known = texts.cut(", ".join(getattr(self, kind)), 200)
                         raise ValueError(f"{here}.{kind}: no {used!r} defined; known: {known}")
+            check_masked(here, experiment, self.grammars)
+            if experiment.precision:
+                self._check_precision(here, experiment)
             if not (experiment.train_sizes or experiment.online):
                 raise ValueError(f"{here}.train_sizes: is missing; give sizes, or set online: true")
             if experiment.online and not experiment.replacement:

@@ -136,6 +136,8 @@ def _spread(quantities: pd.DataFrame, parameters: SparseParameters) -> pd.DataFr
 
 
 def _together(parts: list[pd.DataFrame], columns: list[str], study: str) -> pd.DataFrame:
+    if not parts:  # of curves of which nothing is predicted
+        return pd.DataFrame(columns=columns)
     # without empty parts, which would make pandas guess types
     whole = pd.concat([part.astype(object) for part in parts if len(part)] or parts[:1])
     return (

@@ -103,6 +103,7 @@ use rule gather_runs as draw_figures with:
             "results/{study}/repetition_laws.csv",
             "results/{study}/sensitivity.csv",
             "results/{study}/sensitivity_curves.csv",
+            "results/{study}/transitions.csv",
             "results/{study}/controls.csv",
             "results/{study}/control_runs.csv",
         ),

@@ -1,6 +1,6 @@
 """What criteria of denoising compare, D1 (arXiv:2402.16991, 2410.13770, of which summaries).
 
-As in `contrasts`, but nothing is trained, and what is compared are fractions of corrupted tokens.
+As in `contrasts`, but nothing is trained, and what is compared are percentages of corrupted tokens.
 Each function takes ``transitions.csv`` (`analysis.transitions.by_draw`). What is measured are
 posteriors of sentences; what is predicted of a rule draw is the fixed point of its recursion of
 messages, which is found without any.
@@ -47,6 +47,7 @@ def _complete(values: Array, what: str) -> Array:
 def _deepest(rows: pd.DataFrame, rival: Callable[[pd.DataFrame], Array]) -> Part:
     """The crossing of the deepest two curves; claim: at the draw's critical fraction."""
     last = rows[rows["L"] == rows["L"].max()].sort_values("rule_seed")
+    last = last.assign(**{name: 100 * last[name] for name in ("crossing", "critical", "half")})
     measured, claim = (last[name].to_numpy(dtype=float) for name in ("crossing", "critical"))
     _complete(measured, "curves of the deepest trees cross")
     against = _complete(rival(last), "the recursion of the deepest trees passes a half")

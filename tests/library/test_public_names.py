@@ -122,4 +122,5 @@ def test_a_wheel_holds_types_and_criteria(tmp_path: Path) -> None:
         packed = archive.namelist()
     assert {"rhm_scaling/py.typed", "rhm_scaling/claims/criteria.yaml"} <= {*packed}
     assert "rhm_scaling/claims/newest.yaml" in packed
+    assert "rhm_scaling/claims/denoising.yaml" in packed
     assert "rhm_scaling/library/training.py" in packed

@@ -234,6 +234,7 @@ use rule gather_runs as gather_denoising with:
     output:
         table("results/{study}/denoising.csv"),
         table("results/{study}/transition.csv"),
+        table("results/{study}/transitions.csv"),
         record="results/{study}/stages/gather_denoising.record.json",
     log:
         "results/{study}/logs/gather_denoising.log",

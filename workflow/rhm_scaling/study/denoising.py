@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 from ..grammar.sparse import SparseParameters
 from ..theory.denoising import Corruption
 from .grammars import FileGrammarConfig
+from .replicas import RuleSeedsConfig
 from .types import MOST_LISTED, Line, Model, Names
 
 if TYPE_CHECKING:
@@ -62,6 +63,12 @@ class DenoisingConfig(Model):
     """Sentences of depth `L` that are restored: drawn anew from the posterior of all tokens."""
     rule_draws: Annotated[int, Field(ge=1, le=10**4)] = 8
     """Grammars drawn from the same parameters; intervals are over them."""
+    rule_seeds: RuleSeedsConfig = RuleSeedsConfig()
+    """From which seeds they are drawn."""
+
+    def rules(self) -> range:
+        """Seeds of the rule draws."""
+        return range(self.rule_seeds.first, self.rule_seeds.first + self.rule_draws)
 
 
 def check_denoising(here: str, config: DenoisingConfig, grammars: Mapping[str, Any]) -> None:

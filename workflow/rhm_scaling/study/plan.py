@@ -105,7 +105,7 @@ class Plan:
             (name, grammar, self._products.denoising(grammar, config, rule))
             for name, config in study.denoising.items()
             for grammar in config.grammars
-            for rule in range(config.rule_draws)
+            for rule in config.rules()
         ]
 
     @property

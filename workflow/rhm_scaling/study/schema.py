@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from ..claims.frozen import rules_of
-from ..claims.names import CLAIM_TASKS, ClaimName
+from ..claims.names import ClaimName
 from ..core import texts
 from ..grammar.model import Parameters
 from ..grammar.sparse import SparseParameters
@@ -21,6 +20,7 @@ from .controls import ControlsConfig, check_controls
 from .counted import CountedConfig
 from .denoising import DenoisingConfig, MaskedFractions, check_denoising, check_masked
 from .grammars import FileGrammarConfig, GrammarConfig
+from .judged import check_claim, with_judged_seeds
 from .precision import Precision
 from .replicas import BlockConfig, ReplicasConfig
 from .scanning import Scan, check_scan
@@ -177,17 +177,7 @@ class Study(Model):
     @classmethod
     def _judged_seeds(cls, given: Any) -> Any:
         """Rule draws that decide a claim begin where its criteria say, if not told otherwise."""
-        experiments = given.get("experiments") if isinstance(given, dict) else None
-        if not isinstance(experiments, dict) or given.get("claim") not in CLAIM_TASKS:
-            return given
-        judged = {"rule_seeds": {"first": rules_of(given["claim"]).first_rule_seed}}
-        told = {
-            name: {**experiment, "replicas": {**judged, **experiment.get("replicas", {})}}
-            if isinstance(experiment, dict) and isinstance(experiment.get("replicas", {}), dict)
-            else experiment
-            for name, experiment in experiments.items()
-        }
-        return {**given, "experiments": told}
+        return with_judged_seeds(given)
 
     @property
     def files(self) -> dict[str, Path]:
@@ -281,11 +271,7 @@ class Study(Model):
         if self.experiments and not self.architectures:
             raise ValueError("architectures: is missing; add those that the experiments name")
         tasks = {known.task for known in self.experiments.values()}
-        if self.claim and CLAIM_TASKS[self.claim] not in tasks:
-            raise ValueError(
-                f"claim: {self.claim} is about {CLAIM_TASKS[self.claim]}; add such an experiment "
-                "or leave the claim out"
-            )
+        check_claim(self.claim, tasks, bool(self.denoising))
         seen: dict[tuple[str, str, str, int], str] = {}
         for name, experiment in self.experiments.items():
             here = f"experiments.{name}"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from ...claims.names import TRANSITION_CLAIMS
 from ...core.files import write_text
 from ...grammar.model import Parameters
 from ...grammar.sparse import dense_of
@@ -105,6 +106,7 @@ def planned(plan: Plan) -> Part:
         "gather_sensitivity",
         "gather_denoisers",
         "compare_controls",
+        *(["gather_denoising"] if study.claim in TRANSITION_CLAIMS else []),
     )
     tables = ["figures/exponents-table.html"] if plan.curves else []
     outputs = [*figure_files("figures", names), *tables]
@@ -254,6 +256,8 @@ def _draw_claim(specification: dict[str, Any], folder: Path) -> None:
     given = {name: pd.read_csv(folder / f"{name}.csv") for name in names}
     represented = bool(specification["represented"])
     given["invariance"] = pd.read_csv(folder / "invariance.csv") if represented else pd.DataFrame()
+    if specification["claim"] in TRANSITION_CLAIMS:
+        given["transitions"] = pd.read_csv(folder / "transitions.csv")
     grammars = {
         name: Parameters.from_specification(known)
         for name, known in specification["grammars"].items()

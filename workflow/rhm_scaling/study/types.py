@@ -25,7 +25,7 @@ from ..grammar.tasks import TASKS, Task
 MOST_LISTED = 1000  # names, sizes or rates in one list, grammars of a study
 MOST_NAME = 64  # characters of a user's name
 
-StudyTask = Task | Literal["masked"]
+StudyTask = Literal[Task, "masked"]
 """What an experiment asks of its learners; `masked` networks are products of their own."""
 STUDY_TASKS: tuple[StudyTask, ...] = (*TASKS, "masked")
 

@@ -26,7 +26,7 @@ MEASURED = {
     **dict.fromkeys(("representations", "learning_times"), "last_token"),
     "rule_errors": "classification",
 }
-OTHERS = {"sensitivity", "latents", "denoising"}  # it has none of these
+OTHERS = {"sensitivity", "latents", "predictors", "denoising"}  # it has none of these
 
 
 def status_of(project: Project, study: str = TINY) -> Status:

@@ -18,7 +18,7 @@ from ..core.errors import UserError
 from ..grammar.tasks import PREDICTED
 from ..study.artifacts import RESULTS, STORE, Product
 from ..study.cost import Rates
-from ..study.counted import LatentConfig
+from ..study.counted import predicts_codes
 from ..study.plan import Plan
 from ..theory.training_sizes import thresholds
 from .batches import Batch, batches
@@ -41,6 +41,7 @@ ABOUT = {
     "models": "networks, trained in packs",
     "counts": "learners that count",
     "latents": "a learner by the codes of siblings",
+    "predictors": "networks that predict siblings",
     "coordinates": "how activations change with the width",
     "representations": "what hidden layers tell apart",
     "rule_errors": "errors by the rarest rule of a sentence",
@@ -54,7 +55,7 @@ _STARTS = {False: (3.0, 0.0), True: (8.0, 30.0)}
 _LAYERS = (
     ("draw_grammars",),
     ("sample_datasets", "solve_grammars"),
-    ("train_networks", "count_symbols"),
+    ("train_networks", "count_symbols", "train_predictors"),
     ("measure_networks",),
 )
 _DECIDE = ("torch", "numpy")  # packages whose versions may change results
@@ -307,7 +308,7 @@ def no_fits(plan: Plan) -> Iterator[str]:
         kinds = [plan.study.architectures[name] for name in learners]
         if task in PREDICTED and parameters.file is None:
             found = thresholds(parameters, task)
-            if any(isinstance(kind, LatentConfig) for kind in kinds):
+            if any(map(predicts_codes, kinds)):
                 found += thresholds(parameters, task, latent=True)
             first = min(found, default=math.inf)
             points = sum(size >= first for size in grid.sizes)

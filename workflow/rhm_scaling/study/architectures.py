@@ -27,7 +27,7 @@ from ..architecture.registry import about, kinds, name_of, network_code, summary
 from ..core import texts
 from ..grammar.tasks import Task
 from ..theory.complexities import Learner
-from .counted import CountingConfig, LatentConfig, NgramConfig
+from .counted import CountingConfig, LatentConfig, LatentNetworkConfig, NgramConfig
 from .types import (
     Depths,
     LearningRates,
@@ -342,6 +342,7 @@ ARCHITECTURES: dict[str, type[Model]] = {
     "FILE.py": OwnConfig,
     "counting": CountingConfig,
     "latent": LatentConfig,
+    "latent_network": LatentNetworkConfig,
     "ngram": NgramConfig,
 }
 
@@ -357,7 +358,9 @@ def _tag(value: Any) -> str | None:
 
 
 if TYPE_CHECKING:
-    ArchitectureConfig = NetworkConfig | CountingConfig | LatentConfig | NgramConfig
+    ArchitectureConfig = (
+        NetworkConfig | CountingConfig | LatentConfig | LatentNetworkConfig | NgramConfig
+    )
 else:
     _TAGGED = [Annotated[model, Tag(tag)] for tag, model in ARCHITECTURES.items()]
     ArchitectureConfig = Annotated[reduce(operator.or_, _TAGGED), Discriminator(_tag)]

@@ -25,6 +25,7 @@ STEPS = {
     "models": "train_block",
     "counts": "count_block",
     "latents": "count_latents",
+    "predictors": "train_predictor",
     "coordinates": "check_coordinates",
     "representations": "measure_block",
     "rule_errors": "measure_rule_errors",
@@ -32,7 +33,12 @@ STEPS = {
     "sensitivity": "measure_sensitivity",
 }
 KINDS = tuple(STEPS)
-RESULTS = ("models", "counts", "latents")  # by themselves; the others are only made for these
+RESULTS = (
+    "models",
+    "counts",
+    "latents",
+    "predictors",
+)  # by themselves; the others are only made for these
 _COUNTED = {"runs": "runs.csv", "recovery": "recovery.csv"}
 # Kinds that are a folder of files, by role
 FOLDERS = {
@@ -40,6 +46,7 @@ FOLDERS = {
     "models": {"runs": "runs.csv", "history": "history.csv", "weights": "weights.safetensors"},
     "counts": _COUNTED,
     "latents": _COUNTED,
+    "predictors": _COUNTED,
 }
 _SUFFIXES = {
     **{"sentences": "npy", "exact": "npz", "learning_times": "npz"},

@@ -10,7 +10,7 @@ from ..grammar.sparse import SparseParameters, draw
 from ..grammar.tasks import levels_seen
 from ..theory.complexities import Learner
 from ..theory.training_sizes import Grid, choose, thresholds
-from .counted import LatentConfig
+from .counted import predicts_codes
 from .grammars import FileGrammarConfig
 from .schema import AutoSizesConfig, Study
 
@@ -33,7 +33,7 @@ def grid(study: Study, name: str, grammar: str) -> Grid:
     given = config.grammar if isinstance(config, FileGrammarConfig) else config.parameters()
     parameters = config.parameters()
     kinds = [study.architectures[known] for known in experiment.architectures]
-    latent = all(isinstance(kind, LatentConfig) for kind in kinds)
+    latent = all(map(predicts_codes, kinds))
     sparse = isinstance(parameters, SparseParameters)
     without_closed_form = sparse and (experiment.task != "classification" or latent)
     summed = parameters.d * max(parameters.v) ** 3 * (max(parameters.m) if sparse else 1)

@@ -17,7 +17,13 @@ from ..theory import training_sizes
 from . import controls, size_limits
 from .architectures import ArchitectureConfig, NetworkConfig
 from .artifacts import Product
-from .counted import CountedConfig, CountingConfig, LatentConfig
+from .counted import (
+    CountedConfig,
+    CountingConfig,
+    LatentConfig,
+    LatentNetworkConfig,
+    predicts_codes,
+)
 from .grids import grid
 from .precision import Design, Measured, PrecisionConfig
 from .products import Curve, MeasuredKind, Products, Protocol
@@ -144,7 +150,7 @@ class Plan:
             return
         for architecture in experiment.architectures:
             config = self.study.architectures[architecture]
-            learner, latent = config.learner, isinstance(config, LatentConfig)
+            learner, latent = config.learner, predicts_codes(config)
             refused = {
                 grammar: why_no_point(
                     experiment.scan, self.parameters(grammar), experiment.task, learner, latent
@@ -244,12 +250,13 @@ class Plan:
     ) -> Iterator[list[tuple[int, int, int]]]:
         """Blocks of replicas ``(rule_seed, sample_seed, init_seed)``: fixed, aligned tiles."""
         replicas, block = experiment.replicas, self.study.block
-        counted = isinstance(self.study.architectures[curve.architecture], CountedConfig)
+        config = self.study.architectures[curve.architecture]
+        initialised = not isinstance(config, CountedConfig) or config.initialised
         whole = {
             "rule_draws": rules,
             "samples": range(replicas.samples),
             # where nothing is initialised, there is one
-            "initialisations": range(1 if counted else replicas.initialisations),
+            "initialisations": range(replicas.initialisations if initialised else 1),
         }
         sides = {axis: getattr(block, axis) for axis in whole}
         starts = [range(span.start, span.stop, sides[axis]) for axis, span in whole.items()]
@@ -323,7 +330,7 @@ class Plan:
     def recovering(self) -> list[Curve]:
         """Curves of learners that recover hidden symbols, where a grammar has any."""
         kinds = self.study.architectures
-        recover = CountingConfig | LatentConfig
+        recover = CountingConfig | LatentConfig | LatentNetworkConfig
         counted = [c for c in self.curves if isinstance(kinds[c.architecture], recover)]
         return [
             curve
@@ -335,7 +342,16 @@ class Plan:
     def latent(self) -> list[Curve]:
         """Curves of learners of latent prediction."""
         kinds = self.study.architectures
-        return [c for c in self.curves if isinstance(kinds[c.architecture], LatentConfig)]
+        return [c for c in self.curves if predicts_codes(kinds[c.architecture])]
+
+    @property
+    def by_tokens(self) -> list[Curve]:
+        """Curves of networks that predict the tokens of siblings."""
+        kinds = self.study.architectures
+        networks = [
+            c for c in self.curves if isinstance(kinds[c.architecture], LatentNetworkConfig)
+        ]
+        return [c for c in networks if not predicts_codes(kinds[c.architecture])]
 
     @property
     def sized(self) -> list[Curve]:

@@ -15,6 +15,7 @@ path ends in the hash of what made it, and once all are made a receipt:
                       sensitivity/<as models>-<identity>.csv
     count_symbols     counts/<parameters>/<task>/<learner>/P<size>/<replicas>-<identity>/,
                       latents/<as counts>-<identity>/
+    train_predictors  predictors/<as counts>-<identity>/
 
 No product is an output of a rule: Snakemake removes outputs before it runs a job, and so would
 remove what another run has just made. Where SLURM runs such a job, this is all that is read of the
@@ -112,3 +113,15 @@ use rule draw_grammars as count_symbols with:
     priority: longest_first
     message:
         "Learning by counting ({params.makes})"
+
+
+use rule draw_grammars as train_predictors with:
+    output:
+        "results/batches/train_predictors-{batch}.done",
+    log:
+        "results/batches/train_predictors-{batch}.log",
+    benchmark:
+        "results/batches/train_predictors-{batch}.tsv"
+    priority: longest_first
+    message:
+        "Training networks that predict siblings ({params.makes})"

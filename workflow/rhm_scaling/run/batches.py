@@ -40,6 +40,7 @@ RULES = {
     "train_networks": ("models", "denoisers", "coordinates"),
     "measure_networks": ("representations", "rule_errors", "learning_times", "sensitivity"),
     "count_symbols": ("counts", "latents"),
+    "train_predictors": ("predictors",),
 }
 _RULE = {kind: rule for rule, kinds in RULES.items() for kind in kinds}
 

@@ -19,7 +19,7 @@ from ..grammar.sparse import dense_of
 from ..grammar.tasks import PREDICTED
 from ..study.artifacts import RESULTS, STORE, TRAINED, Product
 from ..study.cost import Rates
-from ..study.counted import LatentConfig
+from ..study.counted import predicts_codes
 from ..study.grids import known_or_drawn, learners
 from ..study.plan import Plan
 from ..theory.training_sizes import thresholds
@@ -44,6 +44,7 @@ ABOUT = {
     "counts": "learners that count",
     "latents": "a learner by the codes of siblings",
     "denoisers": "networks that denoise, trained in packs",
+    "predictors": "networks that predict siblings",
     "coordinates": "how activations change with the width",
     "representations": "what hidden layers tell apart",
     "rule_errors": "errors by the rarest rule of a sentence",
@@ -57,7 +58,7 @@ _STARTS = {False: (3.0, 0.0), True: (8.0, 30.0)}
 _LAYERS = (
     ("draw_grammars",),
     ("sample_datasets", "solve_grammars"),
-    ("train_networks", "count_symbols"),
+    ("train_networks", "count_symbols", "train_predictors"),
     ("measure_networks",),
 )
 _DECIDE = ("torch", "numpy")  # packages whose versions may change results
@@ -324,7 +325,7 @@ def _predicted(plan: Plan, experiment: str, grammar: str) -> list[float] | None:
         return None
     kinds = [study.architectures[name] for name in asked.architectures]
     found = []
-    for latent in (False, *([True] if any(isinstance(k, LatentConfig) for k in kinds) else [])):
+    for latent in (False, *([True] if any(map(predicts_codes, kinds)) else [])):
         given = known_or_drawn(study, experiment, grammar, latent, _MOST_SUMMED)
         if given is None:
             return None

@@ -14,11 +14,11 @@ _JOB = {
     **dict.fromkeys(("counts", "latents"), 1.2),
     **{"coordinates": 3.0, "representations": 5.0},
     **dict.fromkeys(("rule_errors", "learning_times", "sensitivity"), 3.0),
-    "denoising": 1.5,
+    **{"denoising": 1.5, "predictors": 3.0},
 }
 _EVALUATED = ("rule_errors", "learning_times", "sensitivity")  # networks that see sentences again
 # of these, starting Python and importing packages
-_IMPORTS = dict.fromkeys((*_EVALUATED, "coordinates", "representations"), 2.5)
+_IMPORTS = dict.fromkeys((*_EVALUATED, "coordinates", "representations", "predictors"), 2.5)
 _USUAL_IMPORTS = 0.35
 STAGE = 4.0  # core-seconds of tables or figures
 _TOKENS = 2e8  # drawn a second
@@ -50,6 +50,8 @@ def core_seconds(product: Product, rates: Rates) -> float:
         extra = _tokens(product) / _TOKENS
     elif product.kind == "denoising":
         extra = _denoised(product) * _DENOISING
+    elif product.kind == "predictors":
+        extra = _predicting(product, rates)
     elif product.kind == "exact":
         extra = _passed(product) * _MESSAGE
     elif product.kind == "latents":
@@ -96,6 +98,24 @@ def _denoised(product: Product) -> float:
     levels = len(what["fractions"]) * of.L + _BISECTED  # of the recursion
     nodes = sentences * of.d + levels * max(_POOL, of.v[0])
     return float(nodes * of.v[0] * max(of.m) * of.s)
+
+
+def _predicting(product: Product, rates: Rates) -> float:
+    """Core-seconds of the steps of networks that predict siblings."""
+    what = product.specification
+    of, learner = Parameters.from_specification(what["grammar"]), what["learner"]
+    s, w, K = of.s, learner["width"], learner["codes"]
+    operations = numbers = 0.0
+    for level in range(1, of.L):
+        nodes = of.s ** (of.L - level)
+        told = (s - 1) * (K if learner["predicts"] == "codes" else of.v[0] * s**level)
+        below = s * (K if level > 1 else of.v[0])
+        # forward and two gradients; the target encoder is one more pass forward
+        operations += 2 * nodes * (4 * (below * w + w * K) + 3 * K * told)
+        numbers += nodes * (6 * w + 8 * K + 4 * told)
+    sentences = min(learner["batch_size"], what["train_size"]) * len(what["replicas"])
+    each = sentences * (operations * rates.operation + numbers * rates.number)
+    return float(learner["steps"] * (each + 60 * of.L * rates.call))
 
 
 def memory(product: Product) -> float:

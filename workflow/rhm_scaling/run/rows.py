@@ -17,7 +17,8 @@ from .records import LEFT_OUT, check, is_made, left_out, read_record, without
 ROWS = "results/rows"
 # Kinds that are kept; the others are made again where something is missing that reads them
 KINDS = (
-    *("theory", "survey", "denoising", "models", "counts", "latents", "denoisers"),
+    *("theory", "survey", "denoising", "models", "counts", "latents"),
+    *("predictors", "denoisers"),
     *("coordinates", "representations", "rule_errors", "learning_times", "sensitivity"),
 )
 

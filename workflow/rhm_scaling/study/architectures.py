@@ -26,7 +26,7 @@ from ..architecture.about import Architecture
 from ..architecture.registry import about, kinds, name_of, network_code, summary
 from ..core import texts
 from ..theory.complexities import Learner
-from .counted import CountingConfig, LatentConfig, NgramConfig
+from .counted import CountingConfig, LatentConfig, LatentNetworkConfig, NgramConfig
 from .types import (
     Depths,
     LearningRates,
@@ -343,6 +343,7 @@ ARCHITECTURES: dict[str, type[Model]] = {
     "FILE.py": OwnConfig,
     "counting": CountingConfig,
     "latent": LatentConfig,
+    "latent_network": LatentNetworkConfig,
     "ngram": NgramConfig,
 }
 
@@ -358,7 +359,9 @@ def _tag(value: Any) -> str | None:
 
 
 if TYPE_CHECKING:
-    ArchitectureConfig = NetworkConfig | CountingConfig | LatentConfig | NgramConfig
+    ArchitectureConfig = (
+        NetworkConfig | CountingConfig | LatentConfig | LatentNetworkConfig | NgramConfig
+    )
 else:
     _TAGGED = [Annotated[model, Tag(tag)] for tag, model in ARCHITECTURES.items()]
     ArchitectureConfig = Annotated[reduce(operator.or_, _TAGGED), Discriminator(_tag)]

@@ -25,6 +25,7 @@ STEPS = {
     "models": "train_block",
     "counts": "count_block",
     "latents": "count_latents",
+    "predictors": "train_predictor",
     "denoisers": "train_denoiser",
     "coordinates": "check_coordinates",
     "representations": "measure_block",
@@ -35,7 +36,7 @@ STEPS = {
 KINDS = tuple(STEPS)
 TRAINED = ("models", "denoisers")  # blocks of networks
 # by themselves; the others are only made for these
-RESULTS = (*TRAINED, "counts", "latents")
+RESULTS = (*TRAINED, "counts", "latents", "predictors")
 _COUNTED = {"runs": "runs.csv", "recovery": "recovery.csv"}
 _TRAINED = {"runs": "runs.csv", "history": "history.csv", "weights": "weights.safetensors"}
 # Kinds that are a folder of files, by role
@@ -44,6 +45,7 @@ FOLDERS = {
     "models": _TRAINED,
     "counts": _COUNTED,
     "latents": _COUNTED,
+    "predictors": _COUNTED,
     "denoisers": {**_TRAINED, "masked": "masked.csv", "generation": "generation.csv"},
 }
 _SUFFIXES = {

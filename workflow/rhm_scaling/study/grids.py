@@ -11,7 +11,7 @@ from ..grammar.sparse import SparseParameters, draw
 from ..grammar.tasks import levels_seen
 from ..theory.complexities import Learner
 from ..theory.training_sizes import Grid, choose, thresholds
-from .counted import LatentConfig
+from .counted import predicts_codes
 from .grammars import FileGrammarConfig
 from .schema import AutoSizesConfig, Study
 
@@ -31,7 +31,7 @@ def grid(study: Study, name: str, grammar: str) -> Grid:
     if not isinstance(chosen, AutoSizesConfig):
         return Grid(tuple(sorted(chosen)), None, None, "listed")
     kinds = [study.architectures[known] for known in experiment.architectures]
-    latent = all(isinstance(kind, LatentConfig) for kind in kinds)
+    latent = all(map(predicts_codes, kinds))
     parameters = study.grammars[grammar].parameters()
     seen = levels_seen(parameters, experiment.window(parameters))
     scan, task = experiment.scan, experiment.task

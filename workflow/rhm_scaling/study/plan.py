@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import product as cartesian
 from typing import Any
@@ -17,7 +17,7 @@ from ..theory import training_sizes
 from . import controls, size_limits
 from .architectures import ArchitectureConfig, NetworkConfig
 from .artifacts import TRAINED, Product
-from .counted import CountedConfig, CountingConfig, LatentConfig
+from .counted import CountedConfig, predicts_codes, predicts_tokens, recovers
 from .grids import grid
 from .precision import Design, Measured, PrecisionConfig
 from .products import Curve, MeasuredKind, Products, Protocol
@@ -151,7 +151,7 @@ class Plan:
             return
         for architecture in experiment.architectures:
             config = self.study.architectures[architecture]
-            learner, latent = config.learner, isinstance(config, LatentConfig)
+            learner, latent = config.learner, predicts_codes(config)
             refused = {
                 grammar: why_no_point(
                     experiment.scan, self.parameters(grammar), experiment.task, learner, latent
@@ -251,12 +251,13 @@ class Plan:
     ) -> Iterator[list[tuple[int, int, int]]]:
         """Blocks of replicas ``(rule_seed, sample_seed, init_seed)``: fixed, aligned tiles."""
         replicas, block = experiment.replicas, self.study.block
-        counted = isinstance(self.study.architectures[curve.architecture], CountedConfig)
+        config = self.study.architectures[curve.architecture]
+        initialised = not isinstance(config, CountedConfig) or config.initialised
         whole = {
             "rule_draws": rules,
             "samples": range(replicas.samples),
             # where nothing is initialised, there is one
-            "initialisations": range(1 if counted else replicas.initialisations),
+            "initialisations": range(replicas.initialisations if initialised else 1),
         }
         sides = {axis: getattr(block, axis) for axis in whole}
         starts = [range(span.start, span.stop, sides[axis]) for axis, span in whole.items()]
@@ -336,20 +337,26 @@ class Plan:
     @property
     def recovering(self) -> list[Curve]:
         """Curves of learners that recover hidden symbols, where a grammar has any."""
-        kinds = self.study.architectures
-        recover = CountingConfig | LatentConfig
-        counted = [c for c in self.curves if isinstance(kinds[c.architecture], recover)]
         return [
             curve
-            for curve in counted
+            for curve in self._learnt_by(recovers)
             if levels_seen(self.parameters(curve.grammar), curve.context) > 1
         ]
 
     @property
     def latent(self) -> list[Curve]:
         """Curves of learners of latent prediction."""
-        kinds = self.study.architectures
-        return [c for c in self.curves if isinstance(kinds[c.architecture], LatentConfig)]
+        return self._learnt_by(predicts_codes)
+
+    @property
+    def by_tokens(self) -> list[Curve]:
+        """Curves of networks that predict the tokens of siblings."""
+        return self._learnt_by(predicts_tokens)
+
+    def _learnt_by(self, kind: Callable[[ArchitectureConfig], bool]) -> list[Curve]:
+        return [
+            curve for curve in self.curves if kind(self.study.architectures[curve.architecture])
+        ]
 
     @property
     def sized(self) -> list[Curve]:

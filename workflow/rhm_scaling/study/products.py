@@ -17,7 +17,7 @@ from ..grammar.sparse import SparseParameters, dense_of, draw
 from ..grammar.tasks import Task
 from .architectures import NetworkConfig
 from .artifacts import KINDS, Product, capacity, make_product
-from .counted import CountedConfig, LatentConfig
+from .counted import CountedConfig
 from .denoising import DenoisingConfig
 from .grammars import FileGrammarConfig
 from .schema import ExperimentConfig, Study
@@ -250,8 +250,8 @@ class Products:
             for rule in {rule for rule, _, _ in tile}:
                 inputs[f"r{rule:03d}-grammar"] = self.grammar(curve.grammar, rule)
             what["learner"] = config.model_dump()
-            kind = "latents" if isinstance(config, LatentConfig) else "counts"
-            return self._add(make_product(kind, f"{here}/{config.label}/{block}", what, inputs))
+            label = f"{here}/{config.label}/{block}"
+            return self._add(make_product(config.product, label, what, inputs))
         what["architecture"] = {**self._shape(config, curve), "width": curve.width}
         what["settings"] = self._settings(config, curve)
         what["learning_rates"] = rates

@@ -407,7 +407,50 @@ errors_by_depth
 # to row; those of `latent` stay where they are. `docs/latent.md` has the thresholds of both, and
 # what is open: whether a network that predicts codes does the same.
 #
-# ## 10. Where to go on
+# ## 10. What a masked sentence still tells
+#
+# Mask some tokens. The exact posterior of any symbol of the tree follows, the root's too: this is
+# what a perfect denoiser knows, and no network that fills in tokens can know more
+# (arXiv:2402.16991). The deeper the tree, the sharper the transition between a root that is known
+# and one that is lost. The critical fraction is found without a sentence, as an unstable fixed
+# point of the recursion of messages up the tree.
+
+# %%
+fractions, known = np.arange(0.1, 1, 0.1), {}
+_, ax = plt.subplots(figsize=(3.4, 2.4), layout="constrained")
+for marker, depth in zip("osD^v", (2, 4, 6, 8, 10)):
+    deep = rhm.draw_grammar(v=16, s=2, L=depth, m=4)
+    tokens = rhm.sample(deep, 64).tokens
+    chance = np.random.default_rng(0).random(tokens.shape)
+    seen = {fraction: np.where(chance < fraction, 16, tokens) for fraction in fractions}  # 16 masks
+    roots = [rhm.denoise(deep, one)[-1] for one in seen.values()]
+    known[depth] = [(root**2).sum(axis=-1).mean() for root in roots]
+    ax.plot(fractions, known[depth], marker + "-", ms=4)
+critical = rhm.critical_fraction(deep)
+ax.axvline(critical, color="0.6", lw=1, ls=":")
+ax.set(xlabel="masked fraction", ylabel="posterior of the true root")
+ax.legend([f"$L = {depth}$" for depth in known], frameon=False, fontsize=7)
+print(f"critical fraction: {critical:.2f}")
+
+half = seen[fractions[4]]
+filled = {
+    "all tokens together": rhm.restore(deep, half),
+    "each token by itself": rhm.denoise(deep, half)[0].argmax(axis=-1),
+}
+for how, sentences in filled.items():
+    try:
+        rhm.posterior(deep, "classification", sentences)
+        print(f"filled in, {how}: all sentences obey the rules")
+    except ValueError as error:
+        print(f"filled in, {how}: {error}")
+plt.show()
+
+# %% [markdown]
+# `rhm.restore` draws a sentence from the posterior of all its tokens *together*, so it obeys the
+# rules at every level; if each token is its own best guess, rules are broken. `docs/denoising.md`
+# has the transition at $L = 12$, noise instead of masks, and how far changes reach.
+#
+# ## 11. Where to go on
 #
 # What a call of `rhm.train` does for one curve, a *study* does for many: a YAML file names
 # grammars, networks, sizes and replicas, and `make run STUDY=my-study.yaml` draws, solves, trains,

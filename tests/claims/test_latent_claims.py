@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from rhm_scaling.analysis.theory_columns import Known
 from rhm_scaling.claims import frozen as files
 from rhm_scaling.claims.deciding import findings
 from rhm_scaling.claims.evidence import Evidence
-from rhm_scaling.claims.frozen import frozen, newest, rules_of
+from rhm_scaling.claims.frozen import all_rules, frozen, rules_of
 from rhm_scaling.claims.latents import latent_growth_with_m
 from rhm_scaling.claims.names import ClaimName
 from rhm_scaling.claims.verdicts import AGREES, DISAGREES, Lacking, together
@@ -114,14 +115,20 @@ def test_what_a_study_lacks_is_said() -> None:
     assert "learnt by every rule draw between sizes that count (latent: by 0 of 6)" in str(lacking)
 
 
-def test_the_newest_claims_leave_the_rule_of_the_nine_as_it_is() -> None:
+def test_newer_claims_leave_the_rules_of_the_others_as_they_are() -> None:
     folder = Path(files.__file__).parent
-    of_nine, later = ((folder / name).read_bytes() for name in ("criteria.yaml", "newest.yaml"))
+    of_nine, newest, denoising = (
+        (folder / f"{name}.yaml").read_bytes() for name in ("criteria", "newest", "denoising")
+    )
     assert frozen().hash == hashlib.sha256(of_nine).hexdigest()[:12] == "479d3a2b3658"
-    assert newest().hash == hashlib.sha256(of_nine + later).hexdigest()[:12]
-    assert rules_of("A1") is frozen() and rules_of("C1") is newest()
-    assert not {*frozen().claims} & {*newest().claims}
+    hashes = [rules_of(name).hash for name in ("C1", "D1")]
+    assert hashes == [hashlib.sha256(of_nine + d).hexdigest()[:12] for d in (newest, denoising)]
+    assert hashes[0] == "e7b1189ba64c"
+    assert rules_of("A1") is frozen() and [rules.hash for rules in all_rules()][1:] == hashes
+    names = [name for rules in all_rules() for name in rules.claims]
+    assert sorted(names) == sorted(get_args(ClaimName))
     # constants are those of all verdicts
     unlike = {"hash": "", "date": "", "claims": {}}
-    assert replace(frozen(), **unlike) == replace(newest(), **unlike)
-    assert abs(frozen().first_rule_seed - newest().first_rule_seed) >= 1000
+    assert len({repr(replace(rules, **unlike)) for rules in all_rules()}) == 1
+    seeds = sorted(rules.first_rule_seed for rules in all_rules())
+    assert np.diff(seeds).min() >= 1000

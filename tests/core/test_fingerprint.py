@@ -163,7 +163,7 @@ SAMPLED = {"sample_sentences", "solve_grammar", *MODELS}
         ("models/cnn", 'learner="cnn"', 'learner="transformer"', set()),
         ("models/transformer", "self.up, self.down)", "self.up, -self.down)", {"transformer"}),
         ("models/lcn", ".relu_()", ".tanh_()", {"lcn"}),
-        ("models/layers", "tril(-1)", "tril(-2)", {"attention", "transformer"}),
+        ("models/layers", "tril(-1)", "tril(-2)", {"attention", "encoder", "transformer"}),
         ("training/loop", "_FIRST_EVALUATION = 8", "_FIRST_EVALUATION = 16", MODELS),
         ("training/checkpoints", "_SHARED = 10", "_SHARED = 20", MODELS),
         ("plots/style", "Agg", "agg", {"draw_figures"}),

@@ -18,8 +18,9 @@ from conftest import Project
 
 ROOT = Path(__file__).parents[2]
 NAMES = [
-    *("draw_curves", "draw_grammar", "entropies", "load_curves", "load_history", "load_network"),
-    *("load_runs", "posterior", "read_grammar", "sample", "solve", "train"),
+    *("critical_fraction", "denoise", "draw_curves", "draw_grammar", "entropies", "load_curves"),
+    *("load_history", "load_network", "load_runs", "posterior", "read_grammar", "restore"),
+    *("sample", "solve", "train"),
 ]
 READING = [name for name in NAMES if name.startswith("load_")]
 
@@ -121,4 +122,5 @@ def test_a_wheel_holds_types_and_criteria(tmp_path: Path) -> None:
         packed = archive.namelist()
     assert {"rhm_scaling/py.typed", "rhm_scaling/claims/criteria.yaml"} <= {*packed}
     assert "rhm_scaling/claims/newest.yaml" in packed
+    assert "rhm_scaling/claims/denoising.yaml" in packed
     assert "rhm_scaling/library/training.py" in packed

@@ -46,6 +46,8 @@ print(json.dumps({
         for name, one in scan.items()
     },
     "predicted": predicted,
+    "known": list(known.values()),
+    "critical": critical,
     "deeper": {learner: errors_by_depth.xs(learner, level=1).values.tolist()
                for learner in ("latent", "counting")},
     "curves": {
@@ -95,7 +97,7 @@ def test_the_kept_notebook_reads_well_on_a_code_host(kept: Any) -> None:
     produced = [output for cell in code for output in cell.outputs]
     assert all(output.output_type != "error" for output in produced)
     assert all(output.get("name") != "stderr" for output in produced)
-    assert sum("image/png" in output.get("data", {}) for output in produced) == 6
+    assert sum("image/png" in output.get("data", {}) for output in produced) == 7
     assert not any(place in text for place in ("/home/", "/root/", str(ROOT)))
 
 
@@ -160,3 +162,6 @@ def test_what_the_text_says_is_what_the_code_finds(kept: Any, tmp_path: Path) ->
     latent, counting = (np.array(found["deeper"][name]) for name in ("latent", "counting"))
     assert (latent[:, 2:] < 0.1).all()
     assert (np.diff(counting, axis=0) > 0).all()
+    known = np.array(found["known"])
+    assert (np.diff(np.ptp(known, axis=1)) > 0).all()  # sharper with depth
+    assert known[-1, 2] > 0.9 and known[-1, 6] < 0.1 and 0.3 < found["critical"] < 0.7

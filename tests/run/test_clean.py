@@ -307,10 +307,11 @@ def test_what_no_study_refers_to_is_listed_and_removed_on_request(
     assert largest.path == orphan
     assert largest.size == 2**20
     assert 2.9 < largest.age < 3.1
-    # the tiny study measures nothing of trained networks, has no blanks and predicts no latents
+    # the tiny study measures nothing of trained networks, has no blanks and predicts no siblings
     kinds = {path.relative_to(tmp_path).parts[2] for path in paths}
     measured = {"representations", "rule_errors", "learning_times", "sensitivity"}
-    assert kinds == {*KINDS} - measured - {"sparse", "latents", "denoising"}
+    others = {"sparse", "latents", "predictors", "denoising", "denoisers"}
+    assert kinds == {*KINDS} - measured - others
     status, lines, _ = call(small, "clean")
     assert status == 0
     assert len(lines) == len(found) + 1

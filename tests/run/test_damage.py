@@ -77,10 +77,10 @@ def test_a_damaged_table_of_the_store_does_not_reach_the_tables(
     ]
 
 
-# the tiny study measures nothing of trained networks, has no blanks, and predicts no latents
+# the tiny study measures nothing of trained networks, has no blanks, and predicts no siblings
 _OTHERS = {
     *("representations", "rule_errors", "learning_times", "sensitivity"),
-    *("sparse", "latents", "denoising"),
+    *("sparse", "latents", "predictors", "denoising", "denoisers"),
 }
 
 

@@ -26,7 +26,8 @@ MEASURED = {
     **dict.fromkeys(("representations", "learning_times"), "last_token"),
     "rule_errors": "classification",
 }
-OTHERS = {"sensitivity", "latents", "denoising"}  # it has none of these
+# it has none of these
+OTHERS = {"sensitivity", "latents", "predictors", "denoising", "denoisers"}
 
 
 def status_of(project: Project, study: str = TINY) -> Status:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from rhm_scaling.claims.frozen import rules_of
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.grammar.model import Parameters
 from rhm_scaling.steps.plan import stages
@@ -48,6 +49,7 @@ def test_a_product_for_each_grammar_of_a_list_and_each_rule_draw() -> None:
     assert [path.rpartition("/")[2] for path in steps["gather_denoising"].outputs] == [
         "denoising.csv",
         "transition.csv",
+        "transitions.csv",
     ]
     assert len(steps["draw_denoising"].outputs) == 8  # two figures of two grammars, PNG and PDF
 
@@ -138,3 +140,22 @@ def test_too_many_products_are_refused_before_they_are_planned() -> None:
     )
     with pytest.raises(UserError, match="take fewer rule_draws or grammars"):
         plan(TEXT.replace(SECTION, sections))
+
+
+def test_rule_draws_of_a_claim_begin_where_its_criteria_say() -> None:
+    judged = plan(f"claim: D1\n{TEXT}")
+    first = rules_of("D1").first_rule_seed
+    seeds = {known.specification["rule_seed"] for _, _, known in judged.denoised}
+    assert seeds == {first, first + 1}
+    assert judged.study.experiments["e"].replicas.rule_seeds.first == first
+    told = plan(f"claim: D1\n{TEXT}    rule_seeds: {{first: 7}}\n")
+    assert {known.specification["rule_seed"] for _, _, known in told.denoised} == {7, 8}
+    steps = stages(judged)
+    assert steps["decide_claim"].outputs and steps["write_guide"].outputs
+    assert not steps["estimate_power"].outputs
+
+
+def test_a_claim_about_denoising_needs_what_it_is_about() -> None:
+    without = TEXT.replace(f"denoising:{SECTION}", "")
+    with pytest.raises(UserError, match="claim: D1 is about posteriors of corrupted sentences"):
+        plan(f"claim: D1\n{without}")

@@ -126,7 +126,7 @@ def test_in_the_package_it_is_one_file(study: Path, tmp_path: Path) -> None:
 
 
 def test_an_unknown_kind_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"^no architecture 'rnn'; known: attention, cnn, fcn, "):
+    with pytest.raises(ValueError, match=r"^no architecture 'rnn'; known: attention, cnn, enco"):
         registry.about("rnn")
 
 

@@ -8,11 +8,15 @@ import pytest
 from helpers.grammars import Language
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.theory import correlations, latents
+from rhm_scaling.theory.complexities import at_half
 from rhm_scaling.theory.training_sizes import thresholds
 
 
-def by_enumeration(language: Language, level: int) -> np.ndarray:
-    """``sum P P / sum C**2`` by rank, over the number of parents, from all derivations."""
+def by_enumeration(language: Language, level: int, tokens: bool = False) -> np.ndarray:
+    """``sum P P / sum C**2`` by rank, over the number of parents, from all derivations.
+
+    Of the codes of siblings, or of their tokens, each of which is seen alone.
+    """
     grammar = language.grammar
     s, p = grammar.parameters.s, language.probability
     rules, weights = grammar.rules_of(level), grammar.probabilities_of(level)
@@ -24,13 +28,16 @@ def by_enumeration(language: Language, level: int) -> np.ndarray:
     tuples = language.symbols[level - 1].reshape(len(symbols), -1, s)
     parents = symbols.shape[1] // s
     noise, signal = np.zeros(rules.shape[1]), np.zeros(rules.shape[1])
-    for one, other in np.ndindex(s, s):
+    below = s**level if tokens else 1
+    seen = language.symbols[0 if tokens else level].reshape(*symbols.shape, below)
+    kinds = grammar.parameters.symbols(0 if tokens else level)
+    for one, other, place in np.ndindex(s, s, below):
         if one == other:
             continue
-        mine, code = tuples[:, one::s], symbols[:, other::s]
+        mine, code = tuples[:, one::s], seen[:, other::s, place]
         for made, k in rank_of.items():
             here = (mine == made).all(axis=2)
-            for symbol in range(grammar.parameters.symbols(level)):
+            for symbol in range(kinds):
                 there = code == symbol
                 joint = p @ (here & there).mean(axis=1)
                 apart = (p @ here.mean(axis=1)) * (p @ there.mean(axis=1))
@@ -47,6 +54,27 @@ def test_thresholds_of_a_draw_are_those_of_all_its_derivations(language: Languag
         expected = by_enumeration(language, level)
         found = latents.latent_complexities(grammar, level)
         np.testing.assert_allclose(found, expected, rtol=1e-8)
+
+
+def test_tokens_of_siblings_are_seen_from_as_many_sentences_as_enumeration_says(
+    language: Language,
+) -> None:
+    grammar = language.grammar
+    found = latents.token_thresholds(grammar)
+    for level in latents.levels(grammar.parameters):
+        expected = by_enumeration(language, level, tokens=True)
+        ranks = correlations.rank_probabilities(grammar, level)
+        assert found[level - 1] == pytest.approx(at_half(expected, ranks), rel=1e-8)
+
+
+def test_each_level_costs_who_sees_tokens_a_factor_of_m() -> None:
+    p = Parameters.from_keys(v=24, s=2, L=4, m=3)
+    draws = [Grammar.draw(p, rule) for rule in range(12)]
+    codes, tokens = (
+        np.exp(np.mean([np.log(of(grammar)) for grammar in draws], axis=0))
+        for of in (latents.latent_thresholds, latents.token_thresholds)
+    )
+    np.testing.assert_allclose(tokens / codes, [3, 9, 27], rtol=0.25)
 
 
 SHAPES = [

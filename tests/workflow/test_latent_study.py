@@ -10,7 +10,7 @@ import pytest
 
 from helpers.documents import documented
 from helpers.small_grammars import run
-from rhm_scaling.claims.frozen import newest
+from rhm_scaling.claims.frozen import rules_of
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.grammar.model import Grammar
 from rhm_scaling.study.plan import Plan
@@ -80,7 +80,7 @@ def test_laws_are_on_the_thresholds_of_latent_prediction(small: Path) -> None:
 
 def test_the_study_is_of_the_rule_draws_of_its_claims() -> None:
     experiments = load_study(STUDY).experiments
-    first = newest().first_rule_seed
+    first = rules_of("C1").first_rule_seed
     assert {one.replicas.rule_seeds.first for one in experiments.values()} == {first}
     whole = Plan(load_study(STUDY)).products["latents"]
     for name in ("c1", "c2"):

@@ -2,7 +2,8 @@
 
 ``import rhm_scaling as rhm`` promises the names in ``__all__``, and nothing else: grammars
 (`draw_grammar`, `read_grammar`) and their sentences (`sample`), what is exactly known of them
-(`posterior`, `entropies`, `solve`), training (`train`), what finished studies left (`load_runs`,
+(`posterior`, `entropies`, `solve`) and of corrupted sentences (`denoise`, `restore`,
+`critical_fraction`), training (`train`), what finished studies left (`load_runs`,
 `load_history`, `load_curves`, `load_network`) and their figure (`draw_curves`). Where a function
 takes a grammar and a task, these two come first.
 
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .library.denoising import critical_fraction, denoise, restore
     from .library.exact import entropies, posterior, solve
     from .library.figures import draw_curves
     from .library.grammars import draw_grammar, read_grammar
@@ -34,9 +36,12 @@ _PROMISED = {
     **dict.fromkeys(("draw_grammar", "read_grammar"), "grammars"),
     **{"sample": "sentences", "train": "training", "draw_curves": "figures"},
     **dict.fromkeys(("posterior", "entropies", "solve"), "exact"),
+    **dict.fromkeys(("denoise", "restore", "critical_fraction"), "denoising"),
     **dict.fromkeys(("load_runs", "load_history", "load_curves", "load_network"), "results"),
 }
 __all__ = [
+    "critical_fraction",
+    "denoise",
     "draw_curves",
     "draw_grammar",
     "entropies",
@@ -46,6 +51,7 @@ __all__ = [
     "load_runs",
     "posterior",
     "read_grammar",
+    "restore",
     "sample",
     "solve",
     "train",

@@ -8,13 +8,14 @@ path ends in the hash of what made it, and once all are made a receipt:
     sample_datasets   sentences/<parameters>/...-<identity>.npy, exact/<parameters>/...-<identity>.npz
     solve_grammars    theory/.../, survey/...-<identity>.csv, denoising/...-<identity>.csv
     train_networks    models/<parameters>/<task>/<architecture>/P<size>/<replicas>-<identity>/,
-                      coordinates/...-<identity>.csv
+                      denoisers/<as models>-<identity>/, coordinates/...-<identity>.csv
     measure_networks  representations/<as models>-<identity>.csv,
                       rule_errors/<as models>-<identity>.csv,
                       learning_times/<as models>-<identity>.npz,
                       sensitivity/<as models>-<identity>.csv
     count_symbols     counts/<parameters>/<task>/<learner>/P<size>/<replicas>-<identity>/,
                       latents/<as counts>-<identity>/
+    train_predictors  predictors/<as counts>-<identity>/
 
 No product is an output of a rule: Snakemake removes outputs before it runs a job, and so would
 remove what another run has just made. Where SLURM runs such a job, this is all that is read of the
@@ -112,3 +113,15 @@ use rule draw_grammars as count_symbols with:
     priority: longest_first
     message:
         "Learning by counting ({params.makes})"
+
+
+use rule draw_grammars as train_predictors with:
+    output:
+        "results/batches/train_predictors-{batch}.done",
+    log:
+        "results/batches/train_predictors-{batch}.log",
+    benchmark:
+        "results/batches/train_predictors-{batch}.tsv"
+    priority: longest_first
+    message:
+        "Training networks that predict siblings ({params.makes})"

@@ -39,6 +39,9 @@ use rule gather_runs as decide_claim with:
             "results/{study}/invariance.csv",
             "results/{study}/controls.csv",
             "results/{study}/control_runs.csv",
+            "results/{study}/denoising.csv",
+            "results/{study}/transition.csv",
+            "results/{study}/transitions.csv",
         ),
     output:
         table("results/{study}/claims.csv"),

@@ -39,6 +39,7 @@ use rule gather_runs as draw_denoising with:
             "draw_denoising",
             "results/{study}/denoising.csv",
             "results/{study}/transition.csv",
+            "results/{study}/transitions.csv",
         ),
     output:
         report(
@@ -103,6 +104,13 @@ use rule gather_runs as draw_figures with:
             "results/{study}/repetition_laws.csv",
             "results/{study}/sensitivity.csv",
             "results/{study}/sensitivity_curves.csv",
+            "results/{study}/masked.csv",
+            "results/{study}/generation.csv",
+            "results/{study}/masked_curves.csv",
+            "results/{study}/composed_at.csv",
+            "results/{study}/denoising.csv",
+            "results/{study}/transition.csv",
+            "results/{study}/transitions.csv",
             "results/{study}/controls.csv",
             "results/{study}/control_runs.csv",
         ),

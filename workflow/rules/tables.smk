@@ -234,6 +234,7 @@ use rule gather_runs as gather_denoising with:
     output:
         table("results/{study}/denoising.csv"),
         table("results/{study}/transition.csv"),
+        table("results/{study}/transitions.csv"),
         record="results/{study}/stages/gather_denoising.record.json",
     log:
         "results/{study}/logs/gather_denoising.log",
@@ -241,6 +242,26 @@ use rule gather_runs as gather_denoising with:
         order=order("gather_denoising"),
     message:
         "Averaging what corrupted sentences tell: {wildcards.study}"
+
+
+use rule gather_runs as gather_denoisers with:
+    input:
+        reads(
+            "gather_denoisers",
+            "results/{study}/runs.csv",
+        ),
+    output:
+        "results/{study}/masked.csv",
+        "results/{study}/generation.csv",
+        table("results/{study}/masked_curves.csv"),
+        table("results/{study}/composed_at.csv"),
+        record="results/{study}/stages/gather_denoisers.record.json",
+    log:
+        "results/{study}/logs/gather_denoisers.log",
+    params:
+        order=order("gather_denoisers"),
+    message:
+        "Averaging what denoisers know and make: {wildcards.study}"
 
 
 use rule gather_runs as gather_learning_times with:

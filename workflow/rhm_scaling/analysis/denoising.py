@@ -39,13 +39,14 @@ def averaged(rows: pd.DataFrame) -> pd.DataFrame:
     known = predicted.groupby(["fraction", "level"])["value"].mean()
     for (quantity, fraction, level), group in told.groupby(AVERAGED[:3], sort=False, dropna=False):
         values = group["value"].dropna().to_numpy(dtype=float)
-        mean, low, high = _with_interval(values)
+        mean, low, high = with_interval(values)
         here = float(known.get((fraction, level), np.nan)) if quantity == "root" else np.nan
         found.append((quantity, fraction, level, len(values), mean, low, high, here))
     return pd.DataFrame(found, columns=AVERAGED).astype({"level": "Int64"})
 
 
-def _with_interval(values: Array) -> tuple[float, float, float]:
+def with_interval(values: Array) -> tuple[float, float, float]:
+    """Mean and Student's 95 % interval of values, one a rule draw."""
     if not len(values):
         return np.nan, np.nan, np.nan
     mean = float(values.mean())
@@ -82,7 +83,7 @@ def transition(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
     curves = wide.to_numpy(dtype=float).reshape(len(wide), -1, len(fractions))
     generator = np.random.Generator(np.random.Philox(seed))
     chosen = generator.integers(len(curves), size=(BOOTSTRAPS, len(curves)))
-    mean_critical = _with_interval(fixed)
+    mean_critical = with_interval(fixed)
     found = []
     for depth in range(2, curves.shape[1] + 1):
         pair = curves[:, depth - 2 : depth]

@@ -176,6 +176,9 @@ class Architecture:
         Whether its learning rate suits all widths as it stands, without ``base_width``.
     bitwise
         Whether a replica alone gives bit by bit what it gives in a pack; if not, to rounding.
+    denoises
+        Whether it answers at every position, all of which see all others, as the masked task takes
+        it.
     """
 
     tasks: tuple[Task, ...]
@@ -186,6 +189,7 @@ class Architecture:
     takes: tuple[Key, ...] = ()
     any_width: bool = False
     bitwise: bool = True
+    denoises: bool = False
 
     def __post_init__(self) -> None:
         for name, given, known in (
@@ -196,5 +200,5 @@ class Architecture:
         ):
             if not isinstance(given, tuple) or not {*given} <= {*known}:
                 raise ValueError(f"{name}: {given!r} is not of {', '.join(map(str, known))}")
-        if not self.tasks:
+        if not (self.tasks or self.denoises):
             raise ValueError("tasks: names none")

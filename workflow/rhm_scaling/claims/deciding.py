@@ -1,23 +1,23 @@
-"""The verdict on a claim: what each of its frozen criteria says of a study's curves.
+"""The verdict on a claim: what each of its frozen criteria says of what a study measured.
 
 A1 to A4 are claims of arXiv:2505.07067 (power-law distributed production rules), B1 to B5 of
 arXiv:2505.07070 (convolutional networks and transformers), C1 and C2 of arXiv:2605.27734 (latent
-prediction).
+prediction), D1 and D2 of arXiv:2402.16991 and 2502.12089 (denoising).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ..core.hashing import seed_from
-from . import classes, contrasts, latents, representations, staircases
+from . import classes, contrasts, generated, latents, representations, staircases, transitions
 from .contrasts import Found, Options
-from .evidence import Curves
 from .frozen import Criterion, rules_of
 from .names import CLAIM_TASKS, ClaimName
 from .verdicts import Finding, Lacking, decide
 
-CONTRASTS: dict[str, Callable[[Curves, Options], Found]] = {
+CONTRASTS: dict[str, Callable[[Any, Options], Found]] = {
     contrast.__name__: contrast
     for contrast in (
         classes.growth_of_threshold,
@@ -36,21 +36,32 @@ CONTRASTS: dict[str, Callable[[Curves, Options], Found]] = {
         staircases.staircase_over_power_law,
         latents.latent_growth_with_depth,
         latents.latent_growth_with_m,
+        transitions.crossing_of_depths,
+        transitions.crossing_with_critical,
+        transitions.growth_of_steepness,
+        generated.generated_growth,
     )
 }
 
 
-def findings(name: ClaimName, curves: Curves) -> list[tuple[Criterion, str, Finding]]:
+def findings(name: ClaimName, evidence: Any) -> list[tuple[Criterion, str, Finding]]:
     """What every criterion says, for everything that it is about (a network, a Zipf exponent).
 
-    Before anything is trained, of `curves` without losses, a finding has no estimate: it says what
-    is predicted, and how likely a study of this design is to tell claim and rival apart.
+    Parameters
+    ----------
+    name
+        Of the claim.
+    evidence
+        `evidence.Curves`; for the claims on denoising, what their contrasts take. Before anything
+        is trained, of curves without losses, a finding has no estimate: it says what is predicted,
+        and how likely a study of this design is to tell claim and rival apart.
     """
-    mine = [curve for curve in curves if curve.key["task"] == CLAIM_TASKS[name]]
+    if name in CLAIM_TASKS:
+        evidence = [curve for curve in evidence if curve.key["task"] == CLAIM_TASKS[name]]
     found = []
     for criterion in rules_of(name).claims[name].criteria:
         options = {**criterion.options, "bound": criterion.bound, "example": criterion.example}
-        for about, observed in CONTRASTS[criterion.contrast](mine, options).items():
+        for about, observed in CONTRASTS[criterion.contrast](evidence, options).items():
             try:
                 if isinstance(observed, Lacking):
                     raise observed

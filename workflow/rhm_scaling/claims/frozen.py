@@ -1,8 +1,8 @@
-"""What was fixed before anything was judged: constants and criteria, in two frozen files.
+"""What was fixed before anything was judged: constants and criteria, in frozen files.
 
-``criteria.yaml`` has the constants of all verdicts and the nine claims of the two papers;
-``newest.yaml`` the claims that came later, with a date and a hash of its own, so that they do not
-change the rule of the nine.
+``criteria.yaml`` has the constants of all verdicts and the nine claims of the two papers. Claims
+that came later have files of their own beside it, each with a date, and with a hash of itself and
+of ``criteria.yaml``: so none changes the rule of another.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import yaml
 
 from .names import ClaimName
 
-_FILE, _NEWEST = (Path(__file__).with_name(name) for name in ("criteria.yaml", "newest.yaml"))
+_FILE = "criteria.yaml"
+_LATER = ("newest.yaml", "denoising.yaml")
 _DRAWS = 1000  # at most, of a study
 
 
@@ -93,6 +94,11 @@ def _claims(given: dict[str, Any]) -> dict[ClaimName, Claim]:
     }
 
 
+def _read(file: str) -> tuple[bytes, dict[str, Any]]:
+    data = Path(__file__).with_name(file).read_bytes()
+    return data, yaml.safe_load(data)
+
+
 def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:12]
 
@@ -100,8 +106,7 @@ def _hash(data: bytes) -> str:
 @cache
 def frozen() -> Frozen:
     """The constants of all verdicts, and the nine claims of the two papers."""
-    data = _FILE.read_bytes()
-    given = yaml.safe_load(data)
+    data, given = _read(_FILE)
     return Frozen(
         hash=_hash(data),
         claims=_claims(given),
@@ -113,18 +118,21 @@ def frozen() -> Frozen:
 
 
 @cache
-def newest() -> Frozen:
-    """The same constants, and the newest claims; the hash is of both files."""
-    data = _NEWEST.read_bytes()
-    given = yaml.safe_load(data)
-    return replace(
-        frozen(),
-        hash=_hash(_FILE.read_bytes() + data),
-        claims=_claims(given),
-        date=str(given.pop("frozen")),
-    )
+def all_rules() -> tuple[Frozen, ...]:
+    """Those of every file: the same constants, and claims of its own."""
+    constants, _ = _read(_FILE)
+    found = [frozen()]
+    for data, given in map(_read, _LATER):
+        rules = replace(
+            frozen(),
+            hash=_hash(constants + data),
+            claims=_claims(given),
+            date=str(given.pop("frozen")),
+        )
+        found.append(rules)
+    return tuple(found)
 
 
 def rules_of(name: ClaimName) -> Frozen:
     """The rules that decide a claim."""
-    return newest() if name in newest().claims else frozen()
+    return next(rules for rules in all_rules() if name in rules.claims)

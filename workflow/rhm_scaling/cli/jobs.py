@@ -85,7 +85,7 @@ def _make_alone(
 ) -> None:
     from ..architecture.registry import adopt, network_code
     from ..run.records import check, record_path, write_record
-    from ..study.artifacts import STEPS, STORE
+    from ..study.artifacts import STEPS, STORE, TRAINED
 
     module = f"steps.products.{STEPS[specification['kind']]}"
     by_name: list[str] = []
@@ -95,7 +95,7 @@ def _make_alone(
     if "architecture" in specification:
         by_name = [network_code(specification["architecture"]["kind"], own)]
     record = outputs["record"]
-    if specification["kind"] == "models":
+    if specification["kind"] in TRAINED:
         from ..training.checkpoints import scratch_folder
 
         threads = arguments.threads

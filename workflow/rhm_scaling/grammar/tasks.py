@@ -13,11 +13,12 @@ from .model import Parameters
 Task = Literal["classification", "last_token", "autoregressive"]
 TASKS: tuple[Task, ...] = get_args(Task)
 
-# The column of `runs.csv` whose decay in P is the task's learning curve.
-MEASURE: dict[Task, str] = {
+# The column of `runs.csv` whose decay in P is the task's learning curve; denoisers have one too.
+MEASURE: dict[str, str] = {
     "classification": "test_error",
     "last_token": "test_excess",
     "autoregressive": "test_excess",
+    "masked": "test_excess",
 }
 # Tasks of which theory predicts at which sizes levels, or rules, are learnt.
 PREDICTED: tuple[Task, ...] = ("classification", "last_token")

@@ -41,7 +41,7 @@ from .networks import OneReplica, TrainedNetwork
 
 _LOG = logging.getLogger("rhm_scaling")
 _OWN = "plain"  # the kind of one's own modules (`models.plain`)
-_MADE = ("grammars", "sentences", "exact", "theory", "models", "counts", "latents")
+_MADE = ("grammars", "sentences", "exact", "theory", "models", "counts", "latents", "predictors")
 _KINDS = tuple(kind for kind in ARCHITECTURES if not kind.endswith(".py"))
 _NO_SHAPE = {"width": 0, "depth": 0}
 _UNKNOWN = {"body_parameters": "", "operations": ""}  # of one's own modules
@@ -111,7 +111,7 @@ def train(
         ``classification``, ``last_token`` or ``autoregressive``.
     network
         The kind of a built-in architecture, as in a study (``counting``, ``latent``, ``ngram``,
-        which count, included); or one's own: a class or function that
+        which count, and ``latent_network`` included); or one's own: a class or function that
         makes a new `torch.nn.Module` when called without arguments. The module maps tokens
         ``(N, d)``, whole numbers ``0..v_0``, to logits: ``(N, n)`` for classification, ``(N, v_0)``
         for the last token, ``(N, d, v_0)`` for the autoregressive task. The value ``v_0`` is the
@@ -365,7 +365,7 @@ class _Run:
 
     @property
     def _task(self) -> Task:
-        return self.plan.study.experiments["train"].task
+        return checks.task(self.plan.study.experiments["train"].task)
 
     def _draw(self, rule_seed: int) -> Grammar:
         if rule_seed == self.grammar.rule_seed:

@@ -20,6 +20,7 @@ HEADINGS = {
     "invariance_ratios": "Representations",
     **dict.fromkeys(("scan_laws", "scan_collapse", "scan_sparsity"), "Scans"),
     "sensitivity": "Synonyms and blanks",
+    **dict.fromkeys(("masked", "composition"), "Denoisers"),
     "rule_errors": "Errors by rule",
     "learning_times": "Learning times",
     **dict.fromkeys(("training_losses", "onsets", "repetition"), "Trainings"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from .style import (
     ordered,
     whole_numbers,
 )
+from .transition_panels import crossings, steepness
 
 _LINES = ("-", "--", ":", "-.") * 9
 _SHADES = ("black", "0.4", "0.62") * 9  # of what is no single curve
@@ -49,6 +50,7 @@ class Tables:
     theory: pd.DataFrame
     invariance: pd.DataFrame
     grammars: Mapping[str, Parameters]
+    transitions: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def for_task(self, task: Task) -> Tables:
         """Their rows on one task; a study may have others beside."""
@@ -354,4 +356,5 @@ PANELS: dict[ClaimName, tuple[Callable[[Axes, Tables], None], ...]] = {
     "B5": (_by_level, _by_rules),
     "C1": (by_label_scale,),
     "C2": (by_rules,),
+    "D1": (crossings, steepness),
 }

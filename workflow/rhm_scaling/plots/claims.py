@@ -44,7 +44,8 @@ def claim(name: ClaimName, decided: pd.DataFrame, tables: Tables) -> Figure:
     tables
         What was measured.
     """
-    panels, tables = PANELS[name], tables.for_task(CLAIM_TASKS[name])
+    panels, task = PANELS[name], CLAIM_TASKS.get(name)
+    tables = tables.for_task(task) if task else tables
     named = {label: look for label, *look in tables.named().values()}
     rows = _ROW * len(decided) + 0.3
     figure, axes = stacked(*([1.9] * len(panels)), rows, around=0.2 + 0.08 * len(named))

@@ -12,7 +12,7 @@ import pandas as pd
 from ..analysis.curves import CURVE_KEY, failures, rows_of
 from ..analysis.invariance import NO_SIZES, mean_or_bound, order_of_levels
 from ..claims.frozen import rules_of
-from ..claims.names import ClaimName
+from ..claims.names import CLAIM_TASKS, TRANSITION_CLAIMS, ClaimName
 from ..claims.verdicts import DISAGREES, NEARER
 from ..grammar.model import Parameters
 from .claims_page import number, predicted, size, subject, training, with_interval
@@ -20,6 +20,7 @@ from .claims_page import number, predicted, size, subject, training, with_interv
 _RULES = "arXiv:2505.07067 (power-law distributed production rules)"
 _LEARNERS = "arXiv:2505.07070 (convolutional networks and transformers)"
 _LATENT = "arXiv:2605.27734 (latent prediction)"
+_DENOISING = "arXiv:2402.16991 and 2410.13770 (denoising)"
 _SOURCES: dict[ClaimName, str] = {
     "A1": (
         f"The control of {_RULES}: the statement that with uniform rules a class is learnt "
@@ -40,6 +41,7 @@ _SOURCES: dict[ClaimName, str] = {
     ),
     "C1": f"The main statement of {_LATENT}, of which only a summary was at hand.",
     "C2": f"The scale of {_LATENT}, of which only a summary was at hand.",
+    "D1": f"The transition of {_DENOISING}, of which only summaries were at hand.",
 }
 _CAVEATS: dict[ClaimName, str] = {
     "A1": (
@@ -93,6 +95,11 @@ _CAVEATS: dict[ClaimName, str] = {
         "No network is trained: a learner that clusters shows what the correlations suffice for. "
         "Its first groups are by sibling tuples, and only the next by codes."
     ),
+    "D1": (
+        "Posteriors are exact, so that what is tested is the argument of a fixed point at a finite "
+        "depth, not a network. Every level of a draw has rules of its own, so that single draws "
+        "cross beside their fixed point."
+    ),
 }
 
 
@@ -114,7 +121,7 @@ def guide(
     grammars
         The study's, by name.
     curves, criteria, power
-        ``curves.csv``, ``claims.csv`` and ``power.csv``.
+        ``curves.csv``, ``claims.csv`` and ``power.csv``, which is empty if nothing was foreseen.
     order
         `order_of_invariance`, of studies that measure hidden layers.
     """
@@ -123,18 +130,24 @@ def guide(
         f"# {name}: {verdict}",
         rules_of(name).claims[name].statement,
         f"**What it reproduces.** {_SOURCES[name]}",
-        f"**What was done.** {_done(grammars, curves)}",
+        f"**What was done.** {_done(name, grammars, curves)}",
         "**What was found.**",
         "\n".join(_found(row, power) for row in criteria.to_dict("records")),
         *([f"**In which order layers become invariant.** {order}"] if order else []),
-        f"**Whether training limits it.** {_trained(criteria)}",
+        *([f"**Whether training limits it.** {_trained(criteria)}"] if name in CLAIM_TASKS else []),
         f"**What differs, and why.** {_differs(criteria)} {_CAVEATS[name]}",
-        f"**How to go on.** {_next(criteria)} Figure: `figures/claim-{name}.pdf`; curves with fits "
-        "and predictions: `figures/learning_curves-*.pdf`. To change one parameter, edit the study "
-        f"and run it again: `make run STUDY=...`; only what depends on it is made. Results: "
+        f"**How to go on.** {_next(criteria)} Figure: `figures/claim-{name}.pdf`; {_beside(name)}. "
+        "To change one parameter, edit the study and run it again: `make run STUDY=...`; only what "
+        "depends on it is made. Results: "
         f"`results/{study}/`.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _beside(name: ClaimName) -> str:
+    if name in TRANSITION_CLAIMS:
+        return "curves of posteriors: `denoising/denoising-*.pdf`"
+    return "curves with fits and predictions: `figures/learning_curves-*.pdf`"
 
 
 def order_of_invariance(each: pd.DataFrame, sizes: pd.DataFrame) -> str:
@@ -172,7 +185,9 @@ def order_of_invariance(each: pd.DataFrame, sizes: pd.DataFrame) -> str:
     )
 
 
-def _done(grammars: Mapping[str, Parameters], curves: pd.DataFrame) -> str:
+def _done(name: ClaimName, grammars: Mapping[str, Parameters], curves: pd.DataFrame) -> str:
+    if name in TRANSITION_CLAIMS:
+        return "Nothing was trained: posteriors of corrupted sentences (`transitions.csv`)."
     told = []
     for _, rows in curves.groupby(CURVE_KEY, sort=False):
         key = rows.iloc[0]
@@ -193,7 +208,8 @@ def _done(grammars: Mapping[str, Parameters], curves: pd.DataFrame) -> str:
 
 
 def _found(row: Mapping[Any, Any], power: pd.DataFrame) -> str:
-    mine = power[(power["criterion"] == row["criterion"]) & (power["about"] == row["about"])]
+    keys = [name for name in ("criterion", "about") if name in power]  # none: nothing was foreseen
+    mine = power[(power[keys] == pd.Series(row)[keys]).all(axis=1)] if keys else power
     weight = "" if row["decisive"] else " (not decisive: it does not tell the claim from its rival)"
     limit = "" if pd.isna(row["limit"]) else f", in the limit {number(row['limit'])}"
     said = (

@@ -74,8 +74,10 @@ def load_history(study: str, root: Path = Path(), **cell: Any) -> pd.DataFrame:
     """
     runs = _matching(load_runs(study, root), cell)
     parts = []
-    for product, rows in runs[runs["stop_reason"] != "counted"].groupby("product"):
-        path = root / "results" / "store" / "models" / str(product) / "history.csv"
+    trained = runs[runs["stop_reason"] != "counted"]
+    for (product, task), rows in trained.groupby(["product", "task"]):
+        kind = "denoisers" if task == "masked" else "models"
+        path = root / "results" / "store" / kind / str(product) / "history.csv"
         check(path.parent / "record.json", path)
         parts.append(with_operations(rows, pd.read_csv(path)))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=EVALUATED)
@@ -132,6 +134,11 @@ def find_replica(study: str, root: Path = Path(), **cell: Any) -> Replica:
     row = rows.iloc[0]
     if row["stop_reason"] == "counted":
         raise UserError(f"{row['architecture']}: learns by counting, it has no network")
+    if row["task"] == "masked":
+        raise UserError(
+            f"{row['architecture']}: is a denoiser, which is not read as a network; its weights "
+            f"are results/store/denoisers/{row['product']}/weights.safetensors"
+        )
     folder = root / "results" / "store" / "models" / row["product"]
     specification = read_record(folder / "record.json")["specification"]
     replica = [int(row[key]) for key in ("rule_seed", "sample_seed", "init_seed")]

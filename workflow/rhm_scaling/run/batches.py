@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from ..core.errors import UserError
 from ..core.files import read_json
 from ..core.hashing import identity
-from ..study.artifacts import KINDS, Product
+from ..study.artifacts import KINDS, TRAINED, Product
 from ..study.cost import Rates
 from .records import is_made
 from .resources import Job, check_memory, in_batches
@@ -37,9 +37,10 @@ RULES = {
     "draw_grammars": ("grammars", "sparse"),
     "sample_datasets": ("sentences", "exact"),
     "solve_grammars": ("theory", "survey", "denoising"),
-    "train_networks": ("models", "coordinates"),
+    "train_networks": ("models", "denoisers", "coordinates"),
     "measure_networks": ("representations", "rule_errors", "learning_times", "sensitivity"),
     "count_symbols": ("counts", "latents"),
+    "train_predictors": ("predictors",),
 }
 _RULE = {kind: rule for rule, kinds in RULES.items() for kind in kinds}
 
@@ -310,7 +311,7 @@ def _command(product: Product, job: Job, machine: Machine) -> list[str]:
     outputs = [f"{role}={path}" for role, path in product.files.items()]
     inputs = [f"{role}={path}" for role, path in product.sources.items()]
     how = []
-    if product.kind == "models":
+    if product.kind in TRAINED:
         how = [
             *("--device", job.device, "--threads", str(job.threads), "--pack", str(job.pack)),
             *("--checkpoint-seconds", str(machine.checkpoint_seconds)),

@@ -17,9 +17,9 @@ from ..core import texts
 from ..core.errors import UserError
 from ..grammar.sparse import dense_of
 from ..grammar.tasks import PREDICTED
-from ..study.artifacts import RESULTS, STORE, Product
+from ..study.artifacts import RESULTS, STORE, TRAINED, Product
 from ..study.cost import Rates
-from ..study.counted import LatentConfig
+from ..study.counted import predicts_codes
 from ..study.grids import known_or_drawn, learners
 from ..study.plan import Plan
 from ..theory.training_sizes import thresholds
@@ -43,6 +43,8 @@ ABOUT = {
     "models": "networks, trained in packs",
     "counts": "learners that count",
     "latents": "a learner by the codes of siblings",
+    "denoisers": "networks that denoise, trained in packs",
+    "predictors": "networks that predict siblings",
     "coordinates": "how activations change with the width",
     "representations": "what hidden layers tell apart",
     "rule_errors": "errors by the rarest rule of a sentence",
@@ -56,7 +58,7 @@ _STARTS = {False: (3.0, 0.0), True: (8.0, 30.0)}
 _LAYERS = (
     ("draw_grammars",),
     ("sample_datasets", "solve_grammars"),
-    ("train_networks", "count_symbols"),
+    ("train_networks", "count_symbols", "train_predictors"),
     ("measure_networks",),
 )
 _DECIDE = ("torch", "numpy")  # packages whose versions may change results
@@ -114,7 +116,7 @@ def stale(status: Status) -> dict[str, str]:
 def on_this_machine(status: Status, rates: Rates, cores: int) -> list[Batch]:
     """The batches of `make run`; a `NoRoomError` if a network does not fit into the memory."""
     machine = Machine.read(status.root)
-    jobs = here(status.plan.products["models"], machine, cores, rates)
+    jobs = here(status.plan.trained, machine, cores, rates)
     return batches(status.needed(), machine, rates, cores, jobs, {}, root=status.root)
 
 
@@ -323,7 +325,7 @@ def _predicted(plan: Plan, experiment: str, grammar: str) -> list[float] | None:
         return None
     kinds = [study.architectures[name] for name in asked.architectures]
     found = []
-    for latent in (False, *([True] if any(isinstance(k, LatentConfig) for k in kinds) else [])):
+    for latent in (False, *([True] if any(map(predicts_codes, kinds)) else [])):
         given = known_or_drawn(study, experiment, grammar, latent, _MOST_SUMMED)
         if given is None:
             return None
@@ -345,7 +347,7 @@ def calibration(status: Status, rates: Rates) -> pd.DataFrame:
     controls = _controls(status.plan)
     rows = [  # imports are not part of what a record counts
         (_cell(block, controls), 1, core_seconds(block, rates) - rates.start, made["core_seconds"])
-        for block, made in _made(status, "models")
+        for block, made in _made(status, *TRAINED)
     ]
     table = pd.DataFrame(rows, columns=["cell", "blocks", "estimated", "actual"])
     table = table.groupby("cell", as_index=False).sum()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..grammar.model import Parameters
-from ..study.artifacts import Product
+from ..study.artifacts import TRAINED, Product
 from ..study.cost import BlockCost, Rates
 
 # Core-seconds of a job with all its imports, typical of the default study on the machine of the
@@ -14,11 +14,11 @@ _JOB = {
     **dict.fromkeys(("counts", "latents"), 1.2),
     **{"coordinates": 3.0, "representations": 5.0},
     **dict.fromkeys(("rule_errors", "learning_times", "sensitivity"), 3.0),
-    "denoising": 1.5,
+    **{"denoising": 1.5, "predictors": 3.0},
 }
 _EVALUATED = ("rule_errors", "learning_times", "sensitivity")  # networks that see sentences again
 # of these, starting Python and importing packages
-_IMPORTS = dict.fromkeys((*_EVALUATED, "coordinates", "representations"), 2.5)
+_IMPORTS = dict.fromkeys((*_EVALUATED, "coordinates", "representations", "predictors"), 2.5)
 _USUAL_IMPORTS = 0.35
 STAGE = 4.0  # core-seconds of tables or figures
 _TOKENS = 2e8  # drawn a second
@@ -43,13 +43,15 @@ def cost_of(block: Product) -> BlockCost:
 
 def core_seconds(product: Product, rates: Rates) -> float:
     """Expected core-seconds of a product's job, starting Python included."""
-    if product.kind == "models":
+    if product.kind in TRAINED:
         return cost_of(product).seconds(rates)
     extra = 0.0
     if product.kind == "sentences":
         extra = _tokens(product) / _TOKENS
     elif product.kind == "denoising":
         extra = _denoised(product) * _DENOISING
+    elif product.kind == "predictors":
+        extra = _predicting(product, rates)
     elif product.kind == "exact":
         extra = _passed(product) * _MESSAGE
     elif product.kind == "latents":
@@ -67,7 +69,7 @@ def core_seconds(product: Product, rates: Rates) -> float:
 
 def seconds_of_work(product: Product, rates: Rates) -> float:
     """Expected seconds of a product on one thread, in a process that has imported its packages."""
-    if product.kind == "models":
+    if product.kind in TRAINED:
         return cost_of(product).seconds(rates) - rates.start
     return core_seconds(product, rates) - _IMPORTS.get(product.kind, _USUAL_IMPORTS)
 
@@ -98,9 +100,27 @@ def _denoised(product: Product) -> float:
     return float(nodes * of.v[0] * max(of.m) * of.s)
 
 
+def _predicting(product: Product, rates: Rates) -> float:
+    """Core-seconds of the steps of networks that predict siblings."""
+    what = product.specification
+    of, learner = Parameters.from_specification(what["grammar"]), what["learner"]
+    s, w, K = of.s, learner["width"], learner["codes"]
+    operations = numbers = 0.0
+    for level in range(1, of.L):
+        nodes = of.s ** (of.L - level)
+        told = (s - 1) * (K if learner["predicts"] == "codes" else of.v[0] * s**level)
+        below = s * (K if level > 1 else of.v[0])
+        # forward and two gradients; the target encoder is one more pass forward
+        operations += 2 * nodes * (4 * (below * w + w * K) + 3 * K * told)
+        numbers += nodes * (6 * w + 8 * K + 4 * told)
+    sentences = min(learner["batch_size"], what["train_size"]) * len(what["replicas"])
+    each = sentences * (operations * rates.operation + numbers * rates.number)
+    return float(learner["steps"] * (each + 60 * of.L * rates.call))
+
+
 def memory(product: Product) -> float:
     """Expected MiB of a product's job."""
-    if product.kind == "models":
+    if product.kind in TRAINED:
         return cost_of(product).memory()
     if product.kind in _EVALUATED:  # no more is at once in memory than when it was trained
         return cost_of(product.inputs["block"]).memory()
@@ -126,7 +146,7 @@ def disk(product: Product) -> float:
     small = 4096.0
     if product.kind == "sentences":
         small += _tokens(product)
-    elif product.kind == "models":
+    elif product.kind in TRAINED:
         cost = cost_of(product)
         small += cost.replicas * (4.0 * cost.work.parameters + 90.0 * cost.evaluations + 400.0)
     elif product.kind == "exact":

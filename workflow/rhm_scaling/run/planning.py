@@ -100,7 +100,7 @@ class Run:
             plan = plan_of(study)
             status = Status(plan, self.machine.spared)
             if not self.machine.cluster:
-                blocks = plan.products["models"]
+                blocks = plan.trained
                 self._jobs = here(blocks, self.machine, self.cores, self.rates) | self._jobs
         if needed := status.needed():
             _ = self._alive  # a cluster that does not answer is none of the study's mistakes

@@ -18,7 +18,7 @@ import pandas as pd
 
 from ..core import texts
 from ..core.errors import UserError
-from ..study.artifacts import Product
+from ..study.artifacts import TRAINED, Product
 from ..study.cost import Rates
 from .batches import FOLDER, Batch
 from .dry_run import TABLES, calibration, duration, stale
@@ -52,7 +52,7 @@ class Item(NamedTuple):
         steps = (
             [step for text in self.log.lines if (step := _STEP.search(text))] if self.log else []
         )
-        if self.state != "running" or self.kind != "models" or not steps:
+        if self.state != "running" or self.kind not in TRAINED or not steps:
             return whole
         # of a block that is trained in parts, those before this one are not known
         done, replicas = map(int, steps[-1].groups())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import UserError
-from ..study.artifacts import Product
+from ..study.artifacts import TRAINED, Product
 from ..study.cost import GPU, BlockCost, Rates, threads
 from .estimates import cost_of, memory, seconds_of_work
 
@@ -89,7 +89,7 @@ def in_batches(
     jobs = {}
     for product in products:
         seconds = seconds_of_work(product, rates)
-        if product.kind != "models":
+        if product.kind not in TRAINED:
             job = Job(1, math.ceil(memory(product)) + (_SNAKEMAKE if cluster else 0), 0, seconds)
         elif cluster:
             job = _training(product, seconds, machine, cluster)
@@ -113,7 +113,7 @@ def check_memory(jobs: Iterable[tuple[Product, Job]]) -> None:
         If not even one network of a block fits.
     """
     for product, job in jobs:
-        if product.kind == "models" and not job.pack:
+        if product.kind in TRAINED and not job.pack:
             kind, width = (product.specification["architecture"][key] for key in ("kind", "width"))
             raise NoRoomError(
                 f"architectures: kind {kind}, width {width}: one network needs "

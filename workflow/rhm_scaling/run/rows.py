@@ -18,6 +18,7 @@ ROWS = "results/rows"
 # Kinds that are kept; the others are made again where something is missing that reads them
 KINDS = (
     *("theory", "survey", "denoising", "models", "counts", "latents"),
+    *("predictors", "denoisers"),
     *("coordinates", "representations", "rule_errors", "learning_times", "sensitivity"),
 )
 

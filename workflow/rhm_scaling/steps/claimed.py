@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..claims.frozen import Criterion, frozen, rules_of
-from ..claims.names import LATENT_CLAIMS
+from ..claims.names import CLAIM_TASKS, LATENT_CLAIMS
 from ..claims.verdicts import Finding
 from ..study.tables import Curve, Plan
 
@@ -16,7 +16,8 @@ def claimed(plan: Plan) -> dict[str, Any]:
     """The study's claim, the criteria that decide it, and the curves of its learners.
 
     These are networks, or, for claims about latent prediction, the learner that does just that. Of
-    networks of which theory says nothing, no claim says anything either.
+    networks of which theory says nothing, no claim says anything either. Claims about denoising are
+    decided by no learning curves.
     """
     from ..study.architectures import NetworkConfig
     from ..study.counted import LatentConfig
@@ -37,7 +38,7 @@ def claimed(plan: Plan) -> dict[str, Any]:
         "claim": claim,
         "criteria": (rules_of(claim) if claim else frozen()).hash,
         "grammars": plan.specifications(),
-        "curves": [_designed(plan, curve) for curve in learners],
+        "curves": [_designed(plan, curve) for curve in learners if claim in CLAIM_TASKS],
     }
 
 

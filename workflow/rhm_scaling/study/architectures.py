@@ -25,15 +25,15 @@ from pydantic import (
 from ..architecture.about import Architecture
 from ..architecture.registry import about, kinds, name_of, network_code, summary
 from ..core import texts
-from ..grammar.tasks import Task
 from ..theory.complexities import Learner
-from .counted import CountingConfig, LatentConfig, NgramConfig
+from .counted import CountingConfig, LatentConfig, LatentNetworkConfig, NgramConfig
 from .types import (
     Depths,
     LearningRates,
     Model,
     PositiveInt,
     PythonFile,
+    StudyTask,
     Width,
     Widths,
     sizes,
@@ -179,9 +179,10 @@ class NetworkConfig(Model):
         return network_code(self.name, self.path)
 
     @property
-    def tasks(self) -> tuple[Task, ...]:
+    def tasks(self) -> tuple[StudyTask, ...]:
         """Tasks that it can do."""
-        return self.about.tasks
+        known = self.about
+        return (*known.tasks, "masked") if known.denoises else known.tasks
 
     @property
     def learner(self) -> Learner | None:
@@ -246,7 +247,7 @@ class _Described(NetworkConfig):
 def _config(kind: str) -> type[NetworkConfig]:
     """The model of an architecture of this package."""
     known = about(kind)
-    *tasks, last = (f"`{task}`" for task in known.tasks)
+    *tasks, last = (f"`{task}`" for task in (*known.tasks, *["masked"] * known.denoises))
     can = f"{', '.join(tasks)} and {last}" if tasks else last
     given = f"predicted as for a `{known.learner}`" if known.learner else "not predicted"
     told = [f"{summary(kind)} It can do {can}; its thresholds are {given}."]
@@ -342,6 +343,7 @@ ARCHITECTURES: dict[str, type[Model]] = {
     "FILE.py": OwnConfig,
     "counting": CountingConfig,
     "latent": LatentConfig,
+    "latent_network": LatentNetworkConfig,
     "ngram": NgramConfig,
 }
 
@@ -357,7 +359,9 @@ def _tag(value: Any) -> str | None:
 
 
 if TYPE_CHECKING:
-    ArchitectureConfig = NetworkConfig | CountingConfig | LatentConfig | NgramConfig
+    ArchitectureConfig = (
+        NetworkConfig | CountingConfig | LatentConfig | LatentNetworkConfig | NgramConfig
+    )
 else:
     _TAGGED = [Annotated[model, Tag(tag)] for tag, model in ARCHITECTURES.items()]
     ArchitectureConfig = Annotated[reduce(operator.or_, _TAGGED), Discriminator(_tag)]

@@ -25,6 +25,8 @@ STEPS = {
     "models": "train_block",
     "counts": "count_block",
     "latents": "count_latents",
+    "predictors": "train_predictor",
+    "denoisers": "train_denoiser",
     "coordinates": "check_coordinates",
     "representations": "measure_block",
     "rule_errors": "measure_rule_errors",
@@ -32,14 +34,19 @@ STEPS = {
     "sensitivity": "measure_sensitivity",
 }
 KINDS = tuple(STEPS)
-RESULTS = ("models", "counts", "latents")  # by themselves; the others are only made for these
+TRAINED = ("models", "denoisers")  # blocks of networks
+# by themselves; the others are only made for these
+RESULTS = (*TRAINED, "counts", "latents", "predictors")
 _COUNTED = {"runs": "runs.csv", "recovery": "recovery.csv"}
+_TRAINED = {"runs": "runs.csv", "history": "history.csv", "weights": "weights.safetensors"}
 # Kinds that are a folder of files, by role
 FOLDERS = {
     "theory": {name: f"{name}.csv" for name in ("quantities", "curves", "correlations")},
-    "models": {"runs": "runs.csv", "history": "history.csv", "weights": "weights.safetensors"},
+    "models": _TRAINED,
     "counts": _COUNTED,
     "latents": _COUNTED,
+    "predictors": _COUNTED,
+    "denoisers": {**_TRAINED, "masked": "masked.csv", "generation": "generation.csv"},
 }
 _SUFFIXES = {
     **{"sentences": "npy", "exact": "npz", "learning_times": "npz"},

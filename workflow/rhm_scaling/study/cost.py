@@ -21,8 +21,9 @@ from ..core.errors import UserError
 from ..core.files import read_json
 from ..grammar.model import Parameters
 from ..grammar.sampling import ONLINE
-from ..grammar.tasks import Task, outputs, window
-from .artifacts import Product
+from ..grammar.tasks import outputs, window
+from .artifacts import TRAINED, Product
+from .types import StudyTask
 
 _MIB = 2**20
 _NUMBER = 4  # bytes of one in single precision
@@ -43,12 +44,20 @@ _LEARNT, _LEARNT_GROWS = 76, 0.74
 # Time of a sentence that is evaluated, over that of a forward pass in training, as measured: the
 # activations of so many sentences leave the cache.
 _READING = 1.5
+# Tokens of the sentences that denoisers fill in at a fraction, and such sentences at least, as in
+# `train_denoiser`
+_FILLED, _FEWEST = 2**12, 16
 
 
 def work(
-    parameters: Parameters, task: Task, architecture: Mapping[str, Any], file: str | None = None
+    parameters: Parameters,
+    task: StudyTask,
+    architecture: Mapping[str, Any],
+    file: str | None = None,
 ) -> Work:
     """The work of a network, from its kind, width, depth and heads, and the user's `file` of it."""
+    if task == "masked":  # answers everywhere too
+        task = "autoregressive"
     return about(architecture["kind"], file).work(Sizes.of(parameters, task, architecture))
 
 
@@ -164,10 +173,18 @@ class BlockCost:
             steps = math.ceil(min(steps, _until_stopped(specification, parameters)))
         octaves = math.log2(max(steps / 8, 1))
         evaluations = math.ceil(octaves * settings["evaluations_per_octave"]) + 2
-        each = validation + (test if online else 0)
-        classes = outputs(specification["task"], parameters)
+        each, last = validation + (test if online else 0), test
+        classes, answers = parameters.v[0], 1
         # tokens and their masked copy, targets
         row = 2 * parameters.d + 8
+        if specification["task"] == "classification":
+            classes = outputs("classification", parameters)
+        if fractions := len(specification.get("masked_fractions", ())):
+            # every sentence at every fraction, and those that are filled in token by token
+            filled = (parameters.d + 1) * min(test, max(_FEWEST, _FILLED // parameters.d))
+            each = fractions * (validation + (test + filled if online else 0))
+            last, answers = fractions * (test + filled), parameters.d * fractions
+            stored, row = stored + (fractions - 1) * (validation + test), 5 * parameters.d
         network = work(parameters, specification["task"], specification["architecture"], file)
         if _repeats(parameters, batch):
             network = replace(network, looked_up=None)
@@ -178,9 +195,9 @@ class BlockCost:
             steps=steps,
             most_steps=settings["max_steps"],
             evaluations=evaluations,
-            evaluated=evaluations * each + test,
+            evaluated=evaluations * each + last,
             optimizer=settings["optimizer"],
-            data=samples * (row * stored + 16.0 * classes * test),
+            data=samples * (row * stored + 16.0 * classes * answers * test),
         )
 
     def operations(self, steps: int | None = None) -> float:
@@ -281,7 +298,7 @@ def accounting(block: Product) -> dict[str, Any]:
 
     By the convention of this module; not known of learners that count.
     """
-    if block.kind != "models":
+    if block.kind not in TRAINED:
         return {"body_parameters": "", "operations": ""}
     what = block.specification
     file = block.reads.get("architecture")

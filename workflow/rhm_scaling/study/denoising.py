@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field
 
 from ..grammar.sparse import SparseParameters
 from ..theory.denoising import Corruption
 from .grammars import FileGrammarConfig
+from .replicas import RuleSeedsConfig
 from .types import MOST_LISTED, Line, Model, Names
 
+if TYPE_CHECKING:
+    from .schema import ExperimentConfig
+
 _MOST_TOKENS = 2**30  # of all sentences of a rule draw: ten minutes where rules are few
+_MOST_NUMBERS = 2**28  # of the posteriors of a test set: 2 GiB
+_MOST_FRACTIONS = 32  # at which test sentences are masked
 _FEWEST = 2  # sentences of which changes can be correlated
 
 
@@ -26,6 +32,12 @@ def _growing(values: list[float]) -> list[float]:
 Fractions = Annotated[
     list[Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]],
     Field(min_length=3, max_length=MOST_LISTED),
+    AfterValidator(_growing),
+]
+
+MaskedFractions = Annotated[
+    list[Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]],
+    Field(max_length=_MOST_FRACTIONS),
     AfterValidator(_growing),
 ]
 
@@ -51,6 +63,12 @@ class DenoisingConfig(Model):
     """Sentences of depth `L` that are restored: drawn anew from the posterior of all tokens."""
     rule_draws: Annotated[int, Field(ge=1, le=10**4)] = 8
     """Grammars drawn from the same parameters; intervals are over them."""
+    rule_seeds: RuleSeedsConfig = RuleSeedsConfig()
+    """From which seeds they are drawn."""
+
+    def rules(self) -> range:
+        """Seeds of the rule draws."""
+        return range(self.rule_seeds.first, self.rule_seeds.first + self.rule_draws)
 
 
 def check_denoising(here: str, config: DenoisingConfig, grammars: Mapping[str, Any]) -> None:
@@ -88,4 +106,54 @@ def check_denoising(here: str, config: DenoisingConfig, grammars: Mapping[str, A
             raise ValueError(
                 f"{here}.sentences: {tokens:.3g} tokens of {name!r} to a rule draw, the most is "
                 f"{_MOST_TOKENS}; take fewer sentences or fractions, or a smaller L"
+            )
+
+
+# Keys of an experiment that the masked task does not take, and why
+_REFUSED = {
+    "memorisation": "trainings of denoisers are not followed for memorising; set it to false",
+    "precision": "no rule draws are added to curves of the task masked; leave it out",
+    "controls": "denoisers have no controls; leave it out",
+}
+
+
+def check_masked(here: str, experiment: ExperimentConfig, grammars: Mapping[str, Any]) -> None:
+    """Refuse masked fractions without the task, the task without them, and what it does not take.
+
+    Raises
+    ------
+    ValueError
+        In one line that names the key, below `here`.
+    """
+    if experiment.task != "masked":
+        if experiment.masked_fractions:
+            raise ValueError(
+                f"{here}.masked_fractions: are of the task masked; leave it out, or take that"
+            )
+        return
+    if not experiment.masked_fractions:
+        raise ValueError(
+            f"{here}.masked_fractions: is missing; give fractions, as in [0.1, 0.5, 0.9]"
+        )
+    for key, why in _REFUSED.items():
+        if getattr(experiment, key):
+            raise ValueError(f"{here}.{key}: {why}")
+    if experiment.train_sizes and not isinstance(experiment.train_sizes, list):
+        raise ValueError(
+            f"{here}.train_sizes: no thresholds are predicted for the task masked, around which "
+            "sizes would be chosen; give a list of sizes"
+        )
+    for name in experiment.grammars:
+        parameters = grammars[name].parameters()
+        if isinstance(parameters, SparseParameters):
+            raise ValueError(
+                f"{here}.grammars: {name!r} has sparsity, and posteriors of masked tokens are of "
+                "grammars without blanks; take it out"
+            )
+        numbers = experiment.test_size * len(experiment.masked_fractions) * parameters.d
+        if numbers * parameters.v[0] > _MOST_NUMBERS:
+            raise ValueError(
+                f"{here}.test_size: {numbers * parameters.v[0]:.3g} numbers of posteriors of "
+                f"{name!r}, the most is {_MOST_NUMBERS}; take a smaller test_size or fewer "
+                "masked_fractions"
             )

@@ -11,7 +11,7 @@ from ..grammar.sparse import SparseParameters, draw
 from ..grammar.tasks import levels_seen
 from ..theory.complexities import Learner
 from ..theory.training_sizes import Grid, choose, thresholds
-from .counted import LatentConfig
+from .counted import predicts_codes
 from .grammars import FileGrammarConfig
 from .schema import AutoSizesConfig, Study
 
@@ -31,11 +31,12 @@ def grid(study: Study, name: str, grammar: str) -> Grid:
     if not isinstance(chosen, AutoSizesConfig):
         return Grid(tuple(sorted(chosen)), None, None, "listed")
     kinds = [study.architectures[known] for known in experiment.architectures]
-    latent = all(isinstance(kind, LatentConfig) for kind in kinds)
+    latent = all(map(predicts_codes, kinds))
     parameters = study.grammars[grammar].parameters()
     seen = levels_seen(parameters, experiment.window(parameters))
-    scan = experiment.scan
-    levels = [scan.crossed(experiment.task)] if scan else range(1, seen + 1)
+    scan, task = experiment.scan, experiment.task
+    assert task != "masked"  # noqa: S101 (whose sizes are listed)
+    levels = [scan.crossed(task)] if scan else range(1, seen + 1)
     given = known_or_drawn(study, name, grammar, latent, _MOST_SUMMED)
     if given is None:
         raise UserError(
@@ -44,7 +45,7 @@ def grid(study: Study, name: str, grammar: str) -> Grid:
         )
     try:
         return choose(
-            thresholds(given, experiment.task, levels, learners(study, name), latent),
+            thresholds(given, task, levels, learners(study, name), latent),
             given.log_sentences(),
             **chosen.model_dump(),
         )

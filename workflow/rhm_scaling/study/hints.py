@@ -21,6 +21,7 @@ _EXAMPLES = {
     "m": "4, or {1: 4, 2: 8}, a number for each level",
     "optimizer": "{kind: adam, lr: 0.01}",
     "training": "{max_steps: 1000}",
+    "masked_fractions": "[0.1, 0.5, 0.9]",
     "train_sizes": "[256, 1024], or auto",
     "replicas": "{rule_draws: 4}",
     "rule_seeds": "{first: 1000}",

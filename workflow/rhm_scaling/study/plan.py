@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import product as cartesian
 from typing import Any
@@ -16,8 +16,8 @@ from ..grammar.tasks import PREDICTED, Task, levels_seen
 from ..theory import training_sizes
 from . import controls, size_limits
 from .architectures import ArchitectureConfig, NetworkConfig
-from .artifacts import Product
-from .counted import CountedConfig, CountingConfig, LatentConfig
+from .artifacts import TRAINED, Product
+from .counted import CountedConfig, predicts_codes, predicts_tokens, recovers
 from .grids import grid
 from .precision import Design, Measured, PrecisionConfig
 from .products import Curve, MeasuredKind, Products, Protocol
@@ -94,6 +94,8 @@ class Plan:
                 draws[curve.grammar] = max(draws[curve.grammar], self._train(curve, experiment))
             self._scan(name, experiment)
             for grammar, rule_draws in draws.items():
+                if experiment.task == "masked":  # of which theory predicts nothing
+                    continue
                 self._solve(grammar, experiment.task, experiment.replicas.rules(stop=rule_draws))
         self.represented = self._measure("representations")
         self.ranked = self._measure("rule_errors")
@@ -103,13 +105,18 @@ class Plan:
             (name, grammar, self._products.denoising(grammar, config, rule))
             for name, config in study.denoising.items()
             for grammar in config.grammars
-            for rule in range(config.rule_draws)
+            for rule in config.rules()
         ]
 
     @property
     def products(self) -> dict[str, dict[str, Product]]:
         """Every product by kind and name."""
         return self._products.known
+
+    @property
+    def trained(self) -> dict[str, Product]:
+        """Every block of networks by name."""
+        return {name: known for kind in TRAINED for name, known in self.products[kind].items()}
 
     def parameters(self, grammar: str) -> Parameters:
         """Parameters of a grammar of the study."""
@@ -144,7 +151,7 @@ class Plan:
             return
         for architecture in experiment.architectures:
             config = self.study.architectures[architecture]
-            learner, latent = config.learner, isinstance(config, LatentConfig)
+            learner, latent = config.learner, predicts_codes(config)
             refused = {
                 grammar: why_no_point(
                     experiment.scan, self.parameters(grammar), experiment.task, learner, latent
@@ -244,12 +251,13 @@ class Plan:
     ) -> Iterator[list[tuple[int, int, int]]]:
         """Blocks of replicas ``(rule_seed, sample_seed, init_seed)``: fixed, aligned tiles."""
         replicas, block = experiment.replicas, self.study.block
-        counted = isinstance(self.study.architectures[curve.architecture], CountedConfig)
+        config = self.study.architectures[curve.architecture]
+        initialised = not isinstance(config, CountedConfig) or config.initialised
         whole = {
             "rule_draws": rules,
             "samples": range(replicas.samples),
             # where nothing is initialised, there is one
-            "initialisations": range(1 if counted else replicas.initialisations),
+            "initialisations": range(replicas.initialisations if initialised else 1),
         }
         sides = {axis: getattr(block, axis) for axis in whole}
         starts = [range(span.start, span.stop, sides[axis]) for axis, span in whole.items()]
@@ -271,6 +279,8 @@ class Plan:
         """Add the coordinate check of a network that sweeps both width and learning rate."""
         config: Any = self.study.architectures[curve.architecture]
         if self.tries(curve) < 2 or len(config.widths) < 2 or curve.width != min(config.widths):
+            return
+        if curve.task == "masked":
             return
         experiment = self.study.experiments[curve.experiment]
         if curve.protocol == self._protocols(experiment)[0]:
@@ -315,6 +325,11 @@ class Plan:
         return [(curve, block) for curve, block in self.blocks if curve.protocol == "online"]
 
     @property
+    def denoisers(self) -> list[tuple[Curve, Product]]:
+        """Blocks of networks that denoise, each with its curve."""
+        return [(curve, block) for curve, block in self.blocks if block.kind == "denoisers"]
+
+    @property
     def crossing(self) -> list[Curve]:
         """Curves whose crossings are predicted."""
         return [curve for curve in self.curves if curve.task in PREDICTED]
@@ -322,27 +337,34 @@ class Plan:
     @property
     def recovering(self) -> list[Curve]:
         """Curves of learners that recover hidden symbols, where a grammar has any."""
-        kinds = self.study.architectures
-        recover = CountingConfig | LatentConfig
-        counted = [c for c in self.curves if isinstance(kinds[c.architecture], recover)]
         return [
             curve
-            for curve in counted
+            for curve in self._learnt_by(recovers)
             if levels_seen(self.parameters(curve.grammar), curve.context) > 1
         ]
 
     @property
     def latent(self) -> list[Curve]:
         """Curves of learners of latent prediction."""
-        kinds = self.study.architectures
-        return [c for c in self.curves if isinstance(kinds[c.architecture], LatentConfig)]
+        return self._learnt_by(predicts_codes)
+
+    @property
+    def by_tokens(self) -> list[Curve]:
+        """Curves of networks that predict the tokens of siblings."""
+        return self._learnt_by(predicts_tokens)
+
+    def _learnt_by(self, kind: Callable[[ArchitectureConfig], bool]) -> list[Curve]:
+        return [
+            curve for curve in self.curves if kind(self.study.architectures[curve.architecture])
+        ]
 
     @property
     def sized(self) -> list[Curve]:
-        """Curves of families: networks that are trained at three sizes or more."""
+        """Curves of families: networks that are trained at three sizes or more, not to denoise."""
         families: dict[tuple[Any, ...], list[Curve]] = {}
         for curve in self.curves:
-            families.setdefault(curve.family, []).append(curve)
+            if curve.task != "masked":
+                families.setdefault(curve.family, []).append(curve)
         return [
             curve
             for family in families.values()

@@ -17,10 +17,11 @@ from ..grammar.sparse import SparseParameters, dense_of, draw
 from ..grammar.tasks import Task
 from .architectures import NetworkConfig
 from .artifacts import KINDS, Product, capacity, make_product
-from .counted import CountedConfig, LatentConfig
+from .counted import CountedConfig
 from .denoising import DenoisingConfig
 from .grammars import FileGrammarConfig
 from .schema import ExperimentConfig, Study
+from .types import StudyTask
 
 Others = tuple[tuple[str, int], ...]  # sets that hold other sentences: streams and sizes
 Protocol = Literal["finite", "online"]
@@ -46,7 +47,7 @@ class Curve:
 
     experiment: str
     grammar: str
-    task: Task
+    task: StudyTask
     architecture: str
     width: int
     depth: int
@@ -218,16 +219,17 @@ class Products:
                 inputs[f"{here}-{stream}"] = self._sentences(
                     curve.grammar, rule, sample, stream, sentences, others
                 )
-            inputs[f"{here}-exact_test"] = self._exact(
-                curve.grammar,
-                curve.task,
-                rule,
-                sample,
-                experiment.test_size,
-                None if experiment.replacement else (),
-                curve.context,
-            )
-            if size == ONLINE:
+            if curve.task != "masked":  # whose posteriors are of its own masks
+                inputs[f"{here}-exact_test"] = self._exact(
+                    curve.grammar,
+                    curve.task,
+                    rule,
+                    sample,
+                    experiment.test_size,
+                    None if experiment.replacement else (),
+                    curve.context,
+                )
+            if size == ONLINE or curve.task == "masked":
                 inputs[f"r{rule:03d}-grammar"] = self.grammar(curve.grammar, rule)
         what: dict[str, Any] = {
             "grammar": parameters.specification(),
@@ -248,14 +250,17 @@ class Products:
             for rule in {rule for rule, _, _ in tile}:
                 inputs[f"r{rule:03d}-grammar"] = self.grammar(curve.grammar, rule)
             what["learner"] = config.model_dump()
-            kind = "latents" if isinstance(config, LatentConfig) else "counts"
-            return self._add(make_product(kind, f"{here}/{config.label}/{block}", what, inputs))
+            label = f"{here}/{config.label}/{block}"
+            return self._add(make_product(config.product, label, what, inputs))
         what["architecture"] = {**self._shape(config, curve), "width": curve.width}
         what["settings"] = self._settings(config, curve)
         what["learning_rates"] = rates
         span = "-".join(f"{rate:g}" for rate in dict.fromkeys((rates[0], rates[-1])))
         label = f"{here}/{config.name}-w{curve.width}-d{curve.depth}-lr{span}/{block}"
-        return self._add(make_product("models", label, what, inputs, (config.code,), config.reads))
+        kind = "models"
+        if curve.task == "masked":
+            kind, what["masked_fractions"] = "denoisers", experiment.masked_fractions
+        return self._add(make_product(kind, label, what, inputs, (config.code,), config.reads))
 
     def _sets(
         self, grammar: str, experiment: ExperimentConfig, size: int | str

@@ -15,12 +15,12 @@ from pydantic import BeforeValidator, Field
 
 from ..grammar.model import Parameters
 from ..grammar.sparse import SparseParameters, dense_of
-from ..grammar.tasks import PREDICTED, Task
+from ..grammar.tasks import PREDICTED
 from ..theory.complexities import Learner, at_half, threshold
 from ..theory.latents import largest_latent_threshold
 from ..theory.sparse import ensemble_label_thresholds
 from .grammars import FileGrammarConfig
-from .types import Fraction, Model, PositiveInt
+from .types import Fraction, Model, PositiveInt, StudyTask
 
 FEWEST = 3  # points of a law
 
@@ -40,7 +40,7 @@ class ScanConfig(Model):
     factor: Annotated[float, Field(gt=1, le=100)] = 1.25
     """Tables count the curves that lie on the common one within this factor of size."""
 
-    def crossed(self, task: Task) -> int:
+    def crossed(self, task: StudyTask) -> int:
         """The level in ``crossings.csv`` whose crossing is `P*`."""
         return 1 if task == "classification" else self.level or 2
 
@@ -57,7 +57,7 @@ Scan = Annotated[
 def why_no_point(
     scan: ScanConfig,
     parameters: Parameters,
-    task: Task,
+    task: StudyTask,
     learner: Learner | None,
     latent: bool = False,
 ) -> str:

@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from ..claims.frozen import rules_of
-from ..claims.names import CLAIM_TASKS, ClaimName
+from ..claims.names import ClaimName
 from ..core import texts
 from ..grammar.model import Parameters
 from ..grammar.sparse import SparseParameters
@@ -19,8 +18,9 @@ from ..grammar.tasks import PREDICTED, Task, levels_seen
 from .architectures import ArchitectureConfig, OwnConfig, check_own
 from .controls import ControlsConfig, check_controls
 from .counted import CountedConfig
-from .denoising import DenoisingConfig, check_denoising
+from .denoising import DenoisingConfig, MaskedFractions, check_denoising, check_masked
 from .grammars import FileGrammarConfig, GrammarConfig
+from .judged import check_claim, with_judged_seeds
 from .precision import Precision
 from .replicas import BlockConfig, ReplicasConfig
 from .scanning import Scan, check_scan
@@ -34,6 +34,7 @@ from .types import (
     PositiveInt,
     Sizes,
     Some,
+    StudyTask,
 )
 
 # below results/, of no study
@@ -79,8 +80,8 @@ class ExperimentConfig(Model):
 
     title: Annotated[Line, Field(max_length=100)] | None = None
     """Heading of its figures; the experiment's name if not given."""
-    task: Task
-    """`classification` (sentence to root symbol), `last_token`, or `autoregressive`."""
+    task: StudyTask
+    """`classification` (sentence to root symbol), `last_token`, `autoregressive`, or `masked`."""
     grammars: Names
     """Names of grammars defined above."""
     architectures: Names
@@ -92,6 +93,8 @@ class ExperimentConfig(Model):
     """Whether networks also have a curve of the online protocol: one training that sees every
     sentence once and is measured on the test set as it goes, up to `max_steps`. Sentence `i` is
     that of the training sets; nothing is stored, and only `max_steps` ends it, or a failure."""
+    masked_fractions: MaskedFractions = []
+    """Probabilities with which tokens are masked (task `masked`); a training sentence has one."""
     replacement: bool = True
     """Whether a sentence may come again. With `false`, as in the published code, training sentences
     are distinct, and the validation and test sets have others, distinct too: memorising cannot
@@ -174,17 +177,7 @@ class Study(Model):
     @classmethod
     def _judged_seeds(cls, given: Any) -> Any:
         """Rule draws that decide a claim begin where its criteria say, if not told otherwise."""
-        experiments = given.get("experiments") if isinstance(given, dict) else None
-        if not isinstance(experiments, dict) or given.get("claim") not in CLAIM_TASKS:
-            return given
-        judged = {"rule_seeds": {"first": rules_of(given["claim"]).first_rule_seed}}
-        told = {
-            name: {**experiment, "replicas": {**judged, **experiment.get("replicas", {})}}
-            if isinstance(experiment, dict) and isinstance(experiment.get("replicas", {}), dict)
-            else experiment
-            for name, experiment in experiments.items()
-        }
-        return {**given, "experiments": told}
+        return with_judged_seeds(given)
 
     @property
     def files(self) -> dict[str, Path]:
@@ -278,21 +271,18 @@ class Study(Model):
         if self.experiments and not self.architectures:
             raise ValueError("architectures: is missing; add those that the experiments name")
         tasks = {known.task for known in self.experiments.values()}
-        if self.claim and CLAIM_TASKS[self.claim] not in tasks:
-            raise ValueError(
-                f"claim: {self.claim} is about {CLAIM_TASKS[self.claim]}; add such an experiment "
-                "or leave the claim out"
-            )
+        check_claim(self.claim, tasks, bool(self.denoising))
         seen: dict[tuple[str, str, str, int], str] = {}
         for name, experiment in self.experiments.items():
             here = f"experiments.{name}"
-            if experiment.precision:
-                self._check_precision(here, experiment)
             for kind in ("grammars", "architectures"):
                 for used in getattr(experiment, kind):
                     if used not in getattr(self, kind):
                         known = texts.cut(", ".join(getattr(self, kind)), 200)
                         raise ValueError(f"{here}.{kind}: no {used!r} defined; known: {known}")
+            check_masked(here, experiment, self.grammars)
+            if experiment.precision:
+                self._check_precision(here, experiment)
             if not (experiment.train_sizes or experiment.online):
                 raise ValueError(f"{here}.train_sizes: is missing; give sizes, or set online: true")
             if experiment.online and not experiment.replacement:

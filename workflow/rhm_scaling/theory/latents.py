@@ -11,6 +11,10 @@ one parent of level ``l+1``, it stands out from the noise of its estimate, as in
 instances of the parent, ``s**(L-l-1)`` of which are in a sentence. For uniform rules that is ``v
 m**2/(1-f)``: a factor of ``m`` less than where the sibling is seen as a tuple, ``v m**3/(1-f)``, as
 its ``m`` synonyms share a code (`as_tuples`). The summary has the latter.
+
+Who predicts the sibling's *tokens* sees a correlation that is diluted by every level below the
+sibling: for uniform rules ``v m**(l+2)/(1-f)`` instances, at the top ``v m**(L+1)/(1-f)``
+sentences, for any one of its ``s**l`` tokens.
 """
 
 from __future__ import annotations
@@ -86,6 +90,33 @@ def latent_thresholds(grammar: Grammar) -> Array:
             for level in levels(grammar.parameters)
         ]
     )
+
+
+def token_thresholds(grammar: Grammar) -> Array:
+    """The same where a token of the sibling is seen, not its code, ``(L-1,)``.
+
+    The mean over the sibling's tokens, each of which is seen alone: who pools them needs less.
+    """
+    found = []
+    for level in levels(grammar.parameters):
+        joints = (
+            joint @ below
+            for joint in with_sibling(grammar, level)
+            for below in _tokens(grammar, level)
+        )
+        complexities = _complexities(grammar, level, joints) / parents(grammar.parameters, level)
+        found.append(at_half(complexities, rank_probabilities(grammar, level)))
+    return np.array(found)
+
+
+def _tokens(grammar: Grammar, level: int) -> Iterator[Array]:
+    """``p(token | symbol)`` of each of the tokens below a symbol of `level`, ``(v_l, v_0)``."""
+    for child in range(grammar.parameters.s):
+        step = grammar.transition(level, child)
+        if level == 1:
+            yield step
+        else:
+            yield from (step @ below for below in _tokens(grammar, level - 1))
 
 
 def bare_latent_threshold(parameters: Parameters, level: int) -> float:

@@ -51,6 +51,8 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         test_size = specification["test_sizes"][key["experiment"]]
         sizes = table["sentences"].to_numpy(dtype=float)
         described = predicted_columns(parameters, key["task"], learner, known, sizes, test_size)
+        if key["task"] == "masked":  # of which theory has the floor alone, with the losses
+            described["chance"] = np.log(parameters.v[0]) - table["bayes_loss"]
         table = table.assign(**described, predicted_smooth=np.nan, lookup=np.nan)
         if key["task"] == "classification":
             table["lookup"] = lookup_error(parameters.n, table["overlap"].to_numpy())

@@ -12,6 +12,7 @@ from ...analysis.controls import told
 from ...claims.deciding import findings
 from ...claims.evidence import of_study, replicas_of
 from ...claims.frozen import rules_of
+from ...claims.names import TRANSITION_CLAIMS
 from ...claims.verdicts import together
 from ...core.files import write_text
 from ...study.tables import Part, Plan
@@ -25,6 +26,7 @@ def planned(plan: Plan) -> Part:
     after = (
         *("gather_runs", "gather_histories", "tabulate_theory", "measure_representations"),
         "compare_controls",
+        *(["gather_denoising"] if plan.study.claim in TRANSITION_CLAIMS else []),
     )
     return Part({**claimed(plan), "controls": bool(plan.controls)}, outputs, after=after)
 
@@ -33,11 +35,8 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Decide the claim."""
     name = specification["claim"]
     rules = rules_of(name)
-    points = read_points(folder, specification["curves"])
-    represented = any(curve["represented"] for curve in specification["curves"])
-    layers = pd.read_csv(folder / "representations.csv") if represented else pd.DataFrame()
-    theory = pd.read_csv(folder / "theory.csv")
-    found = findings(name, of_study(specification, points, theory, layers))
+    evidence, replicas = _evidence(specification, folder)
+    found = findings(name, evidence)
     trained = told(pd.read_csv(folder / "controls.csv")) if specification["controls"] else None
     verdict = together((criterion.name, finding) for criterion, _, finding in found)
     rows = [
@@ -48,7 +47,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
             "claim_verdict": verdict,
             **as_row(criterion, about, finding),
             **asdict(finding.measured),
-            "replicas": replicas_of(points),
+            "replicas": replicas,
             # they stand beside the verdict, which does not depend on them
             "controls": trained.summary if trained else "",
             "limited_by_training": "; ".join(trained.limited) if trained else "",
@@ -59,3 +58,15 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         for criterion, about, finding in found
     ]
     write_text(folder / "claims.csv", pd.DataFrame(rows).to_csv(index=False))
+
+
+def _evidence(specification: dict[str, Any], folder: Path) -> tuple[Any, int]:
+    """What decides the claim, and how many replicas are behind it."""
+    if specification["claim"] in TRANSITION_CLAIMS:
+        table = pd.read_csv(folder / "transitions.csv")
+        return table, table["rule_seed"].nunique()
+    points = read_points(folder, specification["curves"])
+    represented = any(curve["represented"] for curve in specification["curves"])
+    layers = pd.read_csv(folder / "representations.csv") if represented else pd.DataFrame()
+    theory = pd.read_csv(folder / "theory.csv")
+    return of_study(specification, points, theory, layers), replicas_of(points)

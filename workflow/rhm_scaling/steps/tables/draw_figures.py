@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from ...claims.names import TRANSITION_CLAIMS
 from ...core.files import write_text
 from ...grammar.model import Parameters
 from ...grammar.sparse import dense_of
@@ -39,6 +40,7 @@ def planned(plan: Plan) -> Part:
     controlled = dict.fromkeys(curve for curve, _, _ in plan.controls)
     traced, worth = dict.fromkeys(curve for curve, _ in followed(plan)), repeated(plan)
     sensitive = dict.fromkeys(curve for curve, _ in plan.sensitive)
+    denoisers = dict.fromkeys(curve for curve, _ in plan.denoisers)
     sparse = [one for one in plan.scanned if dense_of(plan.parameters(one.grammar))[1]]
     told = [curve for curve in plan.curves if curve not in plan.scanned]  # one by one
     sloping = [
@@ -69,6 +71,7 @@ def planned(plan: Plan) -> Part:
         "repeated": _experiments(worth),
         "sparse": _experiments(sparse),
         "sensitive": _named(sensitive),
+        "denoisers": _named(denoisers),
         "claim": study.claim,
         **({"grammars": plan.specifications()} if study.claim or windows else {}),
     }
@@ -86,6 +89,7 @@ def planned(plan: Plan) -> Part:
         "repetition": worth,
         "scan_sparsity": sparse,
         "sensitivity": sensitive,
+        **dict.fromkeys(("masked", "composition"), denoisers),
     }
     names = [f"{kind}-{name}" for kind, curves in kinds.items() for name in _experiments(curves)]
     names += [f"claim-{study.claim}"] if study.claim else []
@@ -100,7 +104,9 @@ def planned(plan: Plan) -> Part:
         "follow_trainings",
         "value_repetition",
         "gather_sensitivity",
+        "gather_denoisers",
         "compare_controls",
+        *(["gather_denoising"] if study.claim in TRANSITION_CLAIMS else []),
     )
     tables = ["figures/exponents-table.html"] if plan.curves else []
     outputs = [*figure_files("figures", names), *tables]
@@ -119,6 +125,7 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Draw everything under ``figures/``."""
     from ...plots.controls import controls
     from ...plots.curves import recoveries
+    from ...plots.denoisers import composition, masked
     from ...plots.invariance import invariance_ratios, invariance_sizes
     from ...plots.learning_times import learning_times
     from ...plots.rates import learning_rates
@@ -180,6 +187,15 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         )
         drawn = sensitivities(means, errors, specification["titles"][experiment])
         save(drawn, folder / "figures", f"sensitivity-{experiment}")
+    for experiment in dict.fromkeys(curve["experiment"] for curve in specification["denoisers"]):
+        keys = _keys(specification["denoisers"], experiment)
+        means, at = (
+            pd.read_csv(folder / f"{name}.csv").merge(keys)
+            for name in ("masked_curves", "composed_at")
+        )
+        title = specification["titles"][experiment]
+        save(masked(means, title), folder / "figures", f"masked-{experiment}")
+        save(composition(means, at, title), folder / "figures", f"composition-{experiment}")
     for experiment in dict.fromkeys(curve["experiment"] for curve in specification["controlled"]):
         keys = _keys(specification["controlled"], experiment)
         compared = pd.read_csv(folder / "controls.csv").merge(keys)
@@ -240,6 +256,8 @@ def _draw_claim(specification: dict[str, Any], folder: Path) -> None:
     given = {name: pd.read_csv(folder / f"{name}.csv") for name in names}
     represented = bool(specification["represented"])
     given["invariance"] = pd.read_csv(folder / "invariance.csv") if represented else pd.DataFrame()
+    if specification["claim"] in TRANSITION_CLAIMS:
+        given["transitions"] = pd.read_csv(folder / "transitions.csv")
     grammars = {
         name: Parameters.from_specification(known)
         for name, known in specification["grammars"].items()

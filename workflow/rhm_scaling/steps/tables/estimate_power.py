@@ -11,6 +11,7 @@ import pandas as pd
 from ...analysis.curves import CURVE_KEY, REPLICA_KEY
 from ...claims.deciding import findings
 from ...claims.evidence import of_study
+from ...claims.names import CLAIM_TASKS
 from ...core.files import write_text
 from ...study.tables import Part, Plan
 from ..claimed import as_row, claimed
@@ -20,8 +21,8 @@ _LATER = ("holds", "nearer", "holds_limit", "verdict")
 
 
 def planned(plan: Plan) -> Part:
-    """The curves that decide the study's claim."""
-    outputs = ["power.csv"] if plan.study.claim else []
+    """The curves that decide the study's claim, if curves do."""
+    outputs = ["power.csv"] if plan.study.claim in CLAIM_TASKS else []
     return Part(claimed(plan), outputs, after=("tabulate_theory",))
 
 

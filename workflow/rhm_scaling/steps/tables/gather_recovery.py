@@ -1,4 +1,4 @@
-"""``recovery.csv`` and ``recovered_at.csv``: hidden symbols found by counting alone."""
+"""``recovery.csv`` and ``recovered_at.csv``: hidden symbols found by learners that seek them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def planned(plan: Plan) -> Part:
         "blocks": [{"recovery": block.files["recovery"], **curve.key()} for curve, block in blocks],
         "learners": plan.learners(),
         "latent": sorted({curve.architecture for curve in plan.latent}),
+        "by_tokens": sorted({curve.architecture for curve in plan.by_tokens}),
     }
     outputs = ["recovery.csv", "recovered_at.csv"] if recovering else []
     products = [(block, ("recovery",)) for _, block in blocks]
@@ -43,14 +44,16 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     found: list[dict[str, Any]] = []
     for values, group in table.groupby(index):
         row: dict[str, Any] = dict(zip(index, values))
-        latent = row["architecture"] in specification["latent"]
+        quantity = "threshold"
+        for kind, own in (("latent", "latent_threshold"), ("by_tokens", "token_threshold")):
+            quantity = own if row["architecture"] in specification[kind] else quantity
         known = theory[
-            (theory["quantity"] == ("latent_threshold" if latent else "threshold"))
+            (theory["quantity"] == quantity)
             & (theory["grammar"] == row["grammar"])
             & (theory["task"] == row["task"])
             & (theory["rule_seed"] == row["rule_seed"])
         ]
-        if latent:
+        if quantity != "threshold":
             known = known[known["level"] == row["level"]]
         if row["task"] == "last_token":
             # a level's symbols are seen through their correlations with the level above

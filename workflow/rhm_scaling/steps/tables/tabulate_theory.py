@@ -33,6 +33,7 @@ from ...theory.latents import (
     ensemble_latent_threshold,
     latent_thresholds,
     levels,
+    token_thresholds,
 )
 from ...theory.measured_correlations import COLUMNS as CORRELATIONS
 from ...theory.solve import CURVES, QUANTITIES
@@ -62,18 +63,19 @@ def planned(plan: Plan) -> Part:
     products: list[tuple[Product, tuple[str, ...]]] = [
         (known, ("quantities", "curves", "correlations")) for known in plan.theory.values()
     ]
-    # learners of latent prediction read the rules themselves
-    latent = {(curve.grammar, curve.task) for curve in plan.latent}
-    drawn = {
-        key: known.inputs["grammar"]
-        for key, known in plan.theory.items()
-        if key[:2] in latent and plan.parameters(key[0]).L > 1
-    }
-    what["latent"] = [
-        {"file": rules.files["product"], "grammar": grammar, "task": task, "rule": rule}
-        for (grammar, task, rule), rules in drawn.items()
-    ]
-    products += [(rules, ("product",)) for rules in drawn.values()]
+    # thresholds of those that predict siblings are found from the rules themselves
+    for name, curves in (("latent", plan.latent), ("by_tokens", plan.by_tokens)):
+        asked = {(curve.grammar, curve.task) for curve in curves}
+        drawn = {
+            key: known.inputs["grammar"]
+            for key, known in plan.theory.items()
+            if key[:2] in asked and plan.parameters(key[0]).L > 1
+        }
+        what[name] = [
+            {"file": rules.files["product"], "grammar": grammar, "task": task, "rule": rule}
+            for (grammar, task, rule), rules in drawn.items()
+        ]
+        products += [(rules, ("product",)) for rules in drawn.values()]
     names = ("theory", "predictions", "correlations")
     outputs = [f"{name}.csv" for name in names if plan.theory]
     return Part(what, outputs, products=products)
@@ -105,11 +107,16 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
         parameters = Parameters.from_specification(specification["grammars"][name])
         rows = pd.DataFrame(_latent_forms(parameters), columns=QUANTITIES)
         quantities.append(rows.assign(grammar=name, task=task))
-    for product in specification["latent"]:
-        at = latent_thresholds(read_grammar(root / product["file"]))
-        rows = pd.DataFrame(_latent(at, "correlations"), columns=QUANTITIES)
-        key = {"grammar": product["grammar"], "task": product["task"], "rule_seed": product["rule"]}
-        quantities.append(rows.assign(**key))
+    for name, quantity, thresholds in (
+        ("latent", "latent_threshold", latent_thresholds),
+        ("by_tokens", "token_threshold", token_thresholds),
+    ):
+        for product in specification[name]:
+            at = thresholds(read_grammar(root / product["file"]))
+            found = _latent(at, "correlations", quantity)
+            rows = pd.DataFrame(found, columns=QUANTITIES)
+            key = {name: product[name] for name in ("grammar", "task")}
+            quantities.append(rows.assign(**key, rule_seed=product["rule"]))
     table = _together(quantities, COLUMNS, specification["study"])
     for column in ("rule_seed", "level", "index"):
         table[column] = table[column].astype("Int64")
@@ -136,6 +143,8 @@ def _spread(quantities: pd.DataFrame, parameters: SparseParameters) -> pd.DataFr
 
 
 def _together(parts: list[pd.DataFrame], columns: list[str], study: str) -> pd.DataFrame:
+    if not parts:  # of curves of which nothing is predicted
+        return pd.DataFrame(columns=columns)
     # without empty parts, which would make pandas guess types
     whole = pd.concat([part.astype(object) for part in parts if len(part)] or parts[:1])
     return (
@@ -205,10 +214,12 @@ def _latent_forms(parameters: Parameters) -> Iterator[dict[str, Any]]:
         )
 
 
-def _latent(thresholds: Iterable[float], method: str) -> Iterator[dict[str, Any]]:
+def _latent(
+    thresholds: Iterable[float], method: str, quantity: str = "latent_threshold"
+) -> Iterator[dict[str, Any]]:
     for level, value in enumerate(thresholds, 1):
         stderr = np.nan if method == "ensemble" else 0.0
-        row = {"quantity": "latent_threshold", "level": level, "value": value}
+        row = {"quantity": quantity, "level": level, "value": value}
         yield {**row, "stderr": stderr, "method": method}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from ...claims.names import CLAIM_TASKS
 from ...core.files import write_text
 from ...grammar.model import Parameters
 from ...plots.guides import guide, order_of_invariance
@@ -30,9 +31,9 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     grammars = {
         name: Parameters.from_specification(g) for name, g in specification["grammars"].items()
     }
-    curves, criteria, power = (
-        pd.read_csv(folder / f"{name}.csv") for name in ("curves", "claims", "power")
-    )
+    curves, criteria = (pd.read_csv(folder / f"{name}.csv") for name in ("curves", "claims"))
+    foreseen = specification["claim"] in CLAIM_TASKS
+    power = pd.read_csv(folder / "power.csv") if foreseen else pd.DataFrame()
     order = ""
     if specification["represented"]:
         names = ("half_invariant", "invariance_sizes")

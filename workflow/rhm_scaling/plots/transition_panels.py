@@ -1,0 +1,67 @@
+"""Panels of the claim about the transition of the root's posterior: crossings and steepness."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ..analysis.curves import student_factor
+from .style import GREY, errorbars, legend_above, whole_numbers
+
+if TYPE_CHECKING:
+    from .claim_panels import Tables
+
+_LOOKS = (("black", "o"), ("0.55", "s"), ("0.3", "^"))
+
+
+def crossings(axis: Axes, tables: Tables) -> None:
+    """Where curves of depths cross, and where the posterior is a half, from the fixed point."""
+    rows = tables.transitions
+    rows = rows.assign(
+        crosses=rows["crossing"] - rows["critical"], halved=rows["half"] - rows["critical"]
+    )
+    axis.axhline(0, color=GREY, linewidth=0.7, linestyle="--", zorder=1)
+    named = {"crosses": "crosses $L-1$", "halved": "is a half (the rival)"}
+    for (column, label), (color, marker) in zip(named.items(), _LOOKS):
+        told = _means(rows, column)
+        look = {"color": color, "marker": marker, "markersize": 3.5}
+        errorbars(axis, told["L"], told, "mean", label=label, **look)
+    axis.set(xlabel="depth $L$", ylabel="from the draw's\nfixed point")
+    whole_numbers(axis, rows["L"])
+    legend_above(axis)
+
+
+def steepness(axis: Axes, tables: Tables) -> None:
+    """How steep curves are, measured and as the recursion answers to a small change."""
+    rows = tables.transitions
+    told = _means(rows, "steepness", logs=True)
+    axis.set(yscale="log", xlabel="depth $L$", ylabel="fall of the posterior")
+    errorbars(
+        axis, told["L"], told, "mean", color="black", marker="o", markersize=3.5, label="measured"
+    )
+    known = _means(rows, "response", logs=True)
+    axis.plot(known["L"], known["mean"], color=GREY, linewidth=1, label="recursion")
+    whole_numbers(axis, rows["L"])
+    legend_above(axis)
+
+
+def _means(rows: pd.DataFrame, column: str, logs: bool = False) -> pd.DataFrame:
+    """Means over all rule draws that have a value, with Student's intervals, by depth.
+
+    Of what is a scale, geometric ones.
+    """
+    found = []
+    for depth, values in rows.groupby("L")[column]:
+        known = values.dropna().to_numpy(dtype=float)
+        known = np.log(known[known > 0]) if logs else known
+        if not len(known):
+            continue
+        mean, half = known.mean(), np.nan
+        if len(known) > 1:
+            half = student_factor(len(known)) * known.std(ddof=1) / len(known) ** 0.5
+        ends = np.array([mean, mean - half, mean + half])
+        found.append((depth, *(np.exp(ends) if logs else ends)))
+    return pd.DataFrame(found, columns=["L", "mean", "low", "high"])

@@ -195,6 +195,15 @@ def test_latents_are_learnt_by_the_same_call() -> None:
     assert (training.runs["test_error"] < 0.1).all()
 
 
+def test_networks_that_predict_siblings_are_trained_by_the_same_call() -> None:
+    threads = torch.get_num_threads()
+    keys = {"codes": 7, "steps": 400, "predicts": "codes", **FEW, "rule_draws": 1}
+    training = rhm.train(GRAMMAR, "classification", "latent_network", [1024], **keys)
+    assert training.networks == [] and {*training.runs["status"]} == {"ok"}
+    assert (training.runs["test_error"] < 0.1).all() and (training.runs["parameters"] > 0).all()
+    assert torch.get_num_threads() == threads
+
+
 class Leaking(nn.Module):
     """It sees the whole sentence."""
 

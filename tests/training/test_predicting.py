@@ -11,7 +11,7 @@ from rhm_scaling.grammar.sampling import Stream
 from rhm_scaling.models.layers import Shape
 from rhm_scaling.theory.inference import likeliest_symbols
 from rhm_scaling.training.predicting import Predictor, Settings, directions
-from rhm_scaling.training.readability import readable
+from rhm_scaling.training.readability import _probe, readable
 
 P = Parameters.from_keys(v=8, s=2, L=3, m=2)
 SETTINGS = Settings("codes", codes=7, lr=0.03, steps=400, batch_size=64, decay=0.9, spread=0.1)
@@ -34,7 +34,7 @@ def fitted(parameters: Parameters, settings: Settings, train: np.ndarray, *seeds
     return predictor
 
 
-def read(parameters: Parameters, predictor: Predictor, draw: int = 0) -> list[float]:
+def read_levels(parameters: Parameters, predictor: Predictor, draw: int = 0) -> list[float]:
     """How well the levels' symbols are read from the codes of the first replica."""
     grammar, found = Grammar.draw(parameters, draw), []
     sets = [sentences(parameters, 256, name, draw)["tokens"] for name in ("validation", "test")]
@@ -121,9 +121,9 @@ def test_a_replica_is_the_same_alone_and_beside_others() -> None:
 
 def test_codes_of_all_levels_are_learnt_and_labels_read_from_them() -> None:
     train, test = sentences(P, 2048), sentences(P, 500, "test")
-    assert max(read(P, started(P, SETTINGS, 0))) < 0.3  # untrained
+    assert max(read_levels(P, started(P, SETTINGS, 0))) < 0.3  # untrained
     predictor = fitted(P, SETTINGS, train, 0)
-    assert min(read(P, predictor)) > 0.7
+    assert min(read_levels(P, predictor)) > 0.7
     answers = predictor.predict(test["tokens"][None])[0]
     np.testing.assert_allclose(answers.sum(axis=1), 1)
     assert (answers.argmax(axis=1) != test["label"]).mean() < 0.05
@@ -162,6 +162,16 @@ def test_reading_is_zero_for_names_of_tuples_and_one_for_symbols() -> None:
     assert of([levels[1] for levels in symbols], 8) == 1
     assert abs(of(tuples, 64)) < 0.1
     assert abs(of([np.zeros_like(levels[1]) for levels in symbols], 2)) < 0.1
+
+
+def test_a_probe_that_has_seen_all_tuples_reads_an_untrained_network_too() -> None:
+    predictor = started(P, replace(SETTINGS, codes=32), 0, width=64)
+    sets = [sentences(P, 256, name)["tokens"] for name in ("validation", "test")]
+    symbols = [likeliest_symbols(Grammar.draw(P, 0), tokens)[1].ravel() for tokens in sets]
+    codes = [predictor.codes(tokens[None])[0].reshape(-1, 32).astype(float) for tokens in sets]
+    read = _probe(codes[0], symbols[0], 8, codes[1])
+    assert (read == symbols[1]).mean() > 0.95
+    assert read_levels(P, predictor)[0] < 0.2
 
 
 def test_without_synonyms_nothing_can_be_told() -> None:

@@ -356,7 +356,9 @@ class _Run:
             role: self.folder / path for role, path in product.files.items() if role != "record"
         }
         if product.kind != "models":
+            threads = torch.get_num_threads()
             step.make(product.specification, inputs, outputs)
+            torch.set_num_threads(threads)  # networks that predict siblings take one
             return
         try:
             step.make(self.specification(product), inputs, outputs, log=_LOG.info)

@@ -346,7 +346,7 @@ def local_exponents(
 
 
 def recoveries(recovery: pd.DataFrame, found: pd.DataFrame, title: str) -> Figure:
-    """Fraction of hidden symbols that counting recovers, by level; a panel a learner."""
+    """Fraction of hidden symbols that learners recover, by level; a panel a learner."""
     labels = curve_labels(recovery)
     figure, axes = stacked(*([1.4] * len(labels)), around=0.8, sharex=True, sharey=True)
     handles: dict[int, Line2D] = {}
@@ -377,6 +377,6 @@ def recoveries(recovery: pd.DataFrame, found: pd.DataFrame, title: str) -> Figur
         handle("predicted threshold of a level", linestyle="--", linewidth=0.8),
     ]
     heading(figure, title)
-    legend_of(figure, [*handles.values(), *named], "hidden symbols that counting recovers")
+    legend_of(figure, [*handles.values(), *named], "hidden symbols that are recovered")
     sns.despine(figure)
     return figure

@@ -2,11 +2,12 @@
 
 One small module a level turns the codes of ``s`` children into one code, at all positions alike.
 Each learns by itself: no gradient passes to the level below, whose codes a level that has begun to
-memorise sentences would spoil. From a tuple's code a linear map predicts the code that a *target encoder* gives to its sibling: the
-exponential moving average of the encoder, through which no gradient passes (arXiv:2605.27734, of
-which only a summary was at hand; arXiv:2006.07733 for the average). A code that never changes is
-predicted without error, and codes would collapse to it. What keeps them apart is a penalty on the
-covariance of a batch's codes, which is to be the identity (as in arXiv:2105.04906).
+memorise sentences would spoil. From a tuple's code a linear map predicts the code that a *target
+encoder* gives to its sibling: the exponential moving average of the encoder, through which no
+gradient passes (arXiv:2605.27734, of which only a summary was at hand; arXiv:2006.07733 for the
+average). A code that never changes is predicted without error, and codes would collapse to it. What
+keeps them apart is a penalty on the covariance of a batch's codes, which is to be the identity (as
+in arXiv:2105.04906).
 
 The same encoder can have to predict the sibling's *tokens* instead, as most networks do.
 """

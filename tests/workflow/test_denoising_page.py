@@ -83,7 +83,7 @@ def test_what_obeys_the_rules_is_what_the_page_says() -> None:
 
 
 def test_the_section_that_the_page_shows_can_be_planned() -> None:
-    (shown,) = code("docs/denoising.md", "yaml")
+    shown, _ = code("docs/denoising.md", "yaml")
     rest = """
 name: shown
 architectures: {c: {kind: counting}}

@@ -76,6 +76,17 @@ def test_the_table_of_levels(level: int) -> None:
     assert f"| {level} | {cells[0]} | {cells[1]} | {ratio} | {order} |".replace("  ", " ") in PAGE
 
 
+def test_where_the_order_of_levels_is_not_resolved() -> None:
+    assert "in every draw" in PAGE
+    for fraction in (0.1, 0.3):
+        assert np.isnan([at("composing", level, fraction)["sentences"] for level in (3, 4)]).all()
+    third, fourth = (at("composing", level, 0.5) for level in (3, 4))
+    assert fourth["low"] < third["high"] and "levels 3 and 4 overlap" in PAGE
+    assert at("composing", 4, 0.7)["in_order"] == 0.75 and "in three of four draws" in PAGE
+    ratios = [at("composing", level)["ratio"] for level in (2, 3, 4)]
+    assert min(ratios) > 2 and max(ratios) < 3.5
+
+
 def test_at_once_networks_come_to_the_exact_marginals() -> None:
     mine = DRAWS[(DRAWS["quantity"] == "obeying") & (DRAWS["fraction"] == 0.5)]
     last = mine[mine["sentences"] == mine["sentences"].max()].set_index(["order", "level"])

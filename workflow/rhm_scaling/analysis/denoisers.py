@@ -87,8 +87,9 @@ def composed_at(generation: pd.DataFrame, guessed: Mapping[int, float]) -> pd.Da
             for level, rows in mine.groupby("level"):
                 at = _half_way(rows, measure, guessed[int(str(level))])
                 both = len(before) == len(at)
-                with np.errstate(invalid="ignore"):
-                    ratios = at / before if both else np.full(len(at), np.nan)
+                ratios = np.full(len(at), np.nan)
+                if both:
+                    ratios = np.where(np.isfinite(before), at, np.nan) / before
                 in_order = (at > before).mean() if both else np.nan
                 found.append(
                     (

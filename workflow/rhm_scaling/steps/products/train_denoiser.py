@@ -209,7 +209,8 @@ def _rows(
 ) -> dict[str, list[Row]]:
     """Rows of all tables, of some replicas."""
     tables: dict[str, list[Row]] = {name: [] for name in TABLES}
-    floors = exact_losses(trial.examples, len(block.fractions))[trial.examples.source.cpu()]
+    floors = exact_losses(trial.examples, len(block.fractions))
+    floors = floors[trial.examples.source.cpu().numpy()]
     beside = trial.beside()
     for replica, member in enumerate(part):
         size = math.inf if block.online else block.size

@@ -88,7 +88,7 @@ def generated(law: Law, seed: int, raw: bool = False) -> Generated:
             found = measured(grammar, law(grammar, pace * size, source))
             for level, (obeying, given) in zip(LEVELS, found):
                 rows.append((rule_seed, size, level, obeying, obeying if raw else given))
-    columns = ["rule_seed", "sentences", "level", "obeying", "obeying_given_below"]
+    columns = ["rule_seed", "sentences", "level", "obeying", "composing"]
     table = pd.DataFrame(rows, columns=columns).assign(
         grammar="g", architecture="unet", width=64, depth=4, protocol="online", **OPTIONS
     )

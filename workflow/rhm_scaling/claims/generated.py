@@ -2,11 +2,10 @@
 
 As in `contrasts`. A network fills in masked tokens in turn, so that with exact posteriors every
 subtree obeys the rules. A subtree of level ``l`` that obeys needs all below it to do so, so that
-``obeying`` comes in the order of levels whatever is learnt. What is compared is
-``obeying_given_below``, of the subtrees all of whose own subtrees obey: it tells of the level's own
-rules. ``P_l`` is from where on it is three quarters of the way from that of the untrained network
-to one: at half, hardly any subtree of an upper level has all below it right, if levels are learnt
-at once.
+``obeying`` comes in the order of levels whatever is learnt. What is compared is ``composing``, of
+the subtrees all of whose own subtrees obey: it tells of the level's own rules. ``P_l`` is from
+where on it is three quarters of the way from that of the untrained network to one: at half, hardly
+any subtree of an upper level has all below it right, if levels are learnt at once.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ class Generated:
     Attributes
     ----------
     table
-        ``generation.csv``: ``obeying_given_below`` by curve, seeds, ``sentences`` (0: untrained),
+        ``generation.csv``: ``composing`` by curve, seeds, ``sentences`` (0: untrained),
         ``fraction``, ``order`` and ``level``.
     grammars
         Of the study, by name.
@@ -60,7 +59,7 @@ def _learnt(rows: pd.DataFrame, parameters: Parameters, learner: Learner) -> Par
     draws, levels = sorted({*rows["rule_seed"]}), range(1, parameters.L + 1)
     most = frozen().language * np.exp(parameters.log_sentences())
     rows = rows[rows["sentences"] <= most]
-    values = rows.groupby(["rule_seed", "level", "sentences"])["obeying_given_below"].mean()
+    values = rows.groupby(["rule_seed", "level", "sentences"])["composing"].mean()
     measured = np.array(
         [
             [

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...claims.names import TRANSITION_CLAIMS
+from ...claims.names import GENERATION_CLAIMS, TRANSITION_CLAIMS
 from ...core.files import write_text
 from ...grammar.model import Parameters
 from ...grammar.sparse import dense_of
@@ -103,6 +103,7 @@ def planned(plan: Plan) -> Part:
         "gather_sensitivity",
         "compare_controls",
         *(["gather_denoising"] if study.claim in TRANSITION_CLAIMS else []),
+        *(["gather_denoisers"] if study.claim in GENERATION_CLAIMS else []),
     )
     outputs = [*figure_files("figures", names), "figures/exponents-table.html"]
     return Part(what, outputs, after=after)
@@ -243,6 +244,8 @@ def _draw_claim(specification: dict[str, Any], folder: Path) -> None:
     given["invariance"] = pd.read_csv(folder / "invariance.csv") if represented else pd.DataFrame()
     if specification["claim"] in TRANSITION_CLAIMS:
         given["transitions"] = pd.read_csv(folder / "transitions.csv")
+    if specification["claim"] in GENERATION_CLAIMS:
+        given["generated"] = pd.read_csv(folder / "generation.csv")
     grammars = {
         name: Parameters.from_specification(known)
         for name, known in specification["grammars"].items()

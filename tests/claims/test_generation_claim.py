@@ -132,5 +132,8 @@ def test_levels_that_are_not_learnt_are_told() -> None:
     early = Generated(made.table[made.table["sentences"] < 256], made.grammars, made.learners)
     (lacking,) = generated_growth(early, OPTIONS).values()
     assert isinstance(lacking, Lacking) and "learnt by every rule draw" in str(lacking)
+    late = Generated(made.table.assign(sentences=10**9), made.grammars, made.learners)
+    (lacking,) = generated_growth(late, OPTIONS).values()
+    assert isinstance(lacking, Lacking) and "(by 0 of 8)" in str(lacking)
     (lacking,) = generated_growth(made, {**OPTIONS, "fraction": 0.9}).values()
     assert str(lacking) == "sentences of which 0.9 of the tokens are masked"

@@ -59,16 +59,13 @@ def _learnt(rows: pd.DataFrame, parameters: Parameters, learner: Learner) -> Par
     draws, levels = sorted({*rows["rule_seed"]}), range(1, parameters.L + 1)
     most = frozen().language * np.exp(parameters.log_sentences())
     rows = rows[rows["sentences"] <= most]
-    values = rows.groupby(["rule_seed", "level", "sentences"])["composing"].mean()
-    measured = np.array(
-        [
-            [
-                _from_where(values.loc[draw, level], grammatical_fraction(parameters, level))
-                for level in levels
-            ]
-            for draw in draws
-        ]
-    )
+
+    def learnt(draw: int, level: int) -> float:
+        mine = rows[(rows["rule_seed"] == draw) & (rows["level"] == level)]
+        values = mine.groupby("sentences")["composing"].mean()
+        return _from_where(values, grammatical_fraction(parameters, level))
+
+    measured = np.array([[learnt(draw, level) for level in levels] for draw in draws])
     for level, seen in zip(levels, np.isfinite(measured).T):
         if not seen.all():
             raise Lacking(
@@ -91,14 +88,13 @@ def _from_where(values: pd.Series, chance: float) -> float:
     Where no subtree has all below it right, nothing is known, and the level counts as not learnt.
     NaN if it is at the smallest size, infinite if it is not at the largest.
     """
-    values = values.sort_index()
     untrained = values.get(0, np.nan)
     start = untrained if np.isfinite(untrained) else chance
     height = start + _LEARNT * (1 - start)
     known = values[values.index > 0].fillna(start)
     missing = np.flatnonzero(known < height)
     if not len(missing):
-        return np.nan
+        return np.nan  # of no sizes, too
     last = int(missing[-1])
     if last + 1 == len(known):
         return np.inf

@@ -135,13 +135,16 @@ def test_levels_that_are_not_learnt_are_told() -> None:
         (one,) = generated_growth(study, {**OPTIONS, **options}).values()
         return one
 
-    early, late = made.table["sentences"] < 1200, made.table.assign(sentences=10**9)
-    lower = found(made.table[early])
-    assert isinstance(lower, Observed) and lower.claim.shape[-1] == 2
-    assert "level 3 learnt by every rule draw" in lower.left_out[0]
+    def unlearnt(level: int) -> pd.DataFrame:
+        lower = made.table["level"] < level
+        return made.table.assign(composing=made.table["composing"].where(lower, 0.3))
+
+    lower = found(unlearnt(4))
+    assert isinstance(lower, Observed) and lower.claim.shape[-1] == 3
+    assert "level 4 learnt by every rule draw" in lower.left_out[0]
     for lacking, reason in (
-        (found(made.table[early], **{"from": 2}), "level 3 learnt by every rule draw"),
-        (found(late), "(by 0 of 8)"),
+        (found(unlearnt(3), **{"from": 2}), "level 3 learnt by every rule draw"),
+        (found(made.table.assign(sentences=10**9)), "(by 0 of 8)"),
         (found(made.table, fraction=0.9), "sentences of which 0.9 of the tokens are masked"),
     ):
         assert isinstance(lacking, Lacking) and reason in str(lacking)

@@ -239,7 +239,9 @@ def _draw_claim(specification: dict[str, Any], folder: Path) -> None:
     from ...plots.style import save
 
     names = ("curves", "fits", "crossings", "thresholds", "theory")
-    given = {name: pd.read_csv(folder / f"{name}.csv") for name in names}
+    # of denoisers no levels are crossed
+    known = ("curves",) if specification["claim"] in GENERATION_CLAIMS else names
+    given = {n: pd.read_csv(folder / f"{n}.csv") if n in known else pd.DataFrame() for n in names}
     represented = bool(specification["represented"])
     given["invariance"] = pd.read_csv(folder / "invariance.csv") if represented else pd.DataFrame()
     if specification["claim"] in TRANSITION_CLAIMS:

@@ -129,8 +129,32 @@ def test_what_obeys_at_all_comes_in_order_whatever_is_learnt() -> None:
 
 def test_levels_that_are_not_learnt_are_told() -> None:
     made = generated(in_order, 0)
-    early = Generated(made.table[made.table["sentences"] < 256], made.grammars, made.learners)
-    (lacking,) = generated_growth(early, OPTIONS).values()
-    assert isinstance(lacking, Lacking) and "learnt by every rule draw" in str(lacking)
-    (lacking,) = generated_growth(made, {**OPTIONS, "fraction": 0.9}).values()
-    assert str(lacking) == "sentences of which 0.9 of the tokens are masked"
+
+    def found(table: pd.DataFrame, **options: object) -> Observed | Lacking:
+        study = Generated(table, made.grammars, made.learners)
+        (one,) = generated_growth(study, {**OPTIONS, **options}).values()
+        return one
+
+    def unlearnt(level: int) -> pd.DataFrame:
+        lower = made.table["level"] < level
+        return made.table.assign(composing=made.table["composing"].where(lower, 0.3))
+
+    lower = found(unlearnt(4))
+    assert isinstance(lower, Observed) and lower.claim.shape[-1] == 3
+    assert "level 4 learnt by every rule draw" in lower.left_out[0]
+    for lacking, reason in (
+        (found(unlearnt(3), **{"from": 2}), "level 3 learnt by every rule draw"),
+        (found(made.table.assign(sentences=10**9)), "(by 0 of 8)"),
+        (found(made.table, fraction=0.9), "sentences of which 0.9 of the tokens are masked"),
+    ):
+        assert isinstance(lacking, Lacking) and reason in str(lacking)
+
+
+def test_few_subtrees_of_an_untrained_network_tell_nothing() -> None:
+    made = generated(in_order, 0)
+    start, top = made.table["sentences"] == 0, made.table["level"] == SHAPE.L
+    odd = made.table["composing"].mask(start & top, 1.0)
+    for table in (made.table, made.table.assign(composing=odd)):
+        study = Generated(table, made.grammars, made.learners)
+        (one,) = generated_growth(study, OPTIONS).values()
+        assert isinstance(one, Observed) and one.claim.shape[-1] == SHAPE.L

@@ -1,19 +1,22 @@
-"""The figure and the guide of the claim about the transition, from a table that is known."""
+"""The figures and the guides of the claims on denoising, from tables that are known."""
 
 from pathlib import Path
+from typing import get_args
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import pytest
 
 from helpers.figures import readable
 from rhm_scaling.analysis.curves import CURVE_KEY
+from rhm_scaling.claims.names import ClaimName
 from rhm_scaling.claims.verdicts import AGREES
-from rhm_scaling.plots.claim_panels import Tables
+from rhm_scaling.plots.claim_panels import PANELS, Tables
 from rhm_scaling.plots.claims import claim
-from rhm_scaling.plots.guides import guide
+from rhm_scaling.plots.guides import _CAVEATS, _SOURCES, guide
 from rhm_scaling.plots.style import style
-from rhm_scaling.plots.transition_panels import crossings, steepness
+from rhm_scaling.plots.transition_panels import composed, crossings, steepness
 
 NOTHING = pd.DataFrame()
 
@@ -49,9 +52,11 @@ def test_panels_have_what_the_table_says() -> None:
     steepness(axes[1], tables())
     (fall,) = axes[1].containers
     mean = np.exp(np.log([1.0, 1.1, 1.2]).mean())
-    np.testing.assert_allclose(fall.lines[0].get_ydata(), [mean * 1.2**L for L in range(3, 13)])
+    np.testing.assert_allclose(
+        fall.lines[0].get_xydata()[:, 1], [mean * 1.2**L for L in range(3, 13)]
+    )
     known = {line.get_label(): line for line in axes[1].lines}["recursion"]
-    np.testing.assert_allclose(known.get_ydata(), [1.1 * 1.2**L for L in range(2, 13)])
+    np.testing.assert_allclose(known.get_xydata()[:, 1], [1.1 * 1.2**L for L in range(2, 13)])
     plt.close(figure)
 
 
@@ -66,3 +71,36 @@ def test_the_guide_says_that_nothing_was_trained() -> None:
     assert "Nothing was trained" in text and "51.10 [50.70, 51.40]" in text
     assert "Whether training limits it" not in text and "before training" not in text
     assert "denoising/denoising-*.pdf" in text and "learning_curves" not in text
+
+
+def generated() -> pd.DataFrame:
+    """Levels that are composed from 100 sentences on, each 3 times later than the one below."""
+    rows = [
+        {"rule_seed": draw, "sentences": size, "order": order, "fraction": fraction}
+        | {"level": level, "composing": float(size > 100 * 3**level)}
+        for draw in range(2)
+        for size in (0, 64, 512, 4096, 32768)
+        for order in ("in turn", "at once")
+        for fraction in (0.3, 0.5)
+        for level in (1, 2, 3)
+    ]
+    table = pd.DataFrame(rows)
+    table.loc[(table["order"] == "at once") | (table["fraction"] < 0.5), "composing"] = 0.2
+    return table
+
+
+def test_composition_is_drawn_level_by_level(tmp_path: Path) -> None:
+    tables_of = Tables(*[pd.DataFrame(columns=CURVE_KEY)] * 6, {}, generated=generated())
+    figure, axis = plt.subplots()
+    composed(axis, tables_of)
+    sizes = np.array([64, 512, 4096, 32768])
+    for level, line in enumerate(axis.lines, 1):
+        np.testing.assert_allclose(line.get_xydata(), np.c_[sizes, sizes > 100 * 3**level])
+    plt.close(figure)
+    style()
+    readable(claim("D2", pd.concat([criteria()] * 2), tables_of), tmp_path)
+
+
+@pytest.mark.parametrize("known", [PANELS, _SOURCES, _CAVEATS])
+def test_no_claim_is_without_a_figure_and_words(known: dict[str, object]) -> None:
+    assert sorted(known) == sorted(get_args(ClaimName))

@@ -10,6 +10,7 @@ import pytest
 
 from helpers.documents import documented
 from helpers.small_grammars import run
+from rhm_scaling.claims.frozen import rules_of
 from rhm_scaling.steps.products import denoise_sentences
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
@@ -36,7 +37,7 @@ def rows_of(small: Path, quantity: str) -> pd.DataFrame:
 
 
 def test_tables_have_the_documented_columns_and_all_points(small: Path, plan: Plan) -> None:
-    for name in ("denoising", "transition"):
+    for name in ("denoising", "transition", "transitions"):
         assert list(pd.read_csv(small / f"{name}.csv")) == documented(f"{name}.csv")
     for section, config in plan.study.denoising.items():
         (grammar,) = config.grammars
@@ -86,3 +87,16 @@ def test_figures_and_the_same_bytes_again(small: Path, plan: Plan, tmp_path: Pat
     denoise_sentences.make(known.specification, inputs, {"product": tmp_path / "again.csv"})
     made = (root / known.files["product"]).read_bytes()
     assert (tmp_path / "again.csv").read_bytes() == made
+
+
+def test_a_claim_about_the_transition_is_decided_from_its_draws(tmp_path: Path) -> None:
+    text = STUDY.with_name("d1.yaml").read_text("utf-8")
+    assert all(path.is_file() for path in run(text, tmp_path, "small"))
+    folder = tmp_path / "results" / "d1-small"
+    draws, claims = (pd.read_csv(folder / f"{name}.csv") for name in ("transitions", "claims"))
+    first = rules_of("D1").first_rule_seed
+    assert sorted({*draws["rule_seed"]}) == [first, first + 1, first + 2]
+    assert len(claims) == 3 and {*claims["criteria"]} == {rules_of("D1").hash}
+    assert not (folder / "power.csv").exists()
+    assert (folder / "guide.md").read_text("utf-8").startswith("# D1: ")
+    assert (folder / "figures" / "claim-D1.png").stat().st_size > 10_000

@@ -42,6 +42,10 @@ use rule gather_runs as decide_claim with:
             "results/{study}/denoising.csv",
             "results/{study}/transition.csv",
             "results/{study}/transitions.csv",
+            "results/{study}/masked.csv",
+            "results/{study}/generation.csv",
+            "results/{study}/masked_curves.csv",
+            "results/{study}/composed_at.csv",
         ),
     output:
         table("results/{study}/claims.csv"),

@@ -3,10 +3,10 @@
 As in `contrasts`. A network fills in masked tokens in turn, so that with exact posteriors every
 subtree obeys the rules. A subtree of level ``l`` that obeys needs all below it to do so, so that
 ``obeying`` comes in the order of levels whatever is learnt. What is compared is ``composing``, of
-the subtrees that hold a token that was filled in and all of whose own subtrees obey: it tells of
-the level's own rules. ``P_l`` is from where on it is three quarters of the way from that of the
-untrained network to one: at half, hardly any subtree of an upper level has all below it right, if
-levels are learnt at once.
+the subtrees all of whose own subtrees obey: it tells of the level's own rules. ``P_l`` is from
+where on it is three quarters of the way from that of the untrained network to one: at half, hardly
+any subtree of an upper level has all below it right, if levels are learnt at once. The untrained
+network's is that of level 1: at higher levels it has hardly any such subtree.
 """
 
 from __future__ import annotations
@@ -50,32 +50,43 @@ class Generated:
     learners: Mapping[str, Learner]
 
 
-def _learnt(rows: pd.DataFrame, parameters: Parameters, learner: Learner) -> Part:
+def _learnt(
+    rows: pd.DataFrame, parameters: Parameters, learner: Learner, least: int, left: Reasons
+) -> Part:
     """Logarithms of the sentences at which levels are learnt, a cell a level.
 
+    These are the levels that every rule draw learns, from the first up; the next is told in `left`.
     Predicted are the grammar's own thresholds, up to a factor: those of one place, or of as many
     places as a level has symbols in a sentence, of which theory leaves open how far they count. The
     rival's are one for all levels.
+
+    Raises
+    ------
+    Lacking
+        If they are fewer than two from the level `least` on.
     """
     draws, levels = sorted({*rows["rule_seed"]}), range(1, parameters.L + 1)
     most = frozen().language * np.exp(parameters.log_sentences())
     rows = rows[rows["sentences"] <= most]
-    values = rows.groupby(["rule_seed", "level", "sentences"])["composing"].mean()
-    measured = np.array(
-        [
-            [
-                _from_where(values.loc[draw, level], grammatical_fraction(parameters, level))
-                for level in levels
-            ]
-            for draw in draws
-        ]
-    )
+
+    def learnt(draw: int, level: int) -> float:
+        mine = rows[rows["rule_seed"] == draw].groupby(["level", "sentences"])["composing"].mean()
+        untrained = mine.get((1, 0), np.nan)
+        start = untrained if np.isfinite(untrained) else grammatical_fraction(parameters, level)
+        return _from_where(mine[mine.index.get_level_values(0) == level].droplevel(0), start)
+
+    measured = np.array([[learnt(draw, level) for level in levels] for draw in draws])
     for level, seen in zip(levels, np.isfinite(measured).T):
         if not seen.all():
-            raise Lacking(
+            reason = (
                 f"other sizes: level {level} learnt by every rule draw between sizes that count "
                 f"(by {seen.sum()} of {len(seen)})"
             )
+            if level < least + 2:
+                raise Lacking(reason)
+            left.append(reason)
+            levels, measured = range(1, level), measured[:, : level - 1]
+            break
     grammars = [Grammar.draw(parameters, draw) for draw in draws]
     claim = np.log([[threshold(one, level, learner) for level in levels] for one in grammars])
     if not np.isfinite(claim).all():
@@ -86,20 +97,17 @@ def _learnt(rows: pd.DataFrame, parameters: Parameters, learner: Learner) -> Par
     return Part(draws, measured, both, at_once)
 
 
-def _from_where(values: pd.Series, chance: float) -> float:
+def _from_where(values: pd.Series, start: float) -> float:
     """Logarithm of the size from which on a level is learnt, of values by size.
 
     Where no subtree has all below it right, nothing is known, and the level counts as not learnt.
     NaN if it is at the smallest size, infinite if it is not at the largest.
     """
-    values = values.sort_index()
-    untrained = values.get(0, np.nan)
-    start = untrained if np.isfinite(untrained) else chance
     height = start + _LEARNT * (1 - start)
     known = values[values.index > 0].fillna(start)
     missing = np.flatnonzero(known < height)
     if not len(missing):
-        return np.nan
+        return np.nan  # of no sizes, too
     last = int(missing[-1])
     if last + 1 == len(known):
         return np.inf
@@ -131,7 +139,7 @@ def generated_growth(generated: Generated, options: Options) -> Found:
         parts, weights = [], []
         for grammar, rows in mine:
             learner = generated.learners[str(rows["architecture"].iloc[0])]
-            parts.append(_learnt(rows, generated.grammars[grammar], learner))
+            parts.append(_learnt(rows, generated.grammars[grammar], learner, options["from"], left))
             levels = np.arange(1.0, parts[-1].claim.shape[-1] + 1)
             upper = levels >= options["from"]
             if upper.sum() < 2:

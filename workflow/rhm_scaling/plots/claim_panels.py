@@ -28,7 +28,7 @@ from .style import (
     ordered,
     whole_numbers,
 )
-from .transition_panels import crossings, steepness
+from .transition_panels import composed, crossings, steepness
 
 _LINES = ("-", "--", ":", "-.") * 9
 _SHADES = ("black", "0.4", "0.62") * 9  # of what is no single curve
@@ -51,6 +51,7 @@ class Tables:
     invariance: pd.DataFrame
     grammars: Mapping[str, Parameters]
     transitions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    generated: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def for_task(self, task: Task) -> Tables:
         """Their rows on one task; a study may have others beside."""
@@ -357,4 +358,5 @@ PANELS: dict[ClaimName, tuple[Callable[[Axes, Tables], None], ...]] = {
     "C1": (by_label_scale,),
     "C2": (by_rules,),
     "D1": (crossings, steepness),
+    "D2": (composed,),
 }

@@ -12,7 +12,7 @@ import pandas as pd
 from ..analysis.curves import CURVE_KEY, failures, rows_of
 from ..analysis.invariance import NO_SIZES, mean_or_bound, order_of_levels
 from ..claims.frozen import rules_of
-from ..claims.names import CLAIM_TASKS, TRANSITION_CLAIMS, ClaimName
+from ..claims.names import TRANSITION_CLAIMS, ClaimName
 from ..claims.verdicts import DISAGREES, NEARER
 from ..grammar.model import Parameters
 from .claims_page import number, predicted, size, subject, training, with_interval
@@ -20,6 +20,7 @@ from .claims_page import number, predicted, size, subject, training, with_interv
 _RULES = "arXiv:2505.07067 (power-law distributed production rules)"
 _LEARNERS = "arXiv:2505.07070 (convolutional networks and transformers)"
 _LATENT = "arXiv:2605.27734 (latent prediction)"
+_COMPOSING = "arXiv:2502.12089 (composition learnt by denoising)"
 _DENOISING = "arXiv:2402.16991 and 2410.13770 (denoising)"
 _SOURCES: dict[ClaimName, str] = {
     "A1": (
@@ -42,6 +43,7 @@ _SOURCES: dict[ClaimName, str] = {
     "C1": f"The main statement of {_LATENT}, of which only a summary was at hand.",
     "C2": f"The scale of {_LATENT}, of which only a summary was at hand.",
     "D1": f"The transition of {_DENOISING}, of which only summaries were at hand.",
+    "D2": f"The main statement of {_COMPOSING}, of which only a summary was at hand.",
 }
 _CAVEATS: dict[ClaimName, str] = {
     "A1": (
@@ -100,6 +102,10 @@ _CAVEATS: dict[ClaimName, str] = {
         "depth, not a network. Every level of a draw has rules of its own, so that single draws "
         "cross beside their fixed point."
     ),
+    "D2": (
+        "Correlations of the last token stand for those of all masked ones. Whether they count "
+        "once a sentence, or once for each symbol of a level, is open: a range is predicted."
+    ),
 }
 
 
@@ -134,7 +140,7 @@ def guide(
         "**What was found.**",
         "\n".join(_found(row, power) for row in criteria.to_dict("records")),
         *([f"**In which order layers become invariant.** {order}"] if order else []),
-        *([f"**Whether training limits it.** {_trained(criteria)}"] if name in CLAIM_TASKS else []),
+        *([] if name in TRANSITION_CLAIMS else [_trained(criteria)]),
         f"**What differs, and why.** {_differs(criteria)} {_CAVEATS[name]}",
         f"**How to go on.** {_next(criteria)} Figure: `figures/claim-{name}.pdf`; {_beside(name)}. "
         "To change one parameter, edit the study and run it again: `make run STUDY=...`; only what "
@@ -229,10 +235,11 @@ def _found(row: Mapping[Any, Any], power: pd.DataFrame) -> str:
 
 
 def _trained(criteria: pd.DataFrame) -> str:
+    head = "**Whether training limits it.**"
     controls, limited, differing = training(criteria)
     if not controls:
-        return "Not tested: no experiment of the study has `controls`."
-    said = f"{controls} (`controls.csv`). The verdict does not depend on them."
+        return f"{head} Not tested: no experiment of the study has `controls`."
+    said = f"{head} {controls} (`controls.csv`). The verdict does not depend on them."
     lines = "\n".join(f"- {line}" for line in [*limited, *differing])
     return f"{said}\n\n{lines}" if lines else said
 

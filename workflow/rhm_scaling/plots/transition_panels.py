@@ -1,4 +1,4 @@
-"""Panels of the claim about the transition of the root's posterior: crossings and steepness."""
+"""Panels of the claims about denoising: crossings and steepness; what networks compose."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..analysis.curves import student_factor
-from .style import GREY, errorbars, legend_above, whole_numbers
+from .style import GREY, amounts, errorbars, legend_above, ordered, whole_numbers
 
 if TYPE_CHECKING:
     from .claim_panels import Tables
@@ -45,6 +45,26 @@ def steepness(axis: Axes, tables: Tables) -> None:
     known = _means(rows, "response", logs=True)
     axis.plot(known["L"], known["mean"], color=GREY, linewidth=1, label="recursion")
     whole_numbers(axis, rows["L"])
+    legend_above(axis)
+
+
+def composed(axis: Axes, tables: Tables) -> None:
+    """What networks compose of each level against the sentences that they have seen.
+
+    At the masked fraction nearest to a half, token by token; means over rule draws, of all networks
+    together.
+    """
+    rows = tables.generated
+    rows = rows[(rows["order"] == "in turn") & (rows["sentences"] > 0)]
+    nearest = (rows["fraction"] - 0.5).abs()
+    rows = rows[nearest == nearest.min()]
+    levels = sorted({*rows["level"]})
+    for level, (color, marker) in zip(levels, ordered(len(levels))):
+        line = rows[rows["level"] == level].groupby("sentences")["composing"].mean()
+        look = {"color": color, "marker": marker, "markersize": 3, "linewidth": 0.8}
+        axis.plot(line.index, line, label=f"level {level}", **look)
+    axis.set(xscale="log", ylim=(0, 1.05), xlabel="sentences", ylabel="composed, of what\ncan be")
+    amounts(axis, "x")
     legend_above(axis)
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..claims.frozen import Criterion, frozen, rules_of
-from ..claims.names import CLAIM_TASKS, LATENT_CLAIMS
+from ..claims.names import CLAIM_TASKS, GENERATION_CLAIMS, LATENT_CLAIMS
 from ..claims.verdicts import Finding
 from ..study.tables import Curve, Plan
 
@@ -38,7 +38,21 @@ def claimed(plan: Plan) -> dict[str, Any]:
         "claim": claim,
         "criteria": (rules_of(claim) if claim else frozen()).hash,
         "grammars": plan.specifications(),
+        **({"learners": _denoisers(plan)} if claim in GENERATION_CLAIMS else {}),
         "curves": [_designed(plan, curve) for curve in learners if claim in CLAIM_TASKS],
+    }
+
+
+def _denoisers(plan: Plan) -> dict[str, str]:
+    """Whose thresholds networks are predicted to follow as they learn to denoise, by architecture.
+
+    One that looks everywhere has the correlations of tokens with tokens; one that goes up and down
+    the tree those of what it has found at the level below.
+    """
+    return {
+        curve.architecture: "transformer" if config.kind == "encoder" else "cnn"
+        for curve in plan.curves
+        for config in [plan.study.architectures[curve.architecture]]
     }
 
 

@@ -9,12 +9,15 @@ from typing import Any
 import pandas as pd
 
 from ...analysis.controls import told
+from ...analysis.curves import CURVE_KEY, REPLICA_KEY
 from ...claims.deciding import findings
 from ...claims.evidence import of_study, replicas_of
 from ...claims.frozen import rules_of
-from ...claims.names import TRANSITION_CLAIMS
+from ...claims.generated import Generated
+from ...claims.names import GENERATION_CLAIMS, TRANSITION_CLAIMS
 from ...claims.verdicts import together
 from ...core.files import write_text
+from ...grammar.model import Parameters
 from ...study.tables import Part, Plan
 from ..claimed import as_row, claimed
 from ..read_tables import read_points
@@ -27,6 +30,7 @@ def planned(plan: Plan) -> Part:
         *("gather_runs", "gather_histories", "tabulate_theory", "measure_representations"),
         "compare_controls",
         *(["gather_denoising"] if plan.study.claim in TRANSITION_CLAIMS else []),
+        *(["gather_denoisers"] if plan.study.claim in GENERATION_CLAIMS else []),
     )
     return Part({**claimed(plan), "controls": bool(plan.controls)}, outputs, after=after)
 
@@ -65,6 +69,16 @@ def _evidence(specification: dict[str, Any], folder: Path) -> tuple[Any, int]:
     if specification["claim"] in TRANSITION_CLAIMS:
         table = pd.read_csv(folder / "transitions.csv")
         return table, table["rule_seed"].nunique()
+    if specification["claim"] in GENERATION_CLAIMS:
+        runs, table = (pd.read_csv(folder / f"{name}.csv") for name in ("runs", "generation"))
+        same = [*CURVE_KEY, "lr", "train_size", *REPLICA_KEY]
+        good = runs.loc[runs["chosen"] & (runs["status"] == "ok"), same]
+        grammars = {
+            name: Parameters.from_specification(known)
+            for name, known in specification["grammars"].items()
+        }
+        generated = Generated(table.merge(good, on=same), grammars, specification["learners"])
+        return generated, replicas_of(good)
     points = read_points(folder, specification["curves"])
     represented = any(curve["represented"] for curve in specification["curves"])
     layers = pd.read_csv(folder / "representations.csv") if represented else pd.DataFrame()

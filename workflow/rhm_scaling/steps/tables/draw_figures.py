@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...claims.names import TRANSITION_CLAIMS
+from ...claims.names import GENERATION_CLAIMS, TRANSITION_CLAIMS
 from ...core.files import write_text
 from ...grammar.model import Parameters
 from ...grammar.sparse import dense_of
@@ -107,6 +107,7 @@ def planned(plan: Plan) -> Part:
         "gather_denoisers",
         "compare_controls",
         *(["gather_denoising"] if study.claim in TRANSITION_CLAIMS else []),
+        *(["gather_denoisers"] if study.claim in GENERATION_CLAIMS else []),
     )
     tables = ["figures/exponents-table.html"] if plan.curves else []
     outputs = [*figure_files("figures", names), *tables]
@@ -253,11 +254,15 @@ def _draw_claim(specification: dict[str, Any], folder: Path) -> None:
     from ...plots.style import save
 
     names = ("curves", "fits", "crossings", "thresholds", "theory")
-    given = {name: pd.read_csv(folder / f"{name}.csv") for name in names}
+    # of denoisers no levels are crossed
+    known = ("curves",) if specification["claim"] in GENERATION_CLAIMS else names
+    given = {n: pd.read_csv(folder / f"{n}.csv") if n in known else pd.DataFrame() for n in names}
     represented = bool(specification["represented"])
     given["invariance"] = pd.read_csv(folder / "invariance.csv") if represented else pd.DataFrame()
     if specification["claim"] in TRANSITION_CLAIMS:
         given["transitions"] = pd.read_csv(folder / "transitions.csv")
+    if specification["claim"] in GENERATION_CLAIMS:
+        given["generated"] = pd.read_csv(folder / "generation.csv")
     grammars = {
         name: Parameters.from_specification(known)
         for name, known in specification["grammars"].items()

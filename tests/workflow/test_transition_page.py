@@ -1,0 +1,74 @@
+"""What the page on denoising says of claim D1 is what its reference results have."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.documents import ROOT, documented, prose
+from rhm_scaling.analysis.curves import student_factor
+from rhm_scaling.claims.deciding import findings
+from rhm_scaling.claims.frozen import rules_of
+from rhm_scaling.claims.verdicts import together
+from rhm_scaling.study.reading import load_study
+
+PAGE = prose("docs/denoising.md")
+FOLDER = ROOT / "results" / "reference" / "d1"
+CLAIMS, DRAWS, MEANS = (
+    pd.read_csv(FOLDER / f"{name}.csv") for name in ("claims", "transitions", "transition")
+)
+RULES = rules_of("D1")
+LAST = DRAWS[DRAWS["L"] == 12]
+
+
+def told(row: pd.Series, digits: int) -> str:
+    return f"{row['estimate']:.{digits}f}{{}} [{row['low']:.{digits}f}, {row['high']:.{digits}f}]"
+
+
+def test_the_tables_are_those_of_the_study_and_its_rule() -> None:
+    (section,) = load_study(ROOT / "config" / "studies" / "d1.yaml").denoising.values()
+    assert {*CLAIMS["criteria"]} == {RULES.hash} and {*CLAIMS["frozen"]} == {RULES.date}
+    assert f"(rule `{RULES.hash}`, dated {RULES.date})" in PAGE
+    assert list(DRAWS) == documented("transitions.csv")
+    assert sorted({*DRAWS["rule_seed"]}) == [*section.rules()]
+    assert section.rule_seeds.first == RULES.first_rule_seed
+    assert (section.rule_draws, section.sentences) == (30, 512) and "Thirty rule draws" in PAGE
+
+
+def test_the_verdicts_follow_from_the_table_of_draws() -> None:
+    found = findings("D1", DRAWS)
+    verdict = together((criterion.name, finding) for criterion, _, finding in found)
+    assert {*CLAIMS["claim_verdict"]} == {verdict}
+    for (_, _, finding), row in zip(found, CLAIMS.to_dict("records"), strict=True):
+        assert finding.verdict == row["verdict"]
+        assert finding.measured.estimate == pytest.approx(row["estimate"])
+        assert finding.decisive and row["decisive"]
+
+
+def test_the_criteria_are_told_with_their_numbers() -> None:
+    crossing, own, sharpens = (row for _, row in CLAIMS.iterrows())
+    line = f"{told(crossing, 2).format(' %')} of the tokens | {crossing['prediction']:.2f} | "
+    assert f"| {crossing['verdict']} | {line}{crossing['rival']:.2f}: where" in PAGE
+    assert f"| {own['verdict']} | slope over draws {told(own, 2).format('')} | 1 |" in PAGE
+    line = f"{told(sharpens, 3).format('')} a level | {sharpens['prediction']:.3f} | 0:"
+    assert f"| {sharpens['verdict']} | {line}" in PAGE
+    factor = np.exp(sharpens["prediction"])
+    assert f"at its fixed point: {factor:.2f}." in PAGE and f"width `{factor:.2f}^-L`" in PAGE
+
+
+def test_crossings_lie_within_the_target() -> None:
+    apart = LAST["crossing"] - LAST["critical"]
+    scatter, root = apart.std(ddof=1), len(apart) ** 0.5
+    half = student_factor(len(apart)) * scatter / root
+    ends = apart.mean() - half, apart.mean() + half
+    assert 0 < ends[0] < ends[1] < 0.01  # the target, and no fixed point
+    line = f"a fraction of {apart.mean():.4f} [{ends[0]:.4f}, {ends[1]:.4f}] above their fixed"
+    assert line in PAGE
+    assert f"Crossings scatter by {scatter:.4f} from draw to draw" in PAGE
+    # the crossing of averaged curves says the same
+    average = MEANS[MEANS["L"] == 12].iloc[0]
+    assert 0 < average["difference_low"] < average["difference_high"] < 0.01
+    widths = [student_factor(n) * scatter / n**0.5 for n in (12, 6)]
+    assert f"half-width of {widths[0]:.4f}, enough" in PAGE and f"on one, {widths[1]:.4f}" in PAGE
+    assert apart.mean() + widths[0] < 0.01 < apart.mean() + widths[1]
+    flat = 1 - 0.003**2 / LAST["critical"].var(ddof=1)
+    assert f"by {100 * (1 - flat):.0f} %" in PAGE

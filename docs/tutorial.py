@@ -405,7 +405,7 @@ errors_by_depth
 # %% [markdown]
 # Correlations with the label weaken by $m$ a level, so errors of `counting` rise from row
 # to row; those of `latent` stay where they are. `docs/latent.md` has the thresholds of both, and
-# what is open: whether a network that predicts codes does the same.
+# a network that predicts codes, which does nearly the same.
 #
 # ## 10. What a masked sentence still tells
 #

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from ..core import texts
-from ..grammar.tasks import TASKS, Task
+from ..grammar.tasks import Task
 
 # Limits far beyond any study: a slip or a hostile file must neither hang planning nor overflow it.
 MOST_LISTED = 1000  # names, sizes or rates in one list, grammars of a study
@@ -27,7 +27,6 @@ MOST_NAME = 64  # characters of a user's name
 
 StudyTask = Literal[Task, "masked"]
 """What an experiment asks of its learners; `masked` networks are products of their own."""
-STUDY_TASKS: tuple[StudyTask, ...] = (*TASKS, "masked")
 
 PositiveInt = Annotated[int, Field(ge=1, le=10**9)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]

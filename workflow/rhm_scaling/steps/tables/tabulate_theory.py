@@ -77,7 +77,7 @@ def planned(plan: Plan) -> Part:
         ]
         products += [(rules, ("product",)) for rules in drawn.values()]
     names = ("theory", "predictions", "correlations")
-    outputs = [f"{name}.csv" for name in names if plan.theory]
+    outputs = [f"{name}.csv" for name in names if plan.curves]
     return Part(what, outputs, products=products)
 
 

@@ -38,7 +38,9 @@ def criterion(**given: object) -> pd.DataFrame:
     row = {"criterion": "growth", "about": "cnn", "verdict": "undetermined", "bound": np.nan}
     row["decisive"] = True
     missing = dict.fromkeys(("estimate", "low", "high"), np.nan)
-    return pd.DataFrame([{**row, **missing, "prediction": 0.0, "rival": 1.0, **given}])
+    given = {"prediction": 0.0, "rival": 1.0, **given}
+    ends = dict.fromkeys(("prediction_low", "prediction_high"), given["prediction"])
+    return pd.DataFrame([{**row, **missing, **ends, **given}])
 
 
 def tables(task: str, at: tuple[float, ...] = (200.0, np.nan, np.inf), **other: object) -> Tables:
@@ -138,6 +140,17 @@ def test_a_learners_growth_starts_at_level_two() -> None:
         y = np.asarray(drawn[0].get_ydata(), dtype=float)
         assert y[0] == 500.0 and y[1] / y[0] == pytest.approx(factor)
     plt.close()
+
+
+def test_what_theory_leaves_open_is_a_line_below_the_interval() -> None:
+    for ends, drawn in (((0.4, 0.4), 0), ((0.3, 0.5), 1)):
+        told = dict(zip(("prediction_low", "prediction_high"), ends))
+        told |= {"estimate": 0.5, "prediction": 0.4, "rival": 0.2}
+        axis = claim("A4", criterion(**told), tables("last_token")).axes[-1]
+        below = [line for line in axis.lines if (np.asarray(line.get_ydata()) < 0).all()]
+        assert len(below) == drawn
+        assert all(np.allclose(line.get_xdata(), [0.0, 2.0]) for line in below)
+        plt.close()
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])

@@ -45,6 +45,8 @@ def criterion(name: ClaimName, **changes: Any) -> dict[str, Any]:
         "limit": 1.0,
         "bound": np.nan,
         "prediction": 0.9,
+        "prediction_low": 0.9,
+        "prediction_high": 0.9,
         "rival": 0.0,
         "estimate": 0.87,
         "low": 0.7,

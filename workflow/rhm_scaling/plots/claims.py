@@ -30,6 +30,7 @@ COLORS = {AGREES: "#0173b2", NEARER: "#56b4e9", DISAGREES: "#d55e00", UNDETERMIN
 _ROW, _LETTERS = 0.45, 70  # inches of a row, letters of a line of its text
 _NAMED_INSIDE = {"B4"}  # whose panel gives its curves lines, and colours to the levels
 _FARTHEST = 3.0  # of a row's scale, from its middle
+_RANGE = 0.02  # of the distance to the rival, twice: a range that is drawn
 
 
 def claim(name: ClaimName, decided: pd.DataFrame, tables: Tables) -> Figure:
@@ -67,7 +68,10 @@ def claim(name: ClaimName, decided: pd.DataFrame, tables: Tables) -> Figure:
 
 
 def _criteria(axis: Axes, decided: pd.DataFrame) -> None:
-    """A row a criterion: its interval between what the rival shows (left) and what is predicted."""
+    """A row a criterion: its interval between what the rival shows (left) and what is predicted.
+
+    Below it a thin line, where theory leaves open a range.
+    """
     count = len(decided)
     for index, row in enumerate(decided.to_dict("records")):
         at = float(count - 1 - index)
@@ -77,6 +81,9 @@ def _criteria(axis: Axes, decided: pd.DataFrame) -> None:
         for value, marker in ((row["prediction"], "|"), (row["rival"], "x")):
             if np.isfinite(value):
                 axis.plot(scale(value), at, marker, color=GREY, markersize=5)
+        left_open = [scale(row[f"prediction_{end}"]) for end in ("low", "high")]
+        if np.ptp(left_open) > _RANGE:
+            axis.plot(left_open, [at - 0.12] * 2, color=GREY, linewidth=0.7)
         if np.isfinite(row["estimate"]):
             axis.plot(scale(row["estimate"]), at, "o", color=color, markersize=4)
             if np.isfinite(row["low"]):

@@ -14,6 +14,7 @@ from .style import GREY, amounts, errorbars, legend_above, ordered, whole_number
 if TYPE_CHECKING:
     from .claim_panels import Tables
 
+_WIDEST = 0.5  # interval of a fraction that tells something
 _LOOKS = (("black", "o"), ("0.55", "s"), ("0.3", "^"))
 
 
@@ -52,7 +53,8 @@ def composed(axis: Axes, tables: Tables) -> None:
     """What networks compose of each level against the sentences that they have seen.
 
     At the masked fraction nearest to a half, token by token; means over rule draws, of all networks
-    together.
+    together. While few subtrees have parts that obey, that may be anything: points are drawn where
+    every rule draw has some, and their interval is narrower than `_WIDEST`.
     """
     rows = tables.generated
     rows = rows[(rows["order"] == "in turn") & (rows["sentences"] > 0)]
@@ -60,21 +62,24 @@ def composed(axis: Axes, tables: Tables) -> None:
     rows = rows[nearest == nearest.min()]
     levels = sorted({*rows["level"]})
     for level, (color, marker) in zip(levels, ordered(len(levels))):
-        line = rows[rows["level"] == level].groupby("sentences")["composing"].mean()
-        look = {"color": color, "marker": marker, "markersize": 3, "linewidth": 0.8}
-        axis.plot(line.index, line, label=f"level {level}", **look)
+        mine = rows[rows["level"] == level].groupby(["sentences", "rule_seed"])["composing"]
+        told = _means(mine.mean().reset_index(), "composing", "sentences")
+        told = told[(told["draws"] == rows["rule_seed"].nunique())]
+        told = told[~(told["high"] - told["low"] > _WIDEST)]
+        look = {"color": color, "marker": marker, "markersize": 3, "linestyle": "-"}
+        errorbars(axis, told["sentences"], told, "mean", label=f"level {level}", **look)
     axis.set(xscale="log", ylim=(0, 1.05), xlabel="sentences", ylabel="composed, of what\ncan be")
     amounts(axis, "x")
     legend_above(axis)
 
 
-def _means(rows: pd.DataFrame, column: str, logs: bool = False) -> pd.DataFrame:
-    """Means over all rule draws that have a value, with Student's intervals, by depth.
+def _means(rows: pd.DataFrame, column: str, by: str = "L", logs: bool = False) -> pd.DataFrame:
+    """Means over all rule draws that have a value, with Student's intervals, by depth or another.
 
     Of what is a scale, geometric ones.
     """
     found = []
-    for depth, values in rows.groupby("L")[column]:
+    for at, values in rows.groupby(by)[column]:
         known = values.dropna().to_numpy(dtype=float)
         known = np.log(known[known > 0]) if logs else known
         if not len(known):
@@ -83,5 +88,5 @@ def _means(rows: pd.DataFrame, column: str, logs: bool = False) -> pd.DataFrame:
         if len(known) > 1:
             half = student_factor(len(known)) * known.std(ddof=1) / len(known) ** 0.5
         ends = np.array([mean, mean - half, mean + half])
-        found.append((depth, *(np.exp(ends) if logs else ends)))
-    return pd.DataFrame(found, columns=["L", "mean", "low", "high"])
+        found.append((at, len(known), *(np.exp(ends) if logs else ends)))
+    return pd.DataFrame(found, columns=[by, "draws", "mean", "low", "high"])

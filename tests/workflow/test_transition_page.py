@@ -1,4 +1,4 @@
-"""What the page on denoising says of claim D1 is what its reference results have."""
+"""What the page on denoising says of claims D1 and D2 is what their reference results have."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,9 @@ from helpers.documents import ROOT, documented, prose
 from rhm_scaling.analysis.curves import student_factor
 from rhm_scaling.claims.deciding import findings
 from rhm_scaling.claims.frozen import rules_of
+from rhm_scaling.claims.generated import Generated
 from rhm_scaling.claims.verdicts import together
+from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
 
 PAGE = prose("docs/denoising.md")
@@ -72,3 +74,34 @@ def test_crossings_lie_within_the_target() -> None:
     assert apart.mean() + widths[0] < 0.01 < apart.mean() + widths[1]
     flat = 1 - 0.003**2 / LAST["critical"].var(ddof=1)
     assert f"by {100 * (1 - flat):.0f} %" in PAGE
+
+
+COMPOSED, GENERATED = (
+    pd.read_csv(ROOT / "results" / "reference" / "d2" / f"{name}.csv")
+    for name in ("claims", "generation")
+)
+
+
+def test_the_verdict_on_d2_follows_from_what_networks_generated() -> None:
+    study = load_study(ROOT / "config" / "studies" / "d2.yaml")
+    plan = Plan(study)
+    (curve,) = plan.curves
+    draws = plan.study.experiments[curve.experiment].replicas
+    assert sorted({*GENERATED["rule_seed"]}) == [*draws.rules()]
+    assert draws.rule_seeds.first == RULES.first_rule_seed and "eight rule draws" in PAGE
+    grammars = {curve.grammar: plan.parameters(curve.grammar)}
+    found = findings("D2", Generated(GENERATED, grammars, plan.learners()))
+    assert {*COMPOSED["criteria"]} == {RULES.hash}
+    for (_, _, finding), row in zip(found, COMPOSED.to_dict("records"), strict=True):
+        assert finding.verdict == row["verdict"] and finding.decisive
+        assert finding.measured.estimate == pytest.approx(row["estimate"])
+
+
+def test_d2_is_told_with_its_numbers() -> None:
+    for _, row in COMPOSED.iterrows():
+        ends = f"{row['prediction_low']:.2f} to {row['prediction_high']:.2f}"
+        assert f"{told(row, 2).format('')} | {ends} | 0" in PAGE
+        assert f"| {row['verdict']} | " in PAGE
+        assert row["prediction_low"] < row["low"] and row["high"] < row["prediction_high"]
+        assert "(by 2 of 8)" in row["left_out"]
+    assert f"up to {GENERATED['sentences'].max():,.0f} fresh sentences" in PAGE

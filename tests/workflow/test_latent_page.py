@@ -71,6 +71,10 @@ def test_verdicts_are_those_of_the_tables() -> None:
         assert f"| {verdict} |" in line and f"{told(table.iloc[0])} |" in line
         assert f"| {abs(table['prediction'].iloc[0]):.2f} |" in line
         assert all(rival in line for rival in rivals)
+        (line,) = [
+            one for one in text_of("README.md").splitlines() if one.startswith(f"| {name} |")
+        ]
+        assert f"| {verdict} |" in line and told(table.iloc[0]) in line
         assert table["decisive"].all() and {*table["criteria"]} == {rules_of("C1").hash}
     assert f"rule `{rules_of('C1').hash}`, dated {rules_of('C1').date}" in prose("docs/latent.md")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.documents import ROOT, documented, prose
+from helpers.documents import ROOT, documented, prose, text_of
 from rhm_scaling.analysis.curves import student_factor
 from rhm_scaling.claims.deciding import findings
 from rhm_scaling.claims.frozen import rules_of
@@ -105,3 +105,14 @@ def test_d2_is_told_with_its_numbers() -> None:
         assert row["prediction_low"] < row["low"] and row["high"] < row["prediction_high"]
         assert "(by 2 of 8)" in row["left_out"]
     assert f"up to {GENERATED['sentences'].max():,.0f} fresh sentences" in PAGE
+
+
+def test_the_readme_has_the_verdicts() -> None:
+    lines = [line.split(" | ") for line in text_of("README.md").splitlines()]
+    by_name = {line[0][2:]: line for line in lines if line[0].startswith("| D")}
+    for name, table in (("D1", CLAIMS), ("D2", COMPOSED)):
+        assert {by_name[name][2]} == {*table["claim_verdict"]}
+    apart = LAST["crossing"] - LAST["critical"]
+    half = student_factor(len(apart)) * apart.std(ddof=1) / len(apart) ** 0.5
+    ends = f"{apart.mean():.3f} [{apart.mean() - half:.3f}, {apart.mean() + half:.3f}]"
+    assert f"curves cross {ends} of the tokens above" in by_name["D1"][3]

@@ -382,7 +382,7 @@ plt.show()
 # and no constant was fitted. `config/studies/scan.yaml` does the same for thirty grammars and two
 # kinds of network, and finds that weight sharing changes the law; `docs/scans.md` has the figures.
 #
-# ## 9. Depth costs nothing if codes are predicted
+# ## 9. Depth costs little if codes are predicted
 #
 # Labels are far from the tokens, so $P^*$ grows with the depth. A learner may predict something
 # nearer by: what the *sibling* of a tuple is, level by level (arXiv:2605.27734). `"latent"` and
@@ -404,8 +404,8 @@ errors_by_depth
 
 # %% [markdown]
 # Correlations with the label weaken by $m$ a level, so errors of `counting` rise from row
-# to row; those of `latent` stay where they are. `docs/latent.md` has the thresholds of both, and
-# a network that predicts codes, which does nearly the same.
+# to row; those of `latent` hardly rise. `docs/latent.md` has the thresholds of both, and a network
+# that predicts codes, which does the same from two to three times the sentences.
 #
 # ## 10. What a masked sentence still tells
 #

@@ -92,7 +92,7 @@ def generated(law: Law, seed: int, raw: bool = False) -> Generated:
     table = pd.DataFrame(rows, columns=columns).assign(
         grammar="g", architecture="unet", width=64, depth=4, protocol="online", **OPTIONS
     )
-    return Generated(table, {"g": SHAPE}, {"unet": "cnn"})
+    return Generated(table, {"g": SHAPE}, {"unet": None})
 
 
 def verdicts(law: Law) -> Counter[str]:

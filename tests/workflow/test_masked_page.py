@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from helpers.documents import ROOT, code, documented, prose
+from rhm_scaling.analysis.denoisers import composed_at
+from rhm_scaling.claims.frozen import frozen
 from rhm_scaling.plots.style import with_interval
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study, parse_study
@@ -62,6 +64,8 @@ def test_where_the_target_stands() -> None:
     sentences = np.exp(unet.parameters().log_sentences())
     assert f"The grammar has {sentences:,.0f} sentences" in PAGE
     assert round(last.name / sentences) == 4 and "about four times" in PAGE
+    assert round(excess(DRAWS).index[0] / sentences) == 1 and "as many as the first row" in PAGE
+    assert f"which are {frozen().language * sentences:,.0f} here" in PAGE
 
 
 @pytest.mark.parametrize("level", [1, 2, 3, 4])
@@ -82,9 +86,23 @@ def test_where_the_order_of_levels_is_not_resolved() -> None:
         assert np.isnan([at("composing", level, fraction)["sentences"] for level in (3, 4)]).all()
     third, fourth = (at("composing", level, 0.5) for level in (3, 4))
     assert fourth["low"] < third["high"] and "levels 3 and 4 overlap" in PAGE
-    assert at("composing", 4, 0.7)["in_order"] == 0.75 and "in three of four draws" in PAGE
-    ratios = [at("composing", level)["ratio"] for level in (2, 3, 4)]
-    assert min(ratios) > 2 and max(ratios) < 3.5
+    later = [at("composing", *where)["in_order"] for where in ((3, 0.5), (4, 0.5), (4, 0.7))]
+    assert later == [0.75] * 3 and "in three of four draws each; at 0.7 so does level 4" in PAGE
+    known = COMPOSED[(COMPOSED["measure"] == "composing") & (COMPOSED["fraction"] == 0.9)]
+    ratios = known[(known["architecture"] == "unet") & (known["level"] > 1)]
+    assert ratios["ratio"].min() > 2 and ratios["ratio"].max() < 3.5
+    ends = f"{ratios['ratio_low'].min():.1f} to {ratios['ratio_high'].max():.1f}"
+    assert f"(intervals from {ends})" in PAGE
+
+
+def test_sizes_are_those_of_what_was_generated() -> None:
+    generation = pd.read_csv(FOLDER / "generation.csv")
+    for fraction, rows in generation.groupby("fraction"):
+        again = composed_at(rows, dict.fromkeys(range(1, 5), 0.25)).set_index(["measure", "level"])
+        for name in ("obeying", "composing"):
+            for level in (1, 2, 3, 4):
+                kept = at(name, level, float(str(fraction)))
+                assert again.loc[(name, level), "sentences"] == pytest.approx(kept["sentences"])
 
 
 def test_at_once_networks_come_to_the_exact_marginals() -> None:

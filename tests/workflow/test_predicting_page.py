@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -66,15 +67,57 @@ def test_growth_with_depth_is_that_of_the_table(top: pd.DataFrame) -> None:
         for line in text_of("docs/latent.md").splitlines()
         if line.startswith("| exponent in `n m^L` |")
     )
-    found = {}
+    codes, tokens = (
+        top[(top["architecture"] == name) & np.isfinite(top["recovered_at"])] for name in NETWORKS
+    )
+    law = _law(codes, "recovered_at")
+    # tokens of the deepest grammar are beyond the largest size on every draw
+    assert len(codes) == 12 and {*tokens["depth"]} == {4, 6}
+    shallow, deep = (np.log(one["recovered_at"]) for _, one in tokens.groupby("depth"))
+    assert deep.std() > 8 * shallow.std()
+    welch = stats.ttest_ind(deep, shallow, equal_var=False)
+    ends = welch.confidence_interval()
+    width = 2 * np.log(2)
+    slopes = [value / width for value in (deep.mean() - shallow.mean(), ends.low, ends.high)]
+    cells = [told(law.slope, law.stderr, 10), "{:.2f} [{:.2f}, {:.2f}]".format(*slopes)]
     for name in NETWORKS:
-        mine = top[(top["architecture"] == name) & np.isfinite(top["recovered_at"])]
-        # tokens of the deepest grammar are beyond the largest size on every draw
-        assert len(mine) == (12 if name == "codes" else 8)
-        law = stats.linregress(mine["depth"] * np.log(2), np.log(mine["recovered_at"]))
-        found[name] = told(law.slope, law.stderr, len(mine) - 2)
-        assert f"| {found[name]} |" in line
-        assert (found[name].split("[")[1][0] != "-") == (name == "tokens")
+        mine = top[(top["architecture"] == name) & (top["depth"].isin([4, 6, 8]))]
+        cells.append(f"{_law(mine, 'predicted').slope:.2f}".replace("-0.00", "0.00"))
+    assert line == f"| exponent in `n m^L` | {' | '.join(cells)} |"
+
+
+def test_sizes_from_which_on_half_is_kept_grow() -> None:
+    recovery = reference("recovery")
+    mine = recovery[recovery["architecture"] == "codes"]
+    mine = mine[mine["level"] == mine["depth"] - 1]
+    rows = [
+        {"depth": depth, "kept": _kept_from(draw.sort_values("train_size"))}
+        for (depth, _), draw in mine.groupby(["depth", "rule_seed"])
+    ]
+    table = pd.DataFrame(rows)
+    law, text = _law(table, "kept"), text_of("docs/latent.md")
+    assert f"kept from there on | {told(law.slope, law.stderr, len(table) - 2)} |" in text
+    deepest = np.exp(np.log(table[table["depth"] == 8]["kept"]).mean())
+    assert f"`L = 8` takes {deepest:.0f} sentences" in prose("docs/latent.md")
+
+
+def _kept_from(draw: pd.DataFrame) -> float:
+    above, sizes = draw["recovered"].to_numpy() - 0.5, np.log(draw["train_size"].to_numpy())
+    last = int(np.flatnonzero(above < 0)[-1])
+    share = -above[last] / (above[last + 1] - above[last])
+    return float(np.exp(sizes[last] + share * (sizes[last + 1] - sizes[last])))
+
+
+def _law(table: pd.DataFrame, column: str) -> Any:
+    return stats.linregress(table["depth"] * np.log(2), np.log(table[column]))
+
+
+def test_the_network_beside_the_learner_that_counts(top: pd.DataFrame) -> None:
+    sizes = top.pivot(index=["depth", "rule_seed"], columns="architecture", values="recovered_at")
+    ratio = (sizes["codes"] / sizes["counting"]).dropna()
+    assert len(ratio) == 4
+    told = f"at {ratio.min():.1f} to {ratio.max():.1f} times its sizes on the four draws"
+    assert told in prose("docs/latent.md")
 
 
 def test_tokens_take_more_sentences_draw_by_draw(top: pd.DataFrame) -> None:
@@ -118,7 +161,12 @@ def test_what_the_optimizer_does_to_tokens_is_told() -> None:
     table = reference("recovered_at")
     long = table[(table["architecture"] == "tokens-long") & (table["level"] == 5)]["recovered_at"]
     assert np.isfinite(long).sum() == 3
-    assert f"read from {long.min():.0f} to {long.max():.0f}, four times" in text
+    sizes = table[table["level"] == 5].pivot(
+        index=["grammar", "rule_seed"], columns="architecture", values="recovered_at"
+    )
+    ratio = (sizes["tokens-long"] / sizes["codes"]).replace(np.inf, np.nan).dropna()
+    ends = f"{ratio.min():.1f} to {ratio.max():.1f} times what codes take"
+    assert f"read from {long.min():.0f} to {long.max():.0f}, {ends}" in text
 
 
 def test_the_reference_is_of_the_study_as_it_is() -> None:

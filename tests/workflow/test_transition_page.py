@@ -53,8 +53,10 @@ def test_the_criteria_are_told_with_their_numbers() -> None:
     assert f"| {own['verdict']} | slope over draws {told(own, 2).format('')} | 1 |" in PAGE
     line = f"{told(sharpens, 3).format('')} a level | {sharpens['prediction']:.3f} | 0:"
     assert f"| {sharpens['verdict']} | {line}" in PAGE
-    factor = np.exp(sharpens["prediction"])
-    assert f"at its fixed point: {factor:.2f}." in PAGE and f"width `{factor:.2f}^-L`" in PAGE
+    assert f"grows by {np.exp(sharpens['prediction']):.2f} a level** for `L` = 6 to 12" in PAGE
+    root = np.log(2) / 2  # of the number of tokens, a level
+    assert sharpens["high"] < root and f"leaves out {root:.3f}" in PAGE
+    assert own["low"] < 1 < own["high"] and f"interval ends at {own['high']:.2f}" in PAGE
 
 
 def test_crossings_lie_within_the_target() -> None:
@@ -72,8 +74,12 @@ def test_crossings_lie_within_the_target() -> None:
     widths = [student_factor(n) * scatter / n**0.5 for n in (12, 6)]
     assert f"half-width of {widths[0]:.4f}, enough" in PAGE and f"on one, {widths[1]:.4f}" in PAGE
     assert apart.mean() + widths[0] < 0.01 < apart.mean() + widths[1]
-    flat = 1 - 0.003**2 / LAST["critical"].var(ddof=1)
-    assert f"by {100 * (1 - flat):.0f} %" in PAGE
+    means = DRAWS.assign(apart=DRAWS["crossing"] - DRAWS["critical"]).groupby("L")["apart"].mean()
+    told = "{:.4f}, {:.4f} and {:.4f}".format(*means.loc[[10, 11, 12]])
+    assert f"At `L` = 10, 11, 12 they are {told}" in PAGE
+    half = (DRAWS["critical"] - DRAWS["half"]).groupby(DRAWS["L"]).mean().loc[8:]
+    factor = (half.iloc[-1] / half.iloc[0]) ** (1 / (len(half) - 1))
+    assert f"by a factor of {factor:.2f}: {half.iloc[-1]:.4f} of the tokens" in PAGE
 
 
 COMPOSED, GENERATED = (
@@ -105,6 +111,12 @@ def test_d2_is_told_with_its_numbers() -> None:
         assert row["prediction_low"] < row["low"] and row["high"] < row["prediction_high"]
         assert "(by 2 of 8)" in row["left_out"]
     assert f"up to {GENERATED['sentences'].max():,.0f} fresh sentences" in PAGE
+    first = COMPOSED.iloc[0]
+    low, growth, high = np.exp(
+        first[["prediction_low", "estimate", "prediction_high"]].astype(float)
+    )
+    assert f"factors of {low:.1f} to {high:.1f} a level" in PAGE
+    assert f"growth, {growth:.1f} a level" in PAGE
 
 
 def test_the_readme_has_the_verdicts() -> None:

@@ -77,7 +77,7 @@ def composed_at(generation: pd.DataFrame, guessed: Mapping[int, float]) -> pd.Da
     table
         Of columns `COMPOSED`: geometric means over rule draws, infinite where one does not come so
         far and empty where one begins beyond; ratios to the level below, draw by draw; and the
-        fraction of draws in which the level below comes first.
+        fraction of draws in which the level below comes first, empty if it is not known of all.
     """
     found = []
     told = generation[(generation["order"] == "in turn") & (generation["sentences"] > 0)]
@@ -90,7 +90,8 @@ def composed_at(generation: pd.DataFrame, guessed: Mapping[int, float]) -> pd.Da
                 ratios = np.full(len(at), np.nan)
                 if both:
                     ratios = np.where(np.isfinite(before), at, np.nan) / before
-                in_order = (at > before).mean() if both else np.nan
+                known = both and not np.isnan([at, before]).any()
+                in_order = (at > before).mean() if known else np.nan
                 found.append(
                     (
                         *(measure, fraction, level, len(at)),

@@ -27,6 +27,7 @@ from .verdicts import Lacking, Observed
 
 Array = NDArray[np.float64]
 _LEARNT = 0.75
+_SHARED: Learner = "cnn"
 _OF = ["architecture", "width", "depth", "protocol"]
 
 
@@ -42,12 +43,13 @@ class Generated:
     grammars
         Of the study, by name.
     learners
-        By architecture, whose thresholds it is predicted to follow.
+        By architecture, whose thresholds it is predicted to follow. A denoiser has none of its own
+        (None), and those of weights that all nodes of a level share are taken.
     """
 
     table: pd.DataFrame
     grammars: Mapping[str, Parameters]
-    learners: Mapping[str, Learner]
+    learners: Mapping[str, Learner | None]
 
 
 def _learnt(
@@ -138,7 +140,7 @@ def generated_growth(generated: Generated, options: Options) -> Found:
             raise Lacking(f"sentences of which {options['fraction']:g} of the tokens are masked")
         parts, weights = [], []
         for grammar, rows in mine:
-            learner = generated.learners[str(rows["architecture"].iloc[0])]
+            learner = generated.learners[str(rows["architecture"].iloc[0])] or _SHARED
             parts.append(_learnt(rows, generated.grammars[grammar], learner, options["from"], left))
             levels = np.arange(1.0, parts[-1].claim.shape[-1] + 1)
             upper = levels >= options["from"]

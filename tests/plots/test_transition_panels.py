@@ -48,7 +48,7 @@ def test_panels_have_what_the_table_says() -> None:
     figure, axes = plt.subplots(2)
     crossings(axes[0], tables())
     measured, half = (c.lines[0].get_xydata() for c in axes[0].containers)
-    np.testing.assert_allclose(measured, [[L, 0.02 / L] for L in range(3, 13)])
+    np.testing.assert_allclose(measured, [[L, 0.02 / L] for L in range(4, 13)])
     np.testing.assert_allclose(half, [[L, -0.1 / L] for L in range(3, 13)])
     steepness(axes[1], tables())
     (fall,) = axes[1].containers

@@ -96,7 +96,7 @@ def composition(curves: pd.DataFrame, composed: pd.DataFrame, title: str) -> Fig
                 axis.plot(half, [0.02] * len(half), **_mark(look), transform=_along_x(axis))
             axis.set_ylim(-0.03, 1.05)
         upper.set_ylabel("subtrees that obey")
-        lower.set_ylabel("whose parts obey")
+        lower.set_ylabel("of those whose\nparts obey")
         upper.set_title(f"{label}: {largest:g} masked", loc="left")
     handles = [
         handle(f"level {level:.0f}", color=color, marker=marker)
@@ -104,6 +104,7 @@ def composition(curves: pd.DataFrame, composed: pd.DataFrame, title: str) -> Fig
     ]
     handles += [handle(f"filled {order}", linestyle=line) for order, line in _ORDERS.items()]
     handles.append(handle("exact marginals, at once", **_EXACT))
+    handles.append(handle("half-way, at the bottom", marker="o", linestyle="none"))
     legend_of(figure, handles)
     heading(figure, title)
     return figure

@@ -19,7 +19,10 @@ _LOOKS = (("black", "o"), ("0.55", "s"), ("0.3", "^"))
 
 
 def crossings(axis: Axes, tables: Tables) -> None:
-    """Where curves of depths cross, and where the posterior is a half, from the fixed point."""
+    """Where curves of depths cross, and where the posterior is a half, from the fixed point.
+
+    Of depths at which every rule draw has both ends within its fractions.
+    """
     rows = tables.transitions
     rows = rows.assign(
         crosses=rows["crossing"] - rows["critical"], halved=rows["half"] - rows["critical"]
@@ -28,6 +31,7 @@ def crossings(axis: Axes, tables: Tables) -> None:
     named = {"crosses": "crosses $L-1$", "halved": "is a half (the rival)"}
     for (column, label), (color, marker) in zip(named.items(), _LOOKS):
         told = _means(rows, column)
+        told = told[told["draws"] == rows["rule_seed"].nunique()]
         look = {"color": color, "marker": marker, "markersize": 3.5}
         errorbars(axis, told["L"], told, "mean", label=label, **look)
     axis.set(xlabel="depth $L$", ylabel="from the draw's\nfixed point")

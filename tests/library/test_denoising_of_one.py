@@ -69,10 +69,23 @@ def test_the_critical_fraction_parts_what_deep_trees_tell() -> None:
     assert known[0] > 0.9 and known[1] < 0.3
 
 
+def test_no_sentences_have_no_posteriors(grammar: object) -> None:
+    nothing = np.zeros((0, 8), int)
+    found = rhm.denoise(grammar, nothing)
+    assert [level.shape for level in found] == [(0, 8, 4), (0, 4, 4), (0, 2, 4), (0, 1, 4)]
+    assert rhm.restore(grammar, nothing).shape == (0, 8)
+
+
+@pytest.mark.parametrize(("rules", "known"), [(8, 0.0), (1, 1.0)])
+def test_where_rules_tell_all_or_nothing_no_fraction_parts(rules: int, known: float) -> None:
+    found = rhm.critical_fraction(rhm.draw_grammar(v=8, s=2, L=3, m=rules))
+    assert abs(found - known) < 0.002
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda g, t: rhm.denoise(g, t + 5), "sentences: "),
+        (lambda g, t: rhm.denoise(g, t + 5), r"sentences: .*outside 0\.\.3, or 4 for a mask"),
         (lambda g, t: rhm.denoise(g, t, noise=1.5), "noise: "),
         (lambda g, t: rhm.restore(g, t, seed=-1), "seed: "),
         (lambda g, t: rhm.denoise(g, np.zeros_like(t)), "sentences: the grammar produces none"),
@@ -88,3 +101,5 @@ def test_mistakes_are_named(grammar: object, call: object, said: str) -> None:
         call(grammar, rhm.sample(grammar, 4).tokens)  # type: ignore[operator]
     with pytest.raises(TypeError, match="whole numbers"):
         rhm.denoise(grammar, [[0.5] * 8])
+    with pytest.raises(TypeError, match="or 4 for a mask"):
+        rhm.denoise(grammar, [[0] * 8, [0]])

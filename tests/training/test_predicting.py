@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+import rhm_scaling as rhm
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.grammar.sampling import Stream
 from rhm_scaling.models.layers import Shape
+from rhm_scaling.steps.products.train_predictor import _status
 from rhm_scaling.theory.inference import likeliest_symbols
 from rhm_scaling.training.predicting import Predictor, Settings, directions
 from rhm_scaling.training.readability import _probe, readable
@@ -178,3 +180,21 @@ def test_without_synonyms_nothing_can_be_told() -> None:
     codes, symbols = np.random.default_rng(0).normal(size=(4, 2, 3)), np.array([[0, 1]] * 4)
     nodes = codes, symbols, np.repeat(symbols, 2, axis=1)
     assert np.isnan(readable(nodes, nodes, 2))
+
+
+def test_what_became_of_a_training_is_told_by_its_codes() -> None:
+    apart = np.random.default_rng(0).normal(size=(64, 4, 8)).astype(np.float32)
+    assert _status(0.1, [apart, apart[:, :2]]) == "ok"
+    assert _status(0.1, [apart, apart * 0 + 1]) == "collapsed"
+    # three codes of eight numbers cannot tell which directions they take
+    assert _status(0.1, [apart, apart[:3, :1]]) == "ok"
+    assert _status(np.inf, [apart]) == _status(0.1, [apart, apart * np.nan]) == "diverged"
+
+
+def test_a_training_that_diverges_has_a_row_that_says_so() -> None:
+    grammar = rhm.draw_grammar(v=4, s=2, L=3, m=2)
+    how = {"width": 4, "lr": 1e6, "steps": 200, "rule_draws": 1}
+    how |= {"test_size": 64, "validation_size": 64}
+    found = rhm.train(grammar, "classification", "latent_network", [16], **how)
+    assert [*found.runs["status"]] == ["diverged"]
+    assert not len(found.history) and not found.networks

@@ -46,13 +46,26 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def test_it_has_its_tables_and_figures_alone(made: Project) -> None:
     folder = made.folder / "results" / "restored"
-    assert {path.name for path in folder.glob("*.csv")} == {"denoising.csv", "transition.csv"}
+    tables = {path.stem for path in folder.glob("*.csv")}
+    assert tables == {"denoising", "transition", "transitions"}
     drawn = {path.name for path in folder.rglob("*.png")}
     assert drawn == {"denoising-masked-deep.png", "restoring-masked-deep.png"}
     assert not (folder / "figures").exists()
     assert (folder / "datapackage.json").is_file()
     again = made.snakemake("-n", "--config", f"study={PATH}")
     assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_a_claim_needs_no_experiments(made: Project) -> None:
+    text = STUDY.replace("name: restored", "name: judged\nclaim: D1").replace(
+        "draws: 2", "draws: 3"
+    )
+    path = PATH.replace("restored", "judged")
+    (made.folder / path).write_text(text, encoding="utf-8")
+    made.snakemake("--config", f"study={path}")
+    folder = made.folder / "results" / "judged"
+    assert (folder / "figures" / "claim-D1.png").is_file()
+    assert "Nothing was trained" in (folder / "guide.md").read_text(encoding="utf-8")
 
 
 def test_every_command_knows_it(made: Project) -> None:

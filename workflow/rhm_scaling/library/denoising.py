@@ -67,7 +67,9 @@ def denoise(grammar: Grammar, sentences: Any, *, noise: float = 0.0) -> list[Arr
         [np.moveaxis(level, 0, -1) for level in exact.posteriors(grammar, messages)]
         for messages in _messages(grammar, sentences, noise)
     ]
-    return [np.concatenate(level) for level in zip(*parts)]
+    p = grammar.parameters
+    none = [np.empty((0, p.s ** (p.L - level), p.symbols(level))) for level in range(p.L + 1)]
+    return [np.concatenate(level) for level in zip(none, *parts)]
 
 
 @public
@@ -105,12 +107,11 @@ def restore(grammar: Grammar, sentences: Any, *, noise: float = 0.0, seed: int =
     True
     """
     source = np.random.default_rng(checks.value("seed", checks.Seed, seed))
-    return np.concatenate(
-        [
-            exact.resample(grammar, messages, source)[0]
-            for messages in _messages(grammar, sentences, noise)
-        ]
-    )
+    parts = [
+        exact.resample(grammar, messages, source)[0]
+        for messages in _messages(grammar, sentences, noise)
+    ]
+    return np.concatenate([np.empty((0, grammar.parameters.d), dtype=np.int64), *parts])
 
 
 @public
@@ -164,11 +165,8 @@ def _messages(grammar: Grammar, sentences: Any, noise: Any) -> Iterator[list[Arr
     """Messages by level of some sentences at a time, once the arguments are checked."""
     v = grammars.checked(grammar).parameters.v[0]
     rate: float = checks.value("noise", Noise, noise)
-    seen = np.array(getattr(sentences, "tokens", sentences))
+    seen = tokens_of(grammar, sentences, mask=v)
     masked = seen == v
-    if seen.dtype.kind in "iu":
-        seen[masked] = 0  # no token of the vocabulary is a mask
-    seen = tokens_of(grammar, seen)
     for block in blocks(grammar, len(seen)):
         leaves = exact.evidence(seen[block], "noise", rate, v)
         leaves[:, masked[block]] = 1.0

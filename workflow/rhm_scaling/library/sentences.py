@@ -206,10 +206,12 @@ def sample(grammar: Grammar, count: int, sample_seed: int = 0, *, stream: Set = 
     )
 
 
-def tokens_of(grammar: Grammar, given: Any, masked: bool = False) -> Numbers:
+def tokens_of(
+    grammar: Grammar, given: Any, masked: bool = False, mask: int | None = None
+) -> Numbers:
     """The tokens of sentences, ``(N, d)``, of `sample` or one's own.
 
-    With `masked`, what stands at the last position does not matter.
+    With `masked`, what stands at the last position does not matter. A `mask` may stand anywhere.
 
     Raises
     ------
@@ -220,19 +222,27 @@ def tokens_of(grammar: Grammar, given: Any, masked: bool = False) -> Numbers:
     """
     if isinstance(given, Sentences):
         given = given.tokens
-    tokens = np.array(given)
+    or_mask = "" if mask is None else f", or {mask} for a mask"
+    try:
+        tokens = np.array(given)
+    except ValueError:  # rows of several lengths
+        tokens = np.array([])
     if tokens.dtype.kind not in "iu":
         raise TypeError(
             f"sentences: take those of sample, or an array of tokens, whole numbers of shape "
-            f"(N, {grammar.parameters.d}), not {checks.kind_of(given)}"
+            f"(N, {grammar.parameters.d}){or_mask}, not {checks.kind_of(given)}"
         )
     tokens = tokens.astype(np.int64)
     if masked and tokens.ndim == 2:
         tokens[:, -1:] = 0
+    hidden = np.zeros(tokens.shape, bool) if mask is None else tokens == mask
+    tokens[hidden] = 0  # a token of the vocabulary
     try:
-        return np.asarray(checked_tokens(grammar, tokens), dtype=np.int64)
+        found = np.asarray(checked_tokens(grammar, tokens), dtype=np.int64)
     except ValueError as error:
-        raise ValueError(f"sentences: {error}") from None
+        raise ValueError(f"sentences: {error}{or_mask}") from None
+    found[hidden] = mask or 0
+    return found
 
 
 def records(grammar: Grammar, tokens: Numbers) -> NDArray[np.void]:

@@ -144,7 +144,8 @@ def train(
         ``high`` of the ``measure`` (excess over the exact loss in nats, or the error) and its 95 %
         interval over rule draws. ``fits``, its exponent with an interval, and the predicted one.
         ``runs``, a row a replica; ``history``, a row an evaluation; ``networks``, the trained
-        ones in the order of ``runs``, each to be called with sentences.
+        ones in the order of ``runs``, each to be called with sentences. Of learners that count
+        and of ``latent_network`` neither is kept: both are empty.
 
     Raises
     ------

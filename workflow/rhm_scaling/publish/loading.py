@@ -76,6 +76,8 @@ def load_history(study: str, root: Path = Path(), **cell: Any) -> pd.DataFrame:
     parts = []
     trained = runs[runs["stop_reason"] != "counted"]
     for (product, task), rows in trained.groupby(["product", "task"]):
+        if _predicts_siblings(root, str(product)):
+            continue
         kind = "denoisers" if task == "masked" else "models"
         path = root / "results" / "store" / kind / str(product) / "history.csv"
         check(path.parent / "record.json", path)
@@ -139,12 +141,19 @@ def find_replica(study: str, root: Path = Path(), **cell: Any) -> Replica:
             f"{row['architecture']}: is a denoiser, which is not read as a network; its weights "
             f"are results/store/denoisers/{row['product']}/weights.safetensors"
         )
+    if _predicts_siblings(root, row["product"]):
+        raise UserError(f"{row['architecture']}: predicts siblings, and its weights are not kept")
     folder = root / "results" / "store" / "models" / row["product"]
     specification = read_record(folder / "record.json")["specification"]
     replica = [int(row[key]) for key in ("rule_seed", "sample_seed", "init_seed")]
     rate = specification["learning_rates"].index(row["lr"])
     place = rate * len(specification["replicas"]) + specification["replicas"].index(replica)
     return Replica(row, specification, folder, place)
+
+
+def _predicts_siblings(root: Path, product: str) -> bool:
+    """Whether a block is one of networks that predict siblings: these keep rows alone."""
+    return (root / "results" / "store" / "predictors" / product).is_dir()
 
 
 def _own_file(resolved: Path, architecture: str, root: Path) -> Path:

@@ -52,8 +52,8 @@ def unknown(where: Sequence[str]) -> str:
     *path, key = where
     models = _models_at(path)
     known = sorted({name for model in models for name in model.model_fields})
-    if key in known:  # of another kind of what stands here, which has no key `kind`
-        others = [model.model_fields for model in models if key not in model.model_fields]
+    others = [model.model_fields for model in models if key not in model.model_fields]
+    if key in known and others:  # of another kind of what stands here, which has no key `kind`
         only = [name for fields in others for name in fields]
         return f"it does not go with {' or '.join(only)}; leave one of them out"
     if close := difflib.get_close_matches(key, known, n=1):

@@ -77,7 +77,8 @@ def _picked(
 def critical_fraction(grammar: Grammar, kind: Corruption, seed: int, size: int = POOL) -> float:
     """The fraction of corrupted tokens below which the recursion restores the root.
 
-    By bisection; the seed is that of all its pools. All levels need one vocabulary.
+    By bisection, to `_RESOLUTION`; the seed is that of all its pools. All levels need one
+    vocabulary. Where the recursion settles in between, it restores if that is above half-way.
     """
     low, high = 0.0, 1.0
     while high - low > _RESOLUTION:
@@ -91,9 +92,14 @@ def critical_fraction(grammar: Grammar, kind: Corruption, seed: int, size: int =
 
 def _restores(grammar: Grammar, values: Iterator[float]) -> bool:
     """Whether ever deeper trees tell their root."""
-    chance, way = 1 / grammar.parameters.n, 0.0
-    for _ in range(_ROUNDS * grammar.parameters.L):
-        way = (next(values) - chance) / (1 - chance)
-        if not _DECIDED < way < 1 - _DECIDED:
-            break
-    return way > 0.5
+    chance, L = 1 / grammar.parameters.n, grammar.parameters.L
+    ways: list[float] = []
+    while len(ways) < _ROUNDS * L:
+        ways.append((next(values) - chance) / (1 - chance))
+        # it may begin near an end and leave it: what decides goes there, over all levels once
+        before = ways[-1 - L] if len(ways) > L else None
+        if before is not None and ways[-1] < _DECIDED and ways[-1] <= before:
+            return False
+        if before is not None and ways[-1] > 1 - _DECIDED and ways[-1] >= before:
+            return True
+    return ways[-1] > 0.5

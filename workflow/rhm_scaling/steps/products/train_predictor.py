@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from ...core.files import write_text
 from ...core.hashing import seed_from
@@ -73,9 +75,9 @@ def make(specification: dict[str, Any], inputs: dict[str, Path], outputs: dict[s
         same = {"train_size": size, "sentences": size}
         same |= {"rule_seed": rule, "sample_seed": sample, "init_seed": init}
         exact = read_arrays(inputs[f"r{rule:03d}-s{sample:03d}-exact_test"])
-        measured = _measures(specification["task"], answers[index], test, exact)
-        told = [directions(level[index]) for level in codes["test"]]
-        status = "collapsed" if min(told, default=np.inf) < _LEAST else "ok"
+        with np.errstate(divide="ignore", invalid="ignore"):
+            measured = _measures(specification["task"], answers[index], test, exact)
+        status = _status(measured["test_loss"], [level[index] for level in codes["test"]])
         rows.append(
             {**same, **measured, "overlap": overlap(train, test)}
             | {"lr": learner["lr"], "parameters": predictor.parameter_count}
@@ -90,7 +92,17 @@ def make(specification: dict[str, Any], inputs: dict[str, Path], outputs: dict[s
                 (codes[stream][level - 1][index], of[level], of[level - 1])
                 for stream, of in zip(("validation", "test"), symbols)
             )
-            found = readable(known, asked, parameters.v[level])
+            failed = status == "diverged"
+            found = np.nan if failed else readable(known, asked, parameters.v[level])
             recovered.append({**same, "level": level, "recovered": found})
     write_text(outputs["runs"], pd.DataFrame(rows).to_csv(index=False))
     write_text(outputs["recovery"], pd.DataFrame(recovered, columns=_RECOVERY).to_csv(index=False))
+
+
+def _status(loss: float, codes: Sequence[NDArray[np.float32]]) -> str:
+    """What became of a training, by its loss and the codes of test sentences, level by level."""
+    if not np.isfinite(loss) or not all(np.isfinite(level).all() for level in codes):
+        return "diverged"
+    # of no more codes than each has numbers, it cannot be said which directions they take
+    told = [directions(level) for level in codes if level[..., 0].size > level.shape[-1]]
+    return "collapsed" if min(told, default=np.inf) < _LEAST else "ok"

@@ -107,7 +107,6 @@ def planned(plan: Plan) -> Part:
         "gather_denoisers",
         "compare_controls",
         *(["gather_denoising"] if study.claim in TRANSITION_CLAIMS else []),
-        *(["gather_denoisers"] if study.claim in GENERATION_CLAIMS else []),
     )
     tables = ["figures/exponents-table.html"] if plan.curves else []
     outputs = [*figure_files("figures", names), *tables]
@@ -138,7 +137,8 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
 
     style()
     # identical tables make identical files: no time stamps inside
-    _draw_curves(specification, folder)
+    if specification["curves"]:
+        _draw_curves(specification, folder)
     if specification["claim"]:
         _draw_claim(specification, folder)
     if specification["ranked"]:
@@ -249,14 +249,17 @@ def _draw_trainings(specification: dict[str, Any], folder: Path) -> None:
 
 def _draw_claim(specification: dict[str, Any], folder: Path) -> None:
     """What decides the study's claim."""
+    from ...analysis.curves import CURVE_KEY
     from ...plots.claim_panels import Tables
     from ...plots.claims import claim
     from ...plots.style import save
 
-    names = ("curves", "fits", "crossings", "thresholds", "theory")
-    # of denoisers no levels are crossed
-    known = ("curves",) if specification["claim"] in GENERATION_CLAIMS else names
-    given = {n: pd.read_csv(folder / f"{n}.csv") if n in known else pd.DataFrame() for n in names}
+    names: tuple[str, ...] = ("curves", "fits", "crossings", "thresholds", "theory")
+    # of denoisers no levels are crossed, and a transition is of no curve
+    known = names[:1] if specification["claim"] in GENERATION_CLAIMS else names
+    known = names[:0] if specification["claim"] in TRANSITION_CLAIMS else known
+    nothing = pd.DataFrame(columns=CURVE_KEY)
+    given = {n: pd.read_csv(folder / f"{n}.csv") if n in known else nothing for n in names}
     represented = bool(specification["represented"])
     given["invariance"] = pd.read_csv(folder / "invariance.csv") if represented else pd.DataFrame()
     if specification["claim"] in TRANSITION_CLAIMS:

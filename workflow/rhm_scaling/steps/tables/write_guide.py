@@ -20,6 +20,7 @@ def planned(plan: Plan) -> Part:
         "claim": plan.study.claim,
         "grammars": plan.specifications(),
         "represented": bool(plan.represented),
+        "learnt": bool(plan.curves),
     }
     outputs = ["guide.md"] if plan.study.claim else []
     after = ("aggregate_curves", "decide_claim", "estimate_power", "find_invariance")
@@ -31,7 +32,9 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     grammars = {
         name: Parameters.from_specification(g) for name, g in specification["grammars"].items()
     }
-    curves, criteria = (pd.read_csv(folder / f"{name}.csv") for name in ("curves", "claims"))
+    criteria, curves = pd.read_csv(folder / "claims.csv"), pd.DataFrame()
+    if specification["learnt"]:
+        curves = pd.read_csv(folder / "curves.csv")
     foreseen = specification["claim"] in CLAIM_TASKS
     power = pd.read_csv(folder / "power.csv") if foreseen else pd.DataFrame()
     order = ""

@@ -285,9 +285,9 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     ("cnn", {"width": 8, "task": "autoregressive"}, "^network: 'cnn' cannot do .*; it can do cl"),
     ("cnn", {"widht": 8}, "^widht: unknown argument; did you mean 'width'"),
     ("cnn", {"width": 8, "rule_draw": 3}, "^rule_draw: unknown argument; .* 'rule_draws'"),
-    ("cnn", {"width": 8, "kind": "lcn"}, "^kind: unknown argument; there are base_width, depth, "),
+    ("cnn", {"width": 8, "kind": "lcn"}, "^kind: unknown argument; there are base_width, batch_"),
     (perceptron, {"optimiser": {"kind": "sgd"}}, "^optimiser: .*; did you mean 'optimizer'"),
-    ("cnn", {"width": 8, "heads": 2}, "^heads: unknown key; it is for kind: attention or trans"),
+    ("cnn", {"width": 8, "heads": 2}, "^heads: unknown key; it is for kind: attention or encod"),
     ("transformer", {"width": 8, "heads": 3}, "^heads: 3 does not divide the width 8"),
 ]
 

@@ -255,7 +255,7 @@ def test_a_full_disk_ends_in_a_line_and_the_rest_is_made_later(
         study = labels_only(small, "labels")
         begun = small.planned(study=study)
         ballast = tmp_path / "ballast"
-        ballast.write_bytes(bytes(22 * 2**20 - used))  # the rest is what a run asks for
+        ballast.write_bytes(bytes(20 * 2**20 - used))  # the rest is what a run asks for
         run = subprocess.Popen(
             [sys.executable, "-m", "snakemake", "--cores", "2", "--config", f"study={study}"],
             cwd=tmp_path,

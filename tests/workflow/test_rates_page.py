@@ -1,0 +1,36 @@
+"""What the page on claims says of the rates of their networks is what the kept sweep says."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from helpers.documents import ROOT, documented, prose
+from rhm_scaling.study.reading import load_study
+
+FOLDER = ROOT / "results" / "reference" / "claims-rates"
+RATES, BEST = (pd.read_csv(FOLDER / f"{name}.csv") for name in ("rates", "best_rates"))
+
+
+def test_the_rates_of_the_claims_are_near_the_best_of_the_list() -> None:
+    text = prose("docs/claims.md")
+    assert list(RATES) == documented("rates.csv") and list(BEST) == documented("best_rates.csv")
+    study = load_study(ROOT / "config" / "studies" / "claims-rates.yaml")
+    middle = {
+        name: sorted(network.optimizer.lr)[2]  # type: ignore[union-attr]
+        for name, network in study.architectures.items()
+    }
+    rows = []
+    place = ["grammar", "architecture", "protocol", "train_size"]
+    for (_, network, protocol, size), mine in RATES.groupby(place):
+        (here,) = mine[mine["lr"] == middle[str(network)]]["val_loss"]
+        rows.append((network, protocol, size, here / mine["val_loss"].min()))
+    table = pd.DataFrame(rows, columns=["network", "protocol", "size", "ratio"])
+    others = table[table["network"] != "transformer"]["ratio"]
+    assert 1.05 < others.max() < 1.06 and "within 6 % of the best of five rates" in text
+    attending = table[table["network"] == "transformer"].set_index("size")["ratio"]
+    online = attending.loc[float("inf")]
+    assert 1.01 < online < 1.02 and "within 2 % online" in text
+    more = [f"{100 * (attending.loc[size] - 1):.0f}" for size in (512, 2048, 8192)]
+    assert f"better by {more[0]}, {more[1]} and {more[2]} %" in text
+    ends = BEST["edge"].isin(["lowest", "highest"]).sum()
+    assert ends == 7 and f"at seven of the {len(BEST)} places" in text

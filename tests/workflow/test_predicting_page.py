@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from helpers.documents import prose, text_of
+from rhm_scaling.analysis.denoisers import stays_above
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
 
@@ -91,7 +92,10 @@ def test_sizes_from_which_on_half_is_kept_grow() -> None:
     mine = recovery[recovery["architecture"] == "codes"]
     mine = mine[mine["level"] == mine["depth"] - 1]
     rows = [
-        {"depth": depth, "kept": _kept_from(draw.sort_values("train_size"))}
+        {
+            "depth": depth,
+            "kept": np.exp(stays_above(draw.set_index("train_size")["recovered"], 0.5)),
+        }
         for (depth, _), draw in mine.groupby(["depth", "rule_seed"])
     ]
     table = pd.DataFrame(rows)
@@ -99,13 +103,6 @@ def test_sizes_from_which_on_half_is_kept_grow() -> None:
     assert f"kept from there on | {told(law.slope, law.stderr, len(table) - 2)} |" in text
     deepest = np.exp(np.log(table[table["depth"] == 8]["kept"]).mean())
     assert f"`L = 8` takes {deepest:.0f} sentences" in prose("docs/latent.md")
-
-
-def _kept_from(draw: pd.DataFrame) -> float:
-    above, sizes = draw["recovered"].to_numpy() - 0.5, np.log(draw["train_size"].to_numpy())
-    last = int(np.flatnonzero(above < 0)[-1])
-    share = -above[last] / (above[last + 1] - above[last])
-    return float(np.exp(sizes[last] + share * (sizes[last + 1] - sizes[last])))
 
 
 def _law(table: pd.DataFrame, column: str) -> Any:

@@ -110,14 +110,21 @@ def _half_way(rows: pd.DataFrame, measure: str, guess: float) -> Array:
     for _, draw in rows.groupby("rule_seed"):
         start = draw["random"].mean() if measure == "obeying" else guess
         curve = draw.groupby("sentences")[measure].mean().dropna()
-        sizes, above = np.log(curve.index.to_numpy(dtype=float)), curve - (start + 1) / 2
-        values = above.to_numpy(dtype=float)
-        below = np.flatnonzero(values < 0)
-        if not len(below):
-            at.append(np.nan if len(values) else np.inf)
-        elif (last := int(below[-1])) + 1 == len(values):
-            at.append(np.inf)
-        else:
-            share = -values[last] / (values[last + 1] - values[last])
-            at.append(float(np.exp(sizes[last] + share * (sizes[last + 1] - sizes[last]))))
+        at.append(float(np.exp(stays_above(curve, (start + 1) / 2))) if len(curve) else np.inf)
     return np.array(at)
+
+
+def stays_above(curve: pd.Series, height: float) -> float:
+    """Logarithm of the size from which on a curve, by growing size, stays above a height.
+
+    NaN if it does from the first size on, infinite if it does not at the last.
+    """
+    sizes, above = np.log(curve.index.to_numpy(dtype=float)), curve.to_numpy(dtype=float) - height
+    below = np.flatnonzero(above < 0)
+    if not len(below):
+        return np.nan
+    last = int(below[-1])
+    if last + 1 == len(above):
+        return np.inf
+    share = -above[last] / (above[last + 1] - above[last])
+    return float(sizes[last] + share * (sizes[last + 1] - sizes[last]))

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..analysis.denoisers import stays_above
 from ..grammar.model import Grammar, Parameters
 from ..theory.complexities import Learner, grammatical_fraction
 from ..theory.correlations import threshold
@@ -106,16 +107,7 @@ def _from_where(values: pd.Series, start: float) -> float:
     NaN if it is at the smallest size, infinite if it is not at the largest.
     """
     height = start + _LEARNT * (1 - start)
-    known = values[values.index > 0].fillna(start)
-    missing = np.flatnonzero(known < height)
-    if not len(missing):
-        return np.nan  # of no sizes, too
-    last = int(missing[-1])
-    if last + 1 == len(known):
-        return np.inf
-    low, high = known.iloc[last], known.iloc[last + 1]
-    ends = np.log(known.index.to_numpy(dtype=float)[last : last + 2])
-    return float(ends[0] + (height - low) / (high - low) * (ends[1] - ends[0]))
+    return stays_above(values[values.index > 0].fillna(start), height)
 
 
 def _parts(generated: Generated, options: Options) -> dict[str, list[tuple[str, pd.DataFrame]]]:

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -45,13 +44,13 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-# what takes longest begins first: a folder, whose files are run one after another, and files; then
-# the other files that run studies, so that those of seconds fill the cores at the end
+# the files that take longest begin first, then the others that run studies, so that those of
+# seconds fill the cores at the end
 LONGEST = (
-    *("cluster", "test_reruns", "test_faults", "test_kills", "test_batches", "test_precise_runs"),
-    *("test_studies", "test_archive", "test_side_by_side", "test_workflow", "test_rows"),
-    *("test_network_files", "test_clean", "test_surroundings", "test_tutorial", "test_recipes"),
-    *("test_small_grammars", "test_fingerprint", "test_power_law"),
+    *("test_slurm", "test_guide", "test_reruns", "test_faults", "test_kills", "test_batches"),
+    *("test_precise_runs", "test_studies", "test_archive", "test_side_by_side", "test_workflow"),
+    *("test_rows", "test_network_files", "test_clean", "test_surroundings", "test_tutorial"),
+    *("test_recipes", "test_small_grammars", "test_fingerprint", "test_power_law"),
 )
 
 
@@ -68,16 +67,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _place(item: pytest.Item) -> int:
-    names = (item.path.stem, item.path.parent.name)
-    return next((place for place, name in enumerate(LONGEST) if name in names), len(LONGEST))
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    from helpers.side_by_side import Files
-
-    config.option.loadscopereorder = False  # ours is the order
-    return Files(config, log)
+    name = item.path.stem
+    return LONGEST.index(name) if name in LONGEST else len(LONGEST)
 
 
 @dataclass(frozen=True)

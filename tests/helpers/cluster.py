@@ -23,13 +23,12 @@ import psutil
 
 from helpers.daemons import (
     CONFIGURATION,
-    LINK,
-    TITLE,
     ClusterError,
     free_ports,
     last_line,
     missing,
     poll,
+    seeing,
     wipe_out,
 )
 
@@ -53,8 +52,8 @@ class Job:
 class Cluster:
     """munged, a controller, and nodes that are named node1, node2 and so on.
 
-    The partition `main` has all nodes, for an hour a job. Several clusters can be on a machine, but
-    `LINK` leads to the one that was started last: only there can jobs call srun without SLURM_CONF.
+    The partition `main` has all nodes, for an hour a job. Several clusters can be on a machine: a
+    job sees the configuration of its own where an srun without SLURM_CONF looks for it.
 
     SLURM looks at memory each second. What is over is killed: a job's script, and the job is FAILED
     (not OUT_OF_MEMORY), or only what it called by srun, which then returns 137.
@@ -69,9 +68,7 @@ class Cluster:
             (self.folder / name).mkdir(parents=True)
         host = socket.gethostname().split(".")[0]
         port, *ports = free_ports(1 + nodes)
-        text = CONFIGURATION.format(
-            title=TITLE, host=host, port=port, folder=self.folder, kill_wait=kill_wait
-        )
+        text = CONFIGURATION.format(host=host, port=port, folder=self.folder, kill_wait=kill_wait)
         for node, port in zip(self.nodes, ports):
             text += f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port}"
             text += f" CPUs={cpus} RealMemory={memory_mb}\n"
@@ -115,9 +112,6 @@ class Cluster:
         cluster = cls(folder, nodes, cpus, memory_mb, kill_wait)
         try:
             cluster._start_munged()
-            LINK.parent.mkdir(exist_ok=True)
-            LINK.unlink(missing_ok=True)
-            LINK.symlink_to(cluster._configuration)
             cluster.start_controller()
             cluster._start_nodes(*cluster.nodes)
         except BaseException:
@@ -126,7 +120,7 @@ class Cluster:
         return cluster
 
     def stop(self) -> None:
-        """Cancel all jobs, end what was started, remove the link."""
+        """Cancel all jobs, end what was started."""
         if "slurmctld" in self._daemons:
             with contextlib.suppress(ClusterError):
                 self.call("scancel", "--user=root")
@@ -134,8 +128,6 @@ class Cluster:
         for name in reversed(tuple(self._daemons)):
             self._end(name)
         wipe_out(lambda: [step for node in self.nodes for step in self._steps(node)])
-        if LINK.is_symlink() and LINK.readlink() == self._configuration:
-            LINK.unlink()
 
     def __enter__(self) -> Cluster:
         return self
@@ -257,7 +249,9 @@ class Cluster:
     def _start_nodes(self, *nodes: str) -> None:
         since = datetime.now().isoformat(timespec="seconds")
         for node in nodes:
-            self._start_daemon("slurmd", "-D", "-N", node, name=node)
+            # the plugin calls srun without SLURM_CONF
+            command = seeing(self.folder, "slurmd", "-D", "-N", node)
+            self._start_daemon(*command, name=node)
         for node in nodes:
             self._wait(node, partial(self._up, node, since))
 

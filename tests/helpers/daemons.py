@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,12 +16,12 @@ import psutil
 
 PROGRAMS = ("munged", "munge", "slurmctld", "slurmd", "sbatch", "srun", "squeue")
 # where SLURM's commands look that run without SLURM_CONF, such as an srun inside a job
-LINK = Path("/etc/slurm/slurm.conf")
+USUAL = Path("/etc/slurm")
+# mounts that only a program and what it starts see
+APART = ("unshare", "--mount", "--propagation", "private")
 TICK = 0.2  # seconds between two looks
 
-TITLE = "# a SLURM for tests, not the machine's own"
 CONFIGURATION = """\
-{title}
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={port}
@@ -75,9 +76,16 @@ def missing() -> str | None:
         return f"SLURM is not installed: no {', '.join(absent)}"
     if os.geteuid() != 0:
         return "SLURM's daemons have to be started by root"
-    if LINK.exists() and not (LINK.is_symlink() and LINK.read_text("utf-8").startswith(TITLE)):
-        return f"{LINK} is not of a test: this machine has a SLURM of its own"
+    if not USUAL.is_dir():
+        return f"{USUAL} is not a folder, over which a test could mount its own"
+    if subprocess.run((*APART, "true"), capture_output=True).returncode != 0:
+        return "no program may have mounts of its own here (unshare --mount)"
     return None
+
+
+def seeing(folder: Path, *command: str) -> tuple[str, ...]:
+    """A command that sees this folder as `USUAL`, alone on the machine with what it starts."""
+    return (*APART, "sh", "-c", f'mount --bind "$0" {USUAL} && exec "$@"', str(folder), *command)
 
 
 def free_ports(count: int) -> list[int]:

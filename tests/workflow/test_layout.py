@@ -1,0 +1,72 @@
+"""Where things stand, as CONTRIBUTING.md says: packages, modules, one name from rule to record."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+from rhm_scaling.core.fingerprint import PACKAGE
+from rhm_scaling.steps.plan import table_steps
+
+RULES_OF_TABLES = [
+    ROOT / "workflow" / "rules" / f"{name}.smk"
+    for name in ("tables", "comparisons", "claims", "figures")
+]
+_MOST = 400  # lines of a module
+
+
+def modules() -> list[Path]:
+    """Every module of the project, those of the workflow and of the tests too."""
+    found = [path for top in ("workflow", "tests") for path in (ROOT / top).rglob("*.py")]
+    return [*found, ROOT / "workflow" / "Snakefile", *(ROOT / "workflow").rglob("*.smk")]
+
+
+def packages() -> list[Path]:
+    return [path.parent for path in PACKAGE.glob("*/__init__.py")]
+
+
+def test_no_module_is_too_long_to_be_read() -> None:
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in modules()}
+    assert len(lengths) > 300
+    assert {path: lines for path, lines in lengths.items() if lines > _MOST} == {}
+
+
+def test_the_table_of_packages_is_in_the_order_of_the_layers() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| .+ \|$", text, re.M)
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (contract,) = settings["tool"]["importlinter"]["contracts"]
+    layers = [{*layer.split(" | ")} for layer in reversed(contract["layers"])]
+    place = {package: number for number, layer in enumerate(layers) for package in layer}
+    assert {*rows} == place.keys() == {path.name for path in packages()}
+    assert rows == sorted(rows, key=place.__getitem__)
+
+
+@pytest.mark.parametrize("package", packages(), ids=lambda path: path.name)
+def test_a_package_says_what_it_is_for_and_has_its_tests(package: Path) -> None:
+    said = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8")))
+    assert said and said.splitlines()[0].endswith(".")
+    assert [*(ROOT / "tests" / package.name).glob("test_*.py")]
+
+
+def test_a_table_has_one_name_as_rule_step_log_and_record() -> None:
+    found = []
+    for path in RULES_OF_TABLES:
+        text = path.read_text(encoding="utf-8")
+        for rule in re.split(r"^(?=rule |use rule )", text, flags=re.M)[1:]:
+            name = re.match(r"(?:rule|use rule gather_runs as) (\w+)", rule)[1]
+            if name == "write_claims_page":  # of several studies
+                continue
+            found.append(name)
+            (log,) = re.findall(r"logs/(\w+)\.log", rule)
+            (record,) = re.findall(r"stages/(\w+)\.record\.json", rule)
+            (ordered,) = re.findall(r'order\("(\w+)"\)', rule)
+            (reading,) = re.findall(r'reads\(\s*"(\w+)"', rule)
+            assert {log, record, ordered, reading} == {name}
+            assert {*re.findall(r"benchmarks/(\w+)\.tsv", rule)} <= {name}
+    assert sorted(found) == sorted(table_steps())

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, TINY, Project
 from rhm_scaling.core.fingerprint import PACKAGE
+from rhm_scaling.run.batches import RULES
 from rhm_scaling.steps.plan import table_steps
 
 RULES_OF_TABLES = [
@@ -18,6 +19,11 @@ RULES_OF_TABLES = [
     for name in ("tables", "comparisons", "claims", "figures")
 ]
 _MOST = 400  # lines of a module
+_SHOWS_ALL = """
+include: "workflow/Snakefile"
+sent = {rule.name for rule in workflow.rules if not rule.norun} - workflow._localrules
+print("sent to a cluster:", *sorted(sent))
+"""
 
 
 def modules() -> list[Path]:
@@ -70,3 +76,11 @@ def test_a_table_has_one_name_as_rule_step_log_and_record() -> None:
             assert {log, record, ordered, reading} == {name}
             assert {*re.findall(r"benchmarks/(\w+)\.tsv", rule)} <= {name}
     assert sorted(found) == sorted(table_steps())
+
+
+def test_what_takes_long_alone_waits_in_the_queue_of_a_cluster(tmp_path: Path) -> None:
+    made = Project(ROOT).copy(tmp_path, results=False)
+    (tmp_path / "shows.smk").write_text(_SHOWS_ALL, encoding="utf-8")
+    done = made.snakemake("-n", "--snakefile", "shows.smk", "--config", f"study={TINY}")
+    (line,) = re.findall(r"^sent to a cluster: (.*)$", done.stdout + done.stderr, re.M)
+    assert line.split() == sorted({*RULES} - {"draw_grammars"})

@@ -10,7 +10,7 @@
 #                         hubs of data sets take it; DRAWS: of each grammar, the first so many
 # make reproduce ARCHIVE=FILE [DIR=FOLDER] [FORCE=1]   unpack it, set up, check; FORCE: run again
 # make verify [REMOVE=1]  compare all results with their checksums; remove what is damaged
-# make clean [REMOVE=1]   list products that no study refers to; remove them
+# make clean [REMOVE=1]   list products, tables and figures that no study refers to; remove them
 # make test [FAST=1] [PROCESSES=4]   set up, run the whole test suite; FAST: only what needs neither a
 #                         whole run nor a SLURM, less than two minutes on two cores
 # make soak [KILLS=50]    all that can happen to a study on a cluster; then kill a run here again and

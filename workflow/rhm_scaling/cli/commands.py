@@ -205,7 +205,7 @@ def verify(arguments: Namespace) -> None:
 
 
 def clean(arguments: Namespace) -> None:
-    """List products that no study refers to, with age and size; remove them on request."""
+    """List what no study refers to any more, with age and size; remove it on request."""
     from ..run.clean import leftovers, remove
     from ..run.locks import acquire
 

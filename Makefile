@@ -110,13 +110,15 @@ clean: setup
 # more processes than two cores: tests on a SLURM mostly wait
 PROCESSES ?= 4
 NEWEST := .venv-newest
-TOLD_BY_SNAKEMAKE := tests/workflow/test_reruns.py tests/workflow/test_faults.py tests/cluster/test_slurm.py
+TOLD_BY_SNAKEMAKE := tests/workflow/test_reruns.py tests/workflow/test_faults.py tests/workflow/test_studies.py \
+    tests/workflow/test_layout.py tests/cluster/test_slurm.py
 
 ifeq ($(SNAKEMAKE),newest)
 test: $(VENV)/docs
 	$(PYTHON) -I -m venv $(NEWEST)
 	$(NEWEST)/bin/python -I -m pip install --quiet --disable-pip-version-check --requirement envs/requirements.txt
-	$(NEWEST)/bin/python -I -m pip install --disable-pip-version-check --upgrade snakemake snakemake-executor-plugin-slurm | grep snakemake
+	$(NEWEST)/bin/python -I -m pip install --quiet --disable-pip-version-check --upgrade snakemake snakemake-executor-plugin-slurm
+	$(NEWEST)/bin/python -I -m pip list --disable-pip-version-check | grep '^snakemake'
 	$(ISOLATED) $(NEWEST)/bin/python -m pytest --numprocesses $(PROCESSES) $(TOLD_BY_SNAKEMAKE)
 else
 test: $(VENV)/docs

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT, Project, environment, labels_only
-from rhm_scaling.run.locks import alone
+from rhm_scaling.run.locks import exclusive
 
 pytestmark = pytest.mark.slow
 
@@ -75,15 +75,15 @@ def test_a_lock_is_waited_for_and_leaves_no_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     code = (
-        "import sys, time\nfrom rhm_scaling.run.locks import alone\n"
-        "with alone('x', print):\n    print('alone', flush=True); time.sleep(1)\n"
+        "import sys, time\nfrom rhm_scaling.run.locks import exclusive\n"
+        "with exclusive('x', print):\n    print('alone', flush=True); time.sleep(1)\n"
     )
     run = [sys.executable, "-c", code]
     path = {"PYTHONPATH": str(ROOT / "workflow")}
     first = subprocess.Popen(run, env=path, stdout=subprocess.PIPE, text=True)
     assert first.stdout is not None and first.stdout.readline() == "alone\n"
     lines: list[str] = []
-    with alone("x", lines.append):
+    with exclusive("x", lines.append):
         assert len(lines) == 1
         first.wait()
         assert (tmp_path / "results" / "locks" / "x").exists()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import tomllib
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -13,6 +15,8 @@ from conftest import ROOT, TINY, Project
 from rhm_scaling.core.fingerprint import PACKAGE
 from rhm_scaling.run.batches import RULES
 from rhm_scaling.steps.plan import table_steps
+from rhm_scaling.study.plan import Plan
+from rhm_scaling.study.reading import load_study
 
 RULES_OF_TABLES = [
     ROOT / "workflow" / "rules" / f"{name}.smk"
@@ -76,6 +80,45 @@ def test_a_table_has_one_name_as_rule_step_log_and_record() -> None:
             assert {log, record, ordered, reading} == {name}
             assert {*re.findall(r"benchmarks/(\w+)\.tsv", rule)} <= {name}
     assert sorted(found) == sorted(table_steps())
+
+
+def walk() -> list[tuple[str, list[str]]]:
+    """The files through which a training size passes, with what is named in each."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"^## One training size.*?\n(\| where .*?)\n\n", text, re.M | re.S)
+    cells = [row.split(" | ")[0] for row in table.splitlines()[3:]]
+    return [(file, names) for cell in cells for file, *names in [re.findall(r"`(.+?)`", cell)]]
+
+
+def test_the_walk_of_a_training_size_passes_what_is_there() -> None:
+    found = walk()
+    assert len(found) > 10
+    for file, names in found:
+        path = ROOT / file if file.startswith("workflow/") else PACKAGE / file
+        text = path.read_text(encoding="utf-8")
+        for name in names:
+            assert re.search(rf"^(def|class|rule|use rule \w+ as) {name}\b", text, re.M), file
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for file in re.findall(r"by `(\w+/\w+\.py)`", text):
+        assert (PACKAGE / file).is_file()
+
+
+def test_a_training_size_is_planned_along_the_walk() -> None:
+    called = set[str]()
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        called.add(frame.f_code.co_filename)
+
+    sys.setprofile(note)
+    try:
+        plan = Plan(load_study(ROOT / TINY))
+    finally:
+        sys.setprofile(None)
+    planning = [file for file, _ in walk() if file.startswith("study/")]
+    assert len(planning) == 4
+    assert {str(PACKAGE / file) for file in planning} <= called
+    assert {block.specification["train_size"] for _, block in plan.blocks} >= {16, 64}
+    assert any("/P00000064/" in block.name for _, block in plan.blocks)
 
 
 def test_what_takes_long_alone_waits_in_the_queue_of_a_cluster(tmp_path: Path) -> None:

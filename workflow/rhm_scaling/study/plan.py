@@ -21,7 +21,7 @@ from .counted import CountedConfig, predicts_codes, predicts_tokens, recovers
 from .grids import grid
 from .precision import Design, Measured, PrecisionConfig
 from .products import Curve, MeasuredKind, Products, Protocol
-from .scanning import FEWEST, why_no_point
+from .scans import FEWEST, why_no_point
 from .schema import ExperimentConfig, Study
 
 

@@ -23,7 +23,7 @@ from .grammars import FileGrammarConfig, GrammarConfig
 from .judged import check_claim, with_judged_seeds
 from .precision import Precision
 from .replicas import BlockConfig, ReplicasConfig
-from .scanning import Scan, check_scan
+from .scans import Scan, check_scan
 from .types import (
     MOST_LISTED,
     Fraction,

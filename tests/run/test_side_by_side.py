@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,8 +62,11 @@ def test_two_folders_with_one_results_folder_and_one_study(tmp_path: Path) -> No
 def test_two_studies_that_share_cells(tmp_path: Path) -> None:
     project = Project(ROOT).copy(tmp_path / "project", results=False)
     studies = [labels_only(project, name) for name in ("labels", "again")]
-    ended_well(*(start(project, study, "curves") for study in studies))
+    said = ended_well(*(start(project, study, "curves") for study in studies))
     assert made_once(project)
+    # a person is told of products, and not of Snakemake's jobs and memory
+    assert re.search(r"^models/\S+/P00000016/\S+: made, \d+\.\d s$", "\n".join(said), re.M)
+    assert not re.search("Finished jobid|Migrating|provenance", "\n".join(said))
     tables = [
         pd.read_csv(project.folder / "results" / name / "runs.csv").drop(columns="study")
         for name in ("labels", "again")

@@ -152,21 +152,21 @@ use rule gather_runs as find_crossings with:
         "Finding the sizes at which levels are learnt: {wildcards.study}"
 
 
-use rule gather_runs as measure_representations with:
+use rule gather_runs as gather_representations with:
     input:
         reads(
-            "measure_representations",
+            "gather_representations",
             "results/{study}/runs.csv",
         ),
     output:
         "results/{study}/representations.csv",
         table("results/{study}/invariance.csv"),
-        record="results/{study}/stages/measure_representations.record.json",
+        record="results/{study}/stages/gather_representations.record.json",
     log:
-        "results/{study}/logs/measure_representations.log",
+        "results/{study}/logs/gather_representations.log",
     localrule: True
     params:
-        order=order("measure_representations"),
+        order=order("gather_representations"),
     message:
         "Gathering what hidden layers distinguish: {wildcards.study}"
 

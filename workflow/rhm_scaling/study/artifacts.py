@@ -29,7 +29,7 @@ STEPS = {
     "predictors": "train_predictor",
     "denoisers": "train_denoiser",
     "coordinates": "check_coordinates",
-    "representations": "measure_block",
+    "representations": "measure_representations",
     "rule_errors": "measure_rule_errors",
     "learning_times": "measure_learning_times",
     "sensitivity": "measure_sensitivity",

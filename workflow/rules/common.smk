@@ -10,6 +10,7 @@ from rhm_scaling.run.locks import only_time_stamps, prepare_run
 from rhm_scaling.run.machine import Machine
 from rhm_scaling.run.planning import Run
 from rhm_scaling.run.setup import one_line
+from rhm_scaling.study.artifacts import RESULTS
 
 with one_line():
     MACHINE = Machine.from_settings(config, workflow.config_settings.config)

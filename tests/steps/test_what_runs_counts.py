@@ -144,8 +144,7 @@ def place(file: Path, line: int) -> tuple[str, int]:
     raise AssertionError(f"{file}:{line} stands in no statement")
 
 
-# but surveys, whose step names `threshold` of two modules, of which one does not count
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "survey"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_all_that_runs_is_part_of_the_code(
     kind: str, made: dict[str, list[tuple[Product, set[Any]]]]
 ) -> None:

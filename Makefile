@@ -10,7 +10,7 @@
 #                         hubs of data sets take it; DRAWS: of each grammar, the first so many
 # make reproduce ARCHIVE=FILE [DIR=FOLDER] [FORCE=1]   unpack it, set up, check; FORCE: run again
 # make verify [REMOVE=1]  compare all results with their checksums; remove what is damaged
-# make clean [REMOVE=1]   list products that no study refers to; remove them
+# make clean [REMOVE=1]   list products, tables and figures that no study refers to; remove them
 # make test [FAST=1] [PROCESSES=4]   set up, run the whole test suite; FAST: only what needs neither a
 #                         whole run nor a SLURM, less than two minutes on two cores
 # make soak [KILLS=50]    all that can happen to a study on a cluster; then kill a run here again and
@@ -110,13 +110,15 @@ clean: setup
 # more processes than two cores: tests on a SLURM mostly wait
 PROCESSES ?= 4
 NEWEST := .venv-newest
-TOLD_BY_SNAKEMAKE := tests/workflow/test_reruns.py tests/workflow/test_faults.py tests/cluster/test_slurm.py
+TOLD_BY_SNAKEMAKE := tests/workflow/test_reruns.py tests/workflow/test_faults.py tests/workflow/test_studies.py \
+    tests/workflow/test_layout.py tests/cluster/test_slurm.py
 
 ifeq ($(SNAKEMAKE),newest)
 test: $(VENV)/docs
 	$(PYTHON) -I -m venv $(NEWEST)
 	$(NEWEST)/bin/python -I -m pip install --quiet --disable-pip-version-check --requirement envs/requirements.txt
-	$(NEWEST)/bin/python -I -m pip install --disable-pip-version-check --upgrade snakemake snakemake-executor-plugin-slurm | grep snakemake
+	$(NEWEST)/bin/python -I -m pip install --quiet --disable-pip-version-check --upgrade snakemake snakemake-executor-plugin-slurm
+	$(NEWEST)/bin/python -I -m pip list --disable-pip-version-check | grep '^snakemake'
 	$(ISOLATED) $(NEWEST)/bin/python -m pytest --numprocesses $(PROCESSES) $(TOLD_BY_SNAKEMAKE)
 else
 test: $(VENV)/docs

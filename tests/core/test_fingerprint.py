@@ -308,6 +308,24 @@ def test_two_functions_of_one_name_and_one_text_are_told_apart(copy: Path) -> No
     assert found["one"] != found["two"]
 
 
+def test_functions_of_one_name_are_told_apart_by_their_modules(copy: Path) -> None:
+    folder = copy / "pairs"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+
+    def found(one: int, two: int, body: str) -> str:
+        for name, number in (("one", one), ("two", two)):
+            text = f"def inner(x):\n    return x + {number}\n"
+            (folder / f"{name}.py").write_text(text, encoding="utf-8")
+        text = "from . import one, two\nfrom .two import inner\n\n\ndef make(x):\n    return "
+        (folder / "top.py").write_text(f"{text}{body}\n", encoding="utf-8")
+        clear()
+        return fingerprints.fingerprint("pairs.top:make")
+
+    for body in ("one.inner(x) - two.inner(x)", "one.inner(x) - inner(x)"):
+        assert len({found(*numbers, body) for numbers in ((1, 2), (3, 2), (1, 3), (2, 1))}) == 4
+
+
 def test_another_library_under_the_same_name_counts(before: dict[str, str], edit: Edit) -> None:
     edit("training/counting", "import numpy as np", "import cupy as np")
     assert changed(before) == set()  # of no step above

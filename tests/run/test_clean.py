@@ -334,6 +334,40 @@ def test_a_study_that_cannot_be_read_makes_nothing_a_leftover(
         leftovers(small.folder)
 
 
+def test_tables_that_a_study_no_longer_asks_for_are_listed_and_removed(tmp_path: Path) -> None:
+    study = tmp_path / "config" / "studies" / "one.yaml"
+    study.parent.mkdir(parents=True)
+    shutil.copy(ROOT / TINY, study)
+    folder = tmp_path / "results" / "tiny"
+    tables = {
+        "gather_runs": ["runs.csv"],  # is asked for
+        "runs": ["runs.csv"],  # the same table, as an earlier version called its step
+        "draw_denoising": ["denoising/transition-one.png", "denoising/transition-one.pdf"],
+        "gather_sensitivity": ["sensitivity.csv"],
+    }
+    for step, names in tables.items():
+        files = [folder / name for name in names]
+        for path in (*files, folder / "logs" / f"{step}.log", folder / "mine.csv"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("x", encoding="utf-8")
+        record, made = (folder / "stages" / f"{step}.record.json"), {"core_seconds": 1.0}
+        records.write_record(record, {"study": "tiny"}, files, {**made, "threads": 1})
+    (folder / "study.json").write_text('{"file": "none.yaml", "products": {}}', encoding="utf-8")
+    assert leftovers(tmp_path) == []  # of a study whose file is gone, all is kept
+    resolved = {"file": "config/studies/one.yaml", "products": {}}
+    (folder / "study.json").write_text(json.dumps(resolved), encoding="utf-8")
+    found = leftovers(tmp_path)
+    outdated = {"runs", "draw_denoising", "gather_sensitivity"}
+    assert {one.path for one in found} == {folder / "stages" / step for step in outdated}
+    for one in found:
+        clean.remove(tmp_path, one.files)
+    assert leftovers(tmp_path) == []
+    left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    kept = {"runs.csv", "mine.csv", "study.json", "logs/gather_runs.log"}
+    assert left == {*kept, "stages/gather_runs.record.json"}
+    assert not (folder / "denoising").exists()
+
+
 def test_temporary_files_go_once_they_have_served(project: Project) -> None:
     study = labels_only(
         project, "sweep", ("v: 6, n: 3", "v: 5, n: 3"), ("zipf: {v: 6", "zipf: {v: 5")

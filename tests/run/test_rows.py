@@ -13,7 +13,7 @@ from conftest import ROOT, TABLES, TINY, Project, call
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.publish.loading import load_network
 from rhm_scaling.run import records
-from rhm_scaling.run.locks import alone
+from rhm_scaling.run.locks import exclusive
 from rhm_scaling.run.records import LEFT_OUT, read_record
 from rhm_scaling.run.rows import KINDS, ROWS
 from rhm_scaling.run.status import Status
@@ -174,7 +174,7 @@ def test_a_cell_that_is_missing_is_made_alone(clone: Project, row: Product) -> N
 
 
 def test_what_another_process_makes_is_left_to_it(clone: Project, row: Product) -> None:
-    with alone(f"models-{row.identity}", print, clone.folder / "results"):
+    with exclusive(f"models-{row.identity}", print, clone.folder / "results"):
         assert ("models", row.name) not in status_of(clone).made
         assert not (clone.folder / row.files["record"]).exists()
     assert ("models", row.name) in status_of(clone).made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT, Project, environment, labels_only
-from rhm_scaling.run.locks import alone
+from rhm_scaling.run.locks import exclusive
 
 pytestmark = pytest.mark.slow
 
@@ -61,8 +62,11 @@ def test_two_folders_with_one_results_folder_and_one_study(tmp_path: Path) -> No
 def test_two_studies_that_share_cells(tmp_path: Path) -> None:
     project = Project(ROOT).copy(tmp_path / "project", results=False)
     studies = [labels_only(project, name) for name in ("labels", "again")]
-    ended_well(*(start(project, study, "curves") for study in studies))
+    said = ended_well(*(start(project, study, "curves") for study in studies))
     assert made_once(project)
+    # a person is told of products, and not of Snakemake's jobs and memory
+    assert re.search(r"^models/\S+/P00000016/\S+: made, \d+\.\d s$", "\n".join(said), re.M)
+    assert not re.search("Finished jobid|Migrating|provenance", "\n".join(said))
     tables = [
         pd.read_csv(project.folder / "results" / name / "runs.csv").drop(columns="study")
         for name in ("labels", "again")
@@ -75,15 +79,15 @@ def test_a_lock_is_waited_for_and_leaves_no_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     code = (
-        "import sys, time\nfrom rhm_scaling.run.locks import alone\n"
-        "with alone('x', print):\n    print('alone', flush=True); time.sleep(1)\n"
+        "import sys, time\nfrom rhm_scaling.run.locks import exclusive\n"
+        "with exclusive('x', print):\n    print('alone', flush=True); time.sleep(1)\n"
     )
     run = [sys.executable, "-c", code]
     path = {"PYTHONPATH": str(ROOT / "workflow")}
     first = subprocess.Popen(run, env=path, stdout=subprocess.PIPE, text=True)
     assert first.stdout is not None and first.stdout.readline() == "alone\n"
     lines: list[str] = []
-    with alone("x", lines.append):
+    with exclusive("x", lines.append):
         assert len(lines) == 1
         first.wait()
         assert (tmp_path / "results" / "locks" / "x").exists()

@@ -7,10 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from rhm_scaling.run import dry_run, estimates
+from rhm_scaling.run.batches import RULES
 from rhm_scaling.run.dry_run import ABOUT, TABLES, no_fits
 from rhm_scaling.steps.columns import tables
 from rhm_scaling.steps.plan import stages
-from rhm_scaling.study.artifacts import KINDS
+from rhm_scaling.study.artifacts import KINDS, TRAINED
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study, parse_study, scales
 
@@ -55,8 +57,11 @@ def test_sizes_that_give_no_fit_are_told_with_the_threshold() -> None:
     assert told(("train_sizes: [8, 16, 32, 64]", "online: true")) == []
 
 
-def test_every_kind_of_work_is_explained() -> None:
+def test_every_kind_of_work_is_explained_estimated_and_done_by_a_rule() -> None:
     assert {*ABOUT} == {*KINDS, TABLES}
+    assert {*estimates._JOB, *TRAINED} == {*KINDS}
+    assert sorted(kind for kinds in RULES.values() for kind in kinds) == sorted(KINDS)
+    assert sorted(rule for layer in dry_run._LAYERS for rule in layer) == sorted(RULES)
     assert max(map(len, ABOUT.values())) <= 40
 
 

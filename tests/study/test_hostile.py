@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,13 +18,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import ROOT
 from helpers.grammars import AMBIGUOUS
 from helpers.planning import BASE, STUDIES, only_studies_in, planned, refused
 from rhm_scaling.core.errors import UserError
+from rhm_scaling.core.fingerprint import PACKAGE
 from rhm_scaling.study import size_limits
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import parse_study
-from rhm_scaling.study.schema import FOLDERS
+from rhm_scaling.study.schema import RESERVED
 from rhm_scaling.theory import training_sizes
 
 
@@ -177,7 +180,7 @@ def test_devices_pipes_and_folders_are_never_read(folder: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     "name",
     [
-        *FOLDERS,
+        *RESERVED,
         *("../up", "a/b", "a\\b", ".", "..", "...", "-rf", "--help", "$(touch pwned)", "a b", "A"),
         *(
             "{output}",
@@ -199,6 +202,14 @@ def test_devices_pipes_and_folders_are_never_read(folder: Path, tmp_path: Path) 
 def test_studies_are_not_named_so(folder: Path, name: str) -> None:
     (line,) = refused(BASE.replace("name: base", f"name: {json.dumps(name)}"))
     assert line.startswith("s.yaml: name: ")
+
+
+def test_no_study_has_the_name_of_a_folder_that_is_written_below_results() -> None:
+    paths = [*PACKAGE.rglob("*.py"), *(ROOT / "workflow" / "rules").glob("*.smk")]
+    texts = [path.read_text(encoding="utf-8") for path in paths]
+    named = r'"results(?:/|", "|" / ")([a-z]+)["/]|results / "([a-z]+)"'
+    found = {name for text in texts for names in re.findall(named, text) for name in names if name}
+    assert {"store", "rows", "batches", "logs", "locks", "claims"} <= found <= {*RESERVED}
 
 
 @pytest.mark.parametrize(

@@ -1,179 +1,178 @@
-"""Lists in grammars: a grammar for each combination, named by what varies; limits and refusals."""
+"""Experiments that scan grammars: what is refused and why, what it costs, what trains anew."""
 
 from __future__ import annotations
 
-import json
-import re
+import shutil
 from pathlib import Path
 
-import jsonschema
 import pytest
-import yaml
 
 from rhm_scaling.core.errors import UserError
+from rhm_scaling.run.dry_run import elapsed, no_points, on_this_machine
+from rhm_scaling.run.status import Status
+from rhm_scaling.study.cost import Rates
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study, parse_study
-from rhm_scaling.study.schema import Study
+from rhm_scaling.study.scans import FEWEST, ScanConfig, why_no_point
+from rhm_scaling.theory import complexities
 
 ROOT = Path(__file__).parents[2]
+SCAN = ROOT / "config" / "studies" / "scan.yaml"
 
 
-def study(grammars: str, named: str = "[g]") -> str:
+def study(
+    grammars: str = "{g: {v: [8, 10, 12], L: 3, m: 3}}",
+    experiment: str = "scan: true",
+    task: str = "classification",
+    kind: str = "cnn",
+    train_sizes: str = "[256, 512]",
+) -> str:
     return f"""
 name: scan
 grammars: {grammars}
-architectures: {{cnn: {{kind: cnn, width: 16}}}}
+architectures: {{net: {{width: 8, kind: {kind}}}}}
 experiments:
-  e: {{task: last_token, grammars: {named}, architectures: [cnn], train_sizes: [8, 16]}}
+  e: {{task: {task}, grammars: [g], architectures: [net], train_sizes: {train_sizes}, {experiment}}}
 """
 
 
-def parsed(grammars: str, named: str = "[g]") -> Study:
-    return parse_study(study(grammars, named), "s.yaml")
+def planned(*arguments: str, **keys: str) -> Plan:
+    return Plan(parse_study(study(*arguments, **keys), "s.yaml"))
 
 
-def refused(grammars: str, named: str = "[g]") -> list[str]:
-    with pytest.raises(UserError) as caught:
-        parsed(grammars, named)
-    return str(caught.value).split("\n")
-
-
-def test_a_list_makes_a_grammar_of_each_value() -> None:
-    found = parsed("{g: {v: 8, L: 2, m: [2, 4]}, h: {v: 4, L: 2, m: 2}}", "[h, g]")
-    assert list(found.grammars) == ["g-m2", "g-m4", "h"]
-    assert [g.parameters().m for g in found.grammars.values()] == [(2, 2), (4, 4), (2, 2)]
-    # where the experiment names it
-    assert found.experiments["e"].grammars == ["h", "g-m2", "g-m4"]
-
-
-def test_lists_of_several_keys_are_combined_in_the_order_of_the_keys() -> None:
-    found = parsed("{g: {m: [2, 3], L: [2, 3], n: [4, 8], v: [8, 9]}}")
-    assert len(found.grammars) == 16
-    for name, grammar in found.grammars.items():
-        p = grammar.parameters()
-        assert name == f"g-v{p.v[0]}-n{p.n}-L{p.L}-m{p.m[0]}"
-
-
-def test_lists_stand_inside_mappings_by_level_too() -> None:
-    text = "{g: {v: {0: [32, 64], 1: 8}, L: 2, m: {1: [4, 8], 2: 2}, zipf: {1: [0.5, 1, 2.0]}}}"
-    found = parsed(text)
-    assert len(found.grammars) == 12
-    p = found.grammars["g-v0_64-m1_4-zipf1_0.5"].parameters()
-    assert (p.v, p.m, p.zipf) == ((64, 8), (4, 2), (0.5, None))
-    assert "g-v0_32-m1_8-zipf1_2" in found.grammars
-
-
-def test_an_experiment_may_name_one_of_them() -> None:
-    found = parsed("{g: {v: 8, L: 2, m: [2, 4]}}", "[g-m4]")
-    assert found.experiments["e"].grammars == ["g-m4"]
-    assert refused("{g: {v: 8, L: 2, m: [2, 4]}}", "[g, g-m4]") == [
-        "s.yaml: experiments.e.grammars: holds a value twice; remove the repeat"
+def test_true_stands_for_the_defaults_and_false_for_none() -> None:
+    known = [
+        parse_study(study(experiment=f"scan: {given}"), "s.yaml").experiments["e"].scan
+        for given in ("true", "{}", "{factor: 1.5}", "false")
     ]
+    assert known == [ScanConfig(), ScanConfig(), ScanConfig(factor=1.5), None]
+    assert planned(experiment="scan: false").scanned == {}
 
 
-def test_they_are_the_same_products_as_grammars_written_one_by_one() -> None:
-    lists = Plan(parsed("{g: {v: 8, L: 2, m: [2, 4]}}"))
-    plain = Plan(parsed("{a: {v: 8, L: 2, m: 2}, b: {v: 8, L: 2, m: 4}}", "[a, b]"))
-    assert {kind: set(known) for kind, known in lists.products.items()} == {
-        kind: set(known) for kind, known in plain.products.items()
+def test_a_grammar_whose_size_is_a_large_part_of_its_language_is_refused_with_the_reason() -> None:
+    plan = planned("{g: {v: [8, 12], L: [2, 3], m: [3, 4]}}")
+    refused = {curve.grammar: why for curve, why in plan.scanned.items()}
+    assert {name for name, why in refused.items() if why} == {
+        f"g-v{v}-L2-m{m}" for v in (8, 12) for m in (3, 4)
     }
+    lines = [*no_points(plan)]
+    assert lines[0].startswith(
+        "experiments.e.scan: g-v8-L2-m3 is no point of a law: its predicted P* of 93 is 0.43 of "
+        "its 216 sentences, the most is 0.03; that takes m of about 43, with v of 43 or more, or a "
+        "larger L"
+    )
+    assert len(lines) == 4
+    # they are trained all the same
+    assert {curve.grammar for curve, _ in plan.blocks} == refused.keys()
+    assert not any(planned(experiment="scan: {language_fraction: 0.06}").scanned.values())
 
 
-def test_a_study_as_it_was_resolved_is_a_study_again() -> None:
-    written = parsed("{g: {v: {0: 32, 1: 8}, L: 2, m: {1: 4, 2: [2, 3]}, zipf: {1: [0.5, 1]}}}")
-    again = parse_study(yaml.safe_dump(written.model_dump(exclude_unset=True)), "s.yaml")
-    assert again == written
+def test_what_the_reason_asks_for_is_enough() -> None:
+    scan = ScanConfig()
+    for v in (64, 96):
+        for m in (34, 40):
+            p = parse_study(study(f"{{g: {{v: [{v}, 97, 98], n: 3, L: 2, m: {m}}}}}"), "s.yaml")
+            parameters = p.grammars[f"g-v{v}"].parameters()
+            threshold = complexities.ensemble_label_complexities(parameters)[0]
+            share = threshold / (parameters.n * m**3)
+            why = why_no_point(scan, parameters, "classification", None)
+            assert bool(why) == (share > 0.03)
+    # the last token: of the level and the learner
+    deep = planned().parameters("g-v8")
+    cnn, transformer = (
+        why_no_point(ScanConfig(level=3), deep, "last_token", learner)  # type: ignore[arg-type]
+        for learner in ("cnn", "transformer")
+    )
+    for why, learner in ((cnn, "cnn"), (transformer, "transformer")):
+        predicted = complexities.threshold(deep, 3, learner)  # type: ignore[arg-type]
+        assert f"P* of {predicted:.0f} is {predicted / (8 * 3**7):.2g} of its 17496" in why
+    assert "m of about 5, or a larger L" in cnn
+    assert "m of about 10, with v of 10 or more, or" in transformer
 
 
-def test_a_scale_may_bring_lists_and_take_them_away(tmp_path: Path) -> None:
-    file = tmp_path / "s.yaml"
-    scales = "scales: {wide: {grammars: {g: {m: [2, 3, 4]}}}, one: {grammars: {g: {m: 2}}}}\n"
-    file.write_text(study("{g: {v: 8, L: 2, m: [2, 4]}}").lstrip() + scales, encoding="utf-8")
-    assert list(load_study(file).grammars) == ["g-m2", "g-m4"]
-    for scale, names in (("wide", ["g-m2", "g-m3", "g-m4"]), ("one", ["g"])):
-        found = load_study(tmp_path / f"s.yaml:{scale}")
-        assert list(found.grammars) == found.experiments["e"].grammars == names
+def test_correlations_that_vanish_make_no_point() -> None:
+    with pytest.raises(UserError) as caught:
+        planned("{g: {v: [4, 5, 6], L: 2, m: 4}}", task="last_token")
+    assert str(caught.value) == (
+        "experiments.e.scan: 0 of 3 grammars can be points of a law, and it takes 3: of 'g-v4', "
+        "its correlations vanish (f = 1), so there is no threshold"
+    )
 
 
 @pytest.mark.parametrize(
-    ("grammars", "line"),
+    ("keys", "line"),
     [
-        ("{g: {v: 4, L: 2, m: []}}", "grammars.g.m: is an empty list; give a number, or a list of"),
-        ("{g: {v: 4, L: 2, m: [2, 2]}}", "grammars.g.m: holds a value twice; remove the repeat"),
-        ("{g: {v: 4, L: 2, m: {1: [2, 2.0], 2: 2}}}", "grammars.g.m.1: holds a value twice"),
-        ("{g: {v: 4, L: 2, m: [2, x]}}", "grammars.g.m: a list here makes a grammar of each value"),
-        ("{g: {v: 4, L: 2, m: [2, true]}}", "grammars.g.m: a list here makes a grammar of each"),
-        ("{g: {v: 4, L: 2, m: [[2], [3]]}}", "and holds numbers above 0 and up to 1000000000, not"),
-        ("{g: {v: 4, L: [2, -1], m: 2}}", "grammars.g.L: a list here makes a grammar of each"),
-        ("{g: {v: 4, L: 2, m: 2, zipf: {1: [.nan]}}}", "grammars.g.zipf.1: a list here makes a"),
-        # judged one by one, told by the key as it was written
-        ("{g: {v: 4, L: 2, m: [2, 5]}}", "grammars.g.m: level 1 needs v*m = 4*5 = 20 distinct tup"),
-        ("{g: {v: 4, L: 2, m: [2, 5]}}", "take m at most 4 (in g-m5)"),
-        (r'{"g\r\nh": {v: 4, L: 2, m: [2, 5]}}', r"take m at most 4 (in g\r\nh-m5)"),
-        ("{g: {v: 4, L: 2, m: [2, 2.5]}}", "grammars.g.m: input should be a valid integer, not 2"),
-        ("{g: {v: [4, 1], L: 2, m: 2}}", "grammars.g.v: input should be greater than or equal"),
-        ("{g: {v: 4, L: 2, m: 2, zipf: {1: [1, 30]}}}", "grammars.g.zipf.1: input should be less"),
-        ("{g: {v: 4, L: 2, m: 2, zipf: [1, 2]}}", "grammars.g.zipf: write {1: 1.0}, an exponent"),
-        ("{g: {v: 4, s: [2, 3], L: 2, m: 2}}", "grammars.g.s: input should be a valid integer"),
-        ("{g: {file: no.json, m: [2, 3]}}", "grammars.g.m: unknown key"),
-        # names
-        (
-            "{g: {v: 4, L: 2, m: [2, 3]}, g-m3: {v: 4, L: 2, m: 2}}",
-            "grammars.g-m3: another grammar is named g-m3 too, which stands for one of a list",
-        ),
-        (
-            "{g-m3: {v: 4, L: 2, m: 2}, g: {v: 4, L: 2, m: [2, 3]}}",
-            "grammars.g: another grammar is named g-m3 too, which stands for one of a list",
-        ),
-        (
-            "{g: {v: 4, L: 2, m: 2, zipf: {1: [1, 1.00000001]}}}",
-            "grammars.g: another grammar is named g-zipf1_1 too",
-        ),
-        (
-            f"{{{'g' * 60}: {{v: 4, L: 2, m: [2, 3], zipf: {{1: [0.25, 1]}}}}}}",
-            "its lists make names of more than 64 characters, such as ggg",
-        ),
+        ({"task": "autoregressive", "kind": "transformer"}, "scan: no thresholds are predicted"),
+        ({"experiment": "scan: {level: 1}"}, "scan.level: classes are learnt at once"),
+        ({"experiment": "scan: {level: 4}", "task": "last_token"}, "scan.level: 4 is no level of"),
+        ({"experiment": "scan: true, context: 4", "task": "last_token"}, "scan: is of whole sent"),
+        ({"task": "last_token", "kind": "lstm"}, "scan: theory says nothing of 'net'"),
+        ({"kind": "transformer, depth: [2, 3]"}, "scan: 'net' has several depths"),
+        ({"grammars": "{g: {v: [8, 10], L: 3, m: 3}}"}, "scan: a law takes 3 grammars or more"),
+        ({"experiment": "scan: {factor: 1}"}, "scan.factor: input should be greater than 1"),
+        ({"experiment": "scan: 3"}, "scan: write true, or {factor: 1.25}; not 3"),
+        ({"experiment": "scan: {levels: 2}"}, "scan.levels: unknown key; did you mean 'level'?"),
     ],
 )  # fmt: skip
-def test_each_mistake_is_a_line_that_names_the_key(grammars: str, line: str) -> None:
-    lines = refused(grammars)
-    assert any(line in text for text in lines), lines
-    assert all(text.startswith("s.yaml: grammars.") and len(text) < 300 for text in lines)
+def test_each_mistake_is_a_line_that_names_the_key(keys: dict[str, str], line: str) -> None:
+    with pytest.raises(UserError) as caught:
+        planned(**keys)
+    assert f"s.yaml: experiments.e.{line}" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "lists",
-    [
-        f"m: {list(range(1, 1002))}",
-        f"v: {list(range(2, 40))}, L: {list(range(1, 40))}, m: 2",
-        "m: {" + ", ".join(f"{level}: [1, 2]" for level in range(1, 3000)) + "}",
-        "m: {" + ", ".join(f"{level}: {list(range(1, 200))}" for level in range(1, 300)) + "}",
-    ],
-)
-def test_lists_without_end_are_refused_before_they_are_unrolled(lists: str) -> None:
-    keys = ", ".join(["v: 64"] * ("v:" not in lists) + ["L: 2"] * ("L:" not in lists) + [lists])
-    (line,) = refused(f"{{g: {{{keys}}}}}")
-    assert "the lists make more than 1000 grammars in all; take fewer values" in line
+def test_a_scan_of_a_file_is_refused() -> None:
+    file = ROOT / "config" / "studies" / "authors" / "zipf-0.json"
+    grammars = f"{{g: {{v: [8, 10, 12], L: 3, m: 3}}, f: {{file: {file}}}}}"
+    text = study(grammars, "scan: true, replicas: {rule_draws: 1}")
+    text = text.replace("grammars: [g]", "grammars: [g, f]")
+    with pytest.raises(UserError) as caught:
+        parse_study(text, "s.yaml")
+    assert "experiments.e.scan: grammar 'f' comes from a file" in str(caught.value)
 
 
-def test_the_limit_is_one_of_the_whole_study() -> None:
-    many = ", ".join(f"g{i}: {{v: 64, L: 2, m: {list(range(1, 61))}}}" for i in range(17))
-    (line,) = refused(f"{{{many}}}", "[g0]")
-    assert line.startswith("s.yaml: grammars.g16.m: the lists make more than 1000 grammars")
-    (line,) = refused("{g: {v: 64, L: 2, m: [2, 3]}}", str(["g"] * 30_000).replace("'", ""))
-    assert "experiments.e.grammars: list should have at most 1000 items" in line
+def test_a_value_more_makes_only_its_own_products() -> None:
+    few = planned("{g: {v: [8, 10, 12], L: [3, 4], m: 3}}")
+    more = planned("{g: {v: [8, 10, 12], L: [3, 4, 5], m: 3}}")
+    for kind, known in few.products.items():
+        assert known.keys() <= more.products[kind].keys()
+    added = more.products["models"].keys() - few.products["models"].keys()
+    assert added
+    assert all("-L5-" in name for name in added)
+    # a scan is no other training
+    plain = planned("{g: {v: [8, 10, 12], L: [3, 4], m: 3}}", experiment="scan: false")
+    assert plain.products == few.products
 
 
-def test_what_the_documents_show_is_a_scan_for_editors_too() -> None:
-    text = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
-    (written,) = re.findall(r"^  tokens: (\{v: .*)$", text, re.M)
-    found = parsed(f"{{tokens: {written}}}", "[tokens]")
-    names = [f"tokens-m1_{m}-zipf1_{a}" for m in (1024, 2048) for a in (0.5, 1)]
-    assert found.experiments["e"].grammars == names
-    as_json = json.loads(json.dumps(yaml.safe_load(study(f"{{tokens: {written}}}"))))
-    schema = json.loads((ROOT / "config" / "schema.json").read_text(encoding="utf-8"))
-    jsonschema.validate(as_json, schema)
-    for wrong in ({"v": [[8]]}, {"m": []}, {"s": [2, 3]}):
-        as_json["grammars"]["tokens"] |= wrong
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(as_json, schema)
+def test_sizes_lie_around_the_threshold_of_the_scanned_level() -> None:
+    keys = {"task": "last_token", "train_sizes": "{below: 1, beyond: 4}"}
+    plan = planned("{g: {v: [8, 10, 12], L: 4, m: 2}}", "scan: {level: 3}", **keys)
+    for (_, grammar), grid in plan.grids.items():
+        parameters = plan.parameters(grammar)
+        found = [complexities.threshold(parameters, 3, kind) for kind in ("cnn", "transformer")]
+        assert [grid.first_threshold, grid.last_threshold] == found
+        assert found[0] / 2 < grid.sizes[0] <= found[0]
+        assert 4 * found[1] <= grid.sizes[-1] < 8 * found[1]
+
+
+def test_the_scan_of_the_repository_has_thirty_points_in_twenty_minutes(
+    tmp_path: Path,
+) -> None:
+    plan = Plan(load_study(SCAN))
+    points = [
+        curve.grammar
+        for curve, why in plan.scanned.items()
+        if curve.experiment == "classification" and curve.architecture == "cnn" and not why
+    ]
+    assert len({*points}) == len(points) == 30
+    shapes = [plan.parameters(name) for name in points]
+    for axis in (lambda p: p.v, lambda p: p.m[0], lambda p: p.L):
+        assert len({axis(p) for p in shapes}) >= 3
+    assert max(p.n * p.m[0] ** p.L for p in shapes) == 4096
+    assert not any(plan.scanned.values())
+    (tmp_path / "config").mkdir()
+    shutil.copy(ROOT / "config" / "config.yaml", tmp_path / "config")
+    batches = on_this_machine(Status(plan, root=tmp_path), Rates(), 2)
+    assert elapsed(batches, 2, 8) < 20 * 60
+    small = Plan(load_study(SCAN.with_name("scan.yaml:small")))
+    assert sum(not why for why in small.scanned.values()) >= 3 * FEWEST
+    assert any(small.scanned.values())

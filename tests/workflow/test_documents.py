@@ -17,6 +17,7 @@ from rhm_scaling.grammar.json_file import user_grammar
 from rhm_scaling.plots.summary import exponent_table
 from rhm_scaling.steps import columns
 from rhm_scaling.steps.tables import gather_runs, tabulate_theory
+from rhm_scaling.study.artifacts import KINDS
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study, parse_study
 from rhm_scaling.theory.solve import solve
@@ -42,6 +43,11 @@ def test_columns_of_runs_and_theory_are_documented() -> None:
         solution = solve(GRAMMARS[grammar], task)
         for name in {*solution.quantities["quantity"], *solution.curves["prediction"]}:
             assert re.search(rf"^\| ([a-z_, ]+, )?{name}[ ,]", text, re.MULTILINE), name
+
+
+def test_every_kind_of_product_is_listed_where_it_lands() -> None:
+    (listed,) = re.findall(r"^store/ .*\n((?: .*\n)+)", text_of("results/README.md"), re.M)
+    assert {*re.findall(r"^  (\w+)/<", listed, re.M)} == {*KINDS}
 
 
 def test_pages_that_git_keeps_lead_nowhere_else() -> None:

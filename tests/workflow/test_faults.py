@@ -26,7 +26,13 @@ from rhm_scaling.study.artifacts import Product
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.training.checkpoints import Checkpoint
 
-HEAVY = {"train_block", "count_block", "sample_sentences", "predict_exactly", "draw_grammar"}
+MAKES_PRODUCTS = {
+    "train_block",
+    "count_block",
+    "sample_sentences",
+    "predict_exactly",
+    "draw_grammar",
+}
 
 
 def test_sources_edited_under_way_stop_the_jobs(project: Project, block: Product) -> None:
@@ -237,8 +243,8 @@ def mounted(folder: Path, *options: str) -> Iterator[Callable[[str], None]]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def heavy(jobs: dict[str, int]) -> int:
-    return sum(count for rule, count in jobs.items() if rule in HEAVY)
+def products_of(jobs: dict[str, int]) -> int:
+    return sum(count for rule, count in jobs.items() if rule in MAKES_PRODUCTS)
 
 
 def test_a_full_disk_ends_in_a_line_and_the_rest_is_made_later(
@@ -276,7 +282,7 @@ def test_a_full_disk_ends_in_a_line_and_the_rest_is_made_later(
         more.unlink()
         ballast.unlink()
         left = small.planned(study=study)
-        assert 0 < heavy(left) < heavy(begun)
+        assert 0 < products_of(left) < products_of(begun)
         small.snakemake("curves", "--config", f"study={study}")
         again = pd.read_csv(tmp_path / "results" / "labels" / "runs.csv")
         before = project.table("runs").query("grammar == 'zipf'").reset_index(drop=True)

@@ -100,7 +100,7 @@ def test_an_edit_trains_its_networks_anew_and_a_comment_does_not(finished: Proje
         jobs = finished.planned(study=STUDY)
         # of two sizes, of one size and online, and of two widths as often
         assert jobs["train_block"] == 2 + 2 + 4
-        assert (jobs["measure_block"], jobs["check_coordinates"]) == (2, 1)
+        assert (jobs["measure_representations"], jobs["check_coordinates"]) == (2, 1)
         assert not jobs.keys() & {"draw_grammar", "sample_sentences", "solve_grammar"}
         path.write_text(text.replace("class Network", "class Net"), encoding="utf-8")
         done = finished.snakemake("-n", "--config", f"study={STUDY}", check=False)

@@ -22,7 +22,7 @@ TABLES = {
     "draw_figures": 1,
 }
 THEORY = {"tabulate_theory": 1, "draw_theory": 1}
-LIGHT = {**TABLES, **THEORY, "compare_rates": 1, "gather_recovery": 1}
+ALL_TABLES = {**TABLES, **THEORY, "compare_rates": 1, "gather_recovery": 1}
 
 
 @pytest.fixture(params=["remembered", "forgotten"])
@@ -84,7 +84,7 @@ def test_another_machine_setting(finished: Project) -> None:
 
 def test_a_renamed_study(finished: Project) -> None:
     study = finished.edited("renamed", ("name: tiny", "name: renamed"))
-    assert jobs(finished, study=study) == {**LIGHT, "describe_tables": 1}
+    assert jobs(finished, study=study) == {**ALL_TABLES, "describe_tables": 1}
 
 
 # the experiment on labels has one architecture, the last one tries learning rates
@@ -108,7 +108,7 @@ GRAMMAR = "  other: {v: 5, n: 3, s: 2, L: 2, m: 2}\narchitectures:\n"
             {
                 **{"draw_grammar": 4, "sample_sentences": 12, "predict_exactly": 4},
                 **{"solve_grammar": 4, "train_block": 8},
-                **{**LIGHT, "gather_recovery": 1},
+                **{**ALL_TABLES, "gather_recovery": 1},
             },
         ),
         (
@@ -125,7 +125,7 @@ GRAMMAR = "  other: {v: 5, n: 3, s: 2, L: 2, m: 2}\narchitectures:\n"
             {
                 **{"draw_grammar": 2, "sample_sentences": 6, "predict_exactly": 2},
                 **{"solve_grammar": 2, "survey_grammars": 1, "train_block": 4},
-                **LIGHT,
+                **ALL_TABLES,
             },
         ),
         (
@@ -147,7 +147,7 @@ GRAMMAR = "  other: {v: 5, n: 3, s: 2, L: 2, m: 2}\narchitectures:\n"
         (
             "a second study that shares cells",
             [("name: tiny", "name: second"), ("[16, 32, 64, 128]", "[32, 64, 256]")],
-            {"train_block": 2, **LIGHT, "describe_tables": 1},
+            {"train_block": 2, **ALL_TABLES, "describe_tables": 1},
         ),
     ],
 )  # fmt: skip

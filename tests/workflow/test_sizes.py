@@ -217,10 +217,10 @@ def test_another_width_trains_its_own_cells_alone(sized: Project) -> None:
     text = STUDY.replace("width: [4, 8, 16]", "width: [4, 8, 16, 32]")
     (sized.folder / wider).write_text(text, encoding="utf-8")
     jobs = sized.planned(study=wider)
-    assert (jobs.pop("train_block"), jobs.pop("measure_block")) == (3, 2)
+    assert (jobs.pop("train_block"), jobs.pop("measure_representations")) == (3, 2)
     assert set(jobs) == {
         *("gather_runs", "gather_histories", "aggregate_curves", "fit_curves", "find_crossings"),
-        *("compare_sizes", "measure_representations", "find_invariance", "draw_figures"),
+        *("compare_sizes", "gather_representations", "find_invariance", "draw_figures"),
     }
     plan = Plan(load_study(sized.folder / wider))
     data = [

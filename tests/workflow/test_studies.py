@@ -127,6 +127,7 @@ def test_another_workflow_imports_this_one(pair: Project, tmp_path: Path) -> Non
     assert mine == (pair.folder / "results" / "one" / "fits.csv").read_text(encoding="utf-8")
     assert (tmp_path / "results" / "one" / "study.json").is_file()
     assert "rhm_train_networks" in done.stdout + done.stderr
+    assert "not present in the Snakefile" not in done.stdout + done.stderr
     again = other.snakemake("-n")
     assert "Nothing to be done" in again.stdout + again.stderr
 

@@ -20,7 +20,7 @@ from rhm_scaling.grammar.tasks import inputs_and_targets
 from rhm_scaling.publish.loading import load_network
 from rhm_scaling.training.loop import Examples, evaluate
 
-LIGHT = {
+ALL_TABLES = {
     *(
         "compare_rates",
         "gather_runs",
@@ -126,7 +126,7 @@ def test_named_targets(project: Project, target: str) -> None:
         "theory": {"tabulate_theory", "draw_theory"},
         "curves": {"gather_runs", "tabulate_theory", "aggregate_curves"},
         "fits": {"gather_runs", "tabulate_theory", "aggregate_curves", "fit_curves"},
-        "figures": LIGHT,
+        "figures": ALL_TABLES,
     }
     assert set(project.planned(target, study=study)) - {target} == makes.get(target, set())
 

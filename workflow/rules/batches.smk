@@ -33,6 +33,8 @@ rule draw_grammars:
     benchmark:
         "results/batches/draw_grammars-{batch}.tsv"
     priority: FIRST
+    # a cluster's job would wait longer than this takes; so would those of tables and figures
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     threads: lambda wildcards: batch(wildcards).threads

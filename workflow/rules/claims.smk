@@ -20,6 +20,7 @@ use rule gather_runs as estimate_power with:
     benchmark:
         "results/{study}/benchmarks/estimate_power.tsv"
     priority: FIRST
+    localrule: True
     params:
         order=order("estimate_power"),
     message:
@@ -52,6 +53,7 @@ use rule gather_runs as decide_claim with:
         record="results/{study}/stages/decide_claim.record.json",
     log:
         "results/{study}/logs/decide_claim.log",
+    localrule: True
     params:
         order=order("decide_claim"),
     message:
@@ -73,6 +75,7 @@ use rule gather_runs as write_guide with:
         record="results/{study}/stages/write_guide.record.json",
     log:
         "results/{study}/logs/write_guide.log",
+    localrule: True
     params:
         order=order("write_guide"),
     message:

@@ -6,10 +6,11 @@ run starts, ``results/<study>/study.json`` and ``results/batches/*.json``.
 """
 
 from rhm_scaling.run.batches import RULES
-from rhm_scaling.run.locks import only_time_stamps, take_over
+from rhm_scaling.run.locks import only_time_stamps, prepare_run
 from rhm_scaling.run.machine import Machine
 from rhm_scaling.run.planning import Run
 from rhm_scaling.run.setup import one_line
+from rhm_scaling.study.artifacts import RESULTS
 
 with one_line():
     MACHINE = Machine.from_settings(config, workflow.config_settings.config)
@@ -23,7 +24,7 @@ if workflow.is_main_process:
             workflow.resource_settings.cores or os.cpu_count() or 1,
             workflow.resource_settings.nodes or 1,
         )
-        take_over(MACHINE.cluster is not None)
+        prepare_run(MACHINE.cluster is not None)
         RUN.place_orders(*RUN.studies)
         # Snakemake calls no handler below of a workflow that another one imports
         if not workflow.modifier.is_main_snakefile():

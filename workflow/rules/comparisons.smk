@@ -23,6 +23,7 @@ use rule gather_runs as fit_scans with:
         record="results/{study}/stages/fit_scans.record.json",
     log:
         "results/{study}/logs/fit_scans.log",
+    localrule: True
     params:
         order=order("fit_scans"),
     message:
@@ -45,6 +46,7 @@ use rule gather_runs as compare_controls with:
         record="results/{study}/stages/compare_controls.record.json",
     log:
         "results/{study}/logs/compare_controls.log",
+    localrule: True
     params:
         order=order("compare_controls"),
     message:
@@ -65,6 +67,7 @@ use rule gather_runs as compare_rates with:
         record="results/{study}/stages/compare_rates.record.json",
     log:
         "results/{study}/logs/compare_rates.log",
+    localrule: True
     params:
         order=order("compare_rates"),
     message:
@@ -90,6 +93,7 @@ use rule gather_runs as compare_sizes with:
         record="results/{study}/stages/compare_sizes.record.json",
     log:
         "results/{study}/logs/compare_sizes.log",
+    localrule: True
     params:
         order=order("compare_sizes"),
     message:
@@ -112,6 +116,7 @@ use rule gather_runs as follow_trainings with:
         record="results/{study}/stages/follow_trainings.record.json",
     log:
         "results/{study}/logs/follow_trainings.log",
+    localrule: True
     params:
         order=order("follow_trainings"),
     message:
@@ -132,6 +137,7 @@ use rule gather_runs as value_repetition with:
         record="results/{study}/stages/value_repetition.record.json",
     log:
         "results/{study}/logs/value_repetition.log",
+    localrule: True
     params:
         order=order("value_repetition"),
     message:

@@ -27,6 +27,7 @@ use rule gather_runs as draw_theory with:
         record="results/{study}/stages/draw_theory.record.json",
     log:
         "results/{study}/logs/draw_theory.log",
+    localrule: True
     params:
         order=order("draw_theory"),
     message:
@@ -52,6 +53,7 @@ use rule gather_runs as draw_denoising with:
         record="results/{study}/stages/draw_denoising.record.json",
     log:
         "results/{study}/logs/draw_denoising.log",
+    localrule: True
     params:
         order=order("draw_denoising"),
     message:
@@ -130,6 +132,7 @@ use rule gather_runs as draw_figures with:
         "results/{study}/logs/draw_figures.log",
     benchmark:
         "results/{study}/benchmarks/draw_figures.tsv"
+    localrule: True
     params:
         order=order("draw_figures"),
     message:
@@ -143,6 +146,7 @@ rule write_claims_page:
         "results/claims/{page}.html",
     log:
         "results/claims/{page}.log",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

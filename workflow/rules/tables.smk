@@ -14,6 +14,7 @@ rule gather_runs:
         record="results/{study}/stages/gather_runs.record.json",
     log:
         "results/{study}/logs/gather_runs.log",
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -35,6 +36,7 @@ use rule gather_runs as gather_histories with:
         record="results/{study}/stages/gather_histories.record.json",
     log:
         "results/{study}/logs/gather_histories.log",
+    localrule: True
     params:
         order=order("gather_histories"),
     message:
@@ -52,6 +54,7 @@ use rule gather_runs as tabulate_theory with:
     log:
         "results/{study}/logs/tabulate_theory.log",
     priority: FIRST
+    localrule: True
     params:
         order=order("tabulate_theory"),
     message:
@@ -73,6 +76,7 @@ use rule gather_runs as aggregate_curves with:
         record="results/{study}/stages/aggregate_curves.record.json",
     log:
         "results/{study}/logs/aggregate_curves.log",
+    localrule: True
     params:
         order=order("aggregate_curves"),
     message:
@@ -96,6 +100,7 @@ use rule gather_runs as fit_curves with:
         record="results/{study}/stages/fit_curves.record.json",
     log:
         "results/{study}/logs/fit_curves.log",
+    localrule: True
     params:
         order=order("fit_curves"),
     message:
@@ -117,6 +122,7 @@ use rule gather_runs as measure_precision with:
         record="results/{study}/stages/measure_precision.record.json",
     log:
         "results/{study}/logs/measure_precision.log",
+    localrule: True
     params:
         order=order("measure_precision"),
     message:
@@ -139,26 +145,28 @@ use rule gather_runs as find_crossings with:
         record="results/{study}/stages/find_crossings.record.json",
     log:
         "results/{study}/logs/find_crossings.log",
+    localrule: True
     params:
         order=order("find_crossings"),
     message:
         "Finding the sizes at which levels are learnt: {wildcards.study}"
 
 
-use rule gather_runs as measure_representations with:
+use rule gather_runs as gather_representations with:
     input:
         reads(
-            "measure_representations",
+            "gather_representations",
             "results/{study}/runs.csv",
         ),
     output:
         "results/{study}/representations.csv",
         table("results/{study}/invariance.csv"),
-        record="results/{study}/stages/measure_representations.record.json",
+        record="results/{study}/stages/gather_representations.record.json",
     log:
-        "results/{study}/logs/measure_representations.log",
+        "results/{study}/logs/gather_representations.log",
+    localrule: True
     params:
-        order=order("measure_representations"),
+        order=order("gather_representations"),
     message:
         "Gathering what hidden layers distinguish: {wildcards.study}"
 
@@ -180,6 +188,7 @@ use rule gather_runs as find_invariance with:
         record="results/{study}/stages/find_invariance.record.json",
     log:
         "results/{study}/logs/find_invariance.log",
+    localrule: True
     params:
         order=order("find_invariance"),
     message:
@@ -203,6 +212,7 @@ use rule gather_runs as gather_rule_errors with:
         record="results/{study}/stages/gather_rule_errors.record.json",
     log:
         "results/{study}/logs/gather_rule_errors.log",
+    localrule: True
     params:
         order=order("gather_rule_errors"),
     message:
@@ -222,6 +232,7 @@ use rule gather_runs as gather_sensitivity with:
         record="results/{study}/stages/gather_sensitivity.record.json",
     log:
         "results/{study}/logs/gather_sensitivity.log",
+    localrule: True
     params:
         order=order("gather_sensitivity"),
     message:
@@ -238,6 +249,7 @@ use rule gather_runs as gather_denoising with:
         record="results/{study}/stages/gather_denoising.record.json",
     log:
         "results/{study}/logs/gather_denoising.log",
+    localrule: True
     params:
         order=order("gather_denoising"),
     message:
@@ -258,6 +270,7 @@ use rule gather_runs as gather_denoisers with:
         record="results/{study}/stages/gather_denoisers.record.json",
     log:
         "results/{study}/logs/gather_denoisers.log",
+    localrule: True
     params:
         order=order("gather_denoisers"),
     message:
@@ -280,6 +293,7 @@ use rule gather_runs as gather_learning_times with:
         record="results/{study}/stages/gather_learning_times.record.json",
     log:
         "results/{study}/logs/gather_learning_times.log",
+    localrule: True
     params:
         order=order("gather_learning_times"),
     message:
@@ -300,6 +314,7 @@ use rule gather_runs as gather_recovery with:
         record="results/{study}/stages/gather_recovery.record.json",
     log:
         "results/{study}/logs/gather_recovery.log",
+    localrule: True
     params:
         order=order("gather_recovery"),
     message:
@@ -314,6 +329,7 @@ use rule gather_runs as describe_tables with:
         record="results/{study}/stages/describe_tables.record.json",
     log:
         "results/{study}/logs/describe_tables.log",
+    localrule: True
     params:
         order=order("describe_tables"),
     message:

@@ -40,15 +40,17 @@ def show(arguments: Namespace) -> None:
         scaling_table,
         scan_table,
     )
+    from ..run.precision import read_plan
     from ..run.records import check
-    from ..study.reading import load_study
+    from ..steps.plan import stages
 
-    study = load_study(arguments.study)
+    plan = read_plan(arguments.study)
+    study, asked = plan.study, {path for one in stages(plan).values() for path in one.outputs}
     folder = Path("results") / study.name
 
     def made(table: str, stage: str) -> pd.DataFrame | None:
         path = folder / f"{table}.csv"
-        if not path.is_file():  # the study has no such curves
+        if str(path) not in asked or not path.is_file():  # the study has no such curves any more
             return None
         check(folder / "stages" / f"{stage}.record.json", path)
         return pd.read_csv(path)
@@ -205,7 +207,7 @@ def verify(arguments: Namespace) -> None:
 
 
 def clean(arguments: Namespace) -> None:
-    """List products that no study refers to, with age and size; remove them on request."""
+    """List what no study refers to any more, with age and size; remove it on request."""
     from ..run.clean import leftovers, remove
     from ..run.locks import acquire
 

@@ -23,7 +23,7 @@ from ..core.files import naming, read_json, remove_leftovers, write_text
 from ..core.fingerprint import PACKAGE, fingerprint
 from ..run.gpus import claim
 from ..run.lifeline import end_with_the_run
-from ..run.locks import alone
+from ..run.locks import exclusive
 from ..run.logs import FAILED, MADE
 from . import commands
 
@@ -68,15 +68,15 @@ def _make(arguments: argparse.Namespace) -> None:
     specification = json.loads(arguments.specification)
     inputs, outputs = _pairs(arguments.inputs), _pairs(arguments.outputs)
     record = outputs["record"]
-    with alone(f"{specification['kind']}-{identity(specification)}", log):
+    with exclusive(f"{specification['kind']}-{identity(specification)}", log):
         # this job was told to make it, so it was not there when the job began
         if is_made(record, specification) and record.stat().st_mtime >= _BEGAN:
             log(f"{MADE}another run")
         else:
-            _make_alone(arguments, specification, inputs, outputs, log)
+            _make_locked(arguments, specification, inputs, outputs, log)
 
 
-def _make_alone(
+def _make_locked(
     arguments: argparse.Namespace,
     specification: dict[str, Any],
     inputs: dict[str, Path],

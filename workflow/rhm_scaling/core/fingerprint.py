@@ -14,6 +14,7 @@ import symtable
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -260,12 +261,14 @@ def _statement(module: str, place: int) -> tuple[str, list[tuple[str, list[Defin
             inside, outside = _imports(node, known.folder)
             imported, foreign = imported | inside, foreign | outside
     imported = {name: imported[name] for name in names & imported.keys()}
-    normal = _Normal(imported)
-    parts = normal.of(statement)
-    reached = {
+    stands_for = {
         name: _origin(*imported[name]) if name in imported else _resolved(module, name)
-        for name in names - normal.modules
-    } | normal.reached
+        for name in names
+    }
+    whole = {name for name, (_, within) in imported.items() if not within}
+    normal = _Normal(imported, {name: stands_for[name] for name in names - whole})
+    parts = normal.of(statement)
+    reached = normal.reached | {name: stands_for[name] for name in whole - normal.modules}
     outside = {name: foreign[name] for name in names & foreign.keys()}
     own = identity([parts, sorted(outside.items())])
     return own, [(name, reached[name]) for name in sorted(reached) if reached[name]]
@@ -309,14 +312,16 @@ class _Normal:
     imported
         What its names stand for that are imported from this package.
     reached
-        Definitions that it names by way of their module.
+        Definitions by name; of those that it names by way of their module, two may share a name.
     modules
         Names of modules that stand for nothing else.
     """
 
-    def __init__(self, imported: dict[str, tuple[str, str]]) -> None:
+    def __init__(
+        self, imported: dict[str, tuple[str, str]], plain: dict[str, list[Definition]]
+    ) -> None:
         self.imported = imported
-        self.reached: dict[str, list[Definition]] = {}
+        self.reached = {name: found for name, found in plain.items() if found}
         self.modules: set[str] = set()
 
     def of(self, node: Any) -> list[Any]:
@@ -324,8 +329,8 @@ class _Normal:
         if not isinstance(node, ast.AST):
             # unlike repr, ascii does not ask this version's tables of Unicode what can be printed
             return [type(node).__name__, ascii(node)]
-        if isinstance(node, ast.Attribute) and self._named(node):
-            return ["Name", ["id", self.of(node.attr)]]
+        if isinstance(node, ast.Attribute) and (label := self._named(node)):
+            return ["Name", ["id", self.of(label)]]
         parts: list[Any] = [type(node).__name__]
         for name in node._fields:
             value = None if name in _NO_PARTS else getattr(node, name, None)
@@ -356,16 +361,16 @@ class _Normal:
             return False
         return any((alias.asname or alias.name) in self.imported for alias in node.names)
 
-    def _named(self, node: ast.Attribute) -> bool:
-        """Whether it is ``module.name``, which is then noted."""
+    def _named(self, node: ast.Attribute) -> str | None:
+        """The name of a ``module.name``, which is then noted, or its number if another has it."""
         inner = node.value
         if isinstance(inner, ast.Name) and inner.id in self.imported:
             source, name = self.imported[inner.id]
             if not name and (found := _resolved(source, node.attr)):
-                self.reached[node.attr] = found
                 self.modules.add(inner.id)
-                return True
-        return False
+                labels = chain([node.attr], (f"{node.attr} {number}" for number in count(2)))
+                return next(one for one in labels if self.reached.setdefault(one, found) == found)
+        return None
 
 
 _NO_PARTS = ("ctx", "kind", "type_comment")

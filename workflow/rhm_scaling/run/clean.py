@@ -1,4 +1,4 @@
-"""Looking after results: files that are damaged, and products that no study refers to."""
+"""Looking after results: files that are damaged, and what no study refers to any more."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import Any
 
 from ..core.errors import UserError
 from ..core.files import read_json
+from ..steps.plan import stages
 from ..study.artifacts import FOLDERS, STORE
-from ..study.reading import scales
+from ..study.reading import scales, split_scale
 from .precision import read_plan
 from .records import damage, read_record
 from .rows import ROWS
@@ -44,12 +45,12 @@ def made(root: Path) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something in the store that no study refers to.
+    """A product that no study refers to, or tables or figures that a study no longer asks for.
 
     Attributes
     ----------
     path
-        Of the product, without the suffixes of its files.
+        Of the product or of the record of the tables, without suffixes.
     files
         Its files, finished or not, and its log.
     size
@@ -75,7 +76,7 @@ def referred(root: Path) -> set[Path]:
             named = path.with_name(f"{path.name}:{scale}") if scale else path
             for kind, known in read_plan(named, root).products.items():
                 found |= {root / STORE / kind / name for name in known}
-    for path in sorted((root / "results").glob("*/study.json")):
+    for path in _studies(root):
         try:
             products = read_json(path)["products"].items()
             found |= {root / STORE / kind / name for kind, names in products for name in names}
@@ -85,14 +86,54 @@ def referred(root: Path) -> set[Path]:
 
 
 def leftovers(root: Path) -> list[Leftover]:
-    """Products in the store that no study refers to, the largest first."""
+    """What no study refers to, in the store and in the folders of studies, the largest first."""
     keep = referred(root)
     groups: dict[Path, list[Path]] = {}
     for file in sorted((root / STORE).rglob("*")):
         if file.is_file() and (product := _product(root / STORE, file)) not in keep:
             groups.setdefault(product, []).append(file)
-    found = [_leftover(root, product, files) for product, files in groups.items()]
+    found = []
+    for product, files in groups.items():
+        log = root / "results" / "logs" / f"{product.relative_to(root / STORE)}.log"
+        found.append(_leftover(product, files, [log]))
+    found += [leftover for path in _studies(root) for leftover in _outdated(root, path)]
     return sorted(found, key=lambda leftover: -leftover.size)
+
+
+def _studies(root: Path) -> list[Path]:
+    """The ``study.json`` of every study that has been run here."""
+    return sorted((root / "results").glob("*/study.json"))
+
+
+def _outdated(root: Path, resolved: Path) -> Iterator[Leftover]:
+    """Tables and figures in a study's folder that its file no longer asks for.
+
+    Of a study whose file is gone, cannot be read or has another name by now, nothing is known to be
+    out of date.
+    """
+    folder, file = resolved.parent, root / str(read_json(resolved).get("file"))
+    if not split_scale(file)[0].is_file():
+        return
+    try:
+        plan = read_plan(file, root)
+    except UserError:
+        return
+    if plan.study.name != folder.name:
+        return
+    asked = {name: stage for name, stage in stages(plan).items() if stage.outputs}
+    kept = {root / path for stage in asked.values() for path in stage.outputs}
+    for record in sorted((folder / "stages").glob("*.record.json")):
+        step = record.name.removesuffix(".record.json")
+        if step in asked:
+            continue
+        with contextlib.suppress(UserError):  # `verify` names a damaged record
+            own = [folder / name.removeprefix("../") for name in read_record(record)["files"]]
+            # what is behind a link is not ours
+            own = [path for path in own if path not in kept and not path.parent.is_symlink()]
+            orders = (folder / "stages").glob(f"{step}-{'?' * 12}.json")
+            files = [path for path in own if path.is_file()]
+            beside = [folder / "logs" / f"{step}.log", folder / "benchmarks" / f"{step}.tsv"]
+            yield _leftover(record.with_name(step), [*files, record, *orders], beside)
 
 
 def _product(store: Path, file: Path) -> Path:
@@ -105,12 +146,12 @@ def _product(store: Path, file: Path) -> Path:
     return file.parent / (known.group() if known else name.split(".", 1)[0])
 
 
-def _leftover(root: Path, product: Path, files: list[Path]) -> Leftover:
-    stats = [file.stat() for file in files]
+def _leftover(path: Path, files: list[Path], beside: Iterable[Path]) -> Leftover:
+    """The files of something, and what lies beside them elsewhere if it is there."""
+    stats = [file.lstat() for file in files]
     age = (time.time() - max(stat.st_mtime for stat in stats)) / 86400
-    log = root / "results" / "logs" / f"{product.relative_to(root / STORE)}.log"
-    logs = [log] if log.is_file() else []
-    return Leftover(product, [*files, *logs], sum(stat.st_size for stat in stats), max(age, 0.0))
+    more = [file for file in beside if file.is_file()]
+    return Leftover(path, [*files, *more], sum(stat.st_size for stat in stats), max(age, 0.0))
 
 
 def discard(record: Path, file: Path) -> None:

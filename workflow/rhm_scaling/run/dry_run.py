@@ -1,4 +1,4 @@
-"""What a run would do, why, and what it would take; afterwards, how well that was foretold."""
+"""What a run would do, why, and what it would take; afterwards, how well that was estimated."""
 
 from __future__ import annotations
 

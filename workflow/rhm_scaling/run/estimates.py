@@ -30,7 +30,7 @@ _MESSAGE = 4e-9  # core-seconds a node and child of a rule, `_passed`
 _LOOKED_UP = 2**24  # tuples of a level, at most, whose symbols are looked up, as in `theory.lookup`
 _POOL = 2**13  # messages of a level, as in `theory.population`
 _BISECTED = 60  # levels that are taken up until the critical fraction is known, about
-_EXCHANGED = 2048  # sentences in which hidden layers are compared, as in `measure_block`
+_EXCHANGED = 2048  # sentences in which hidden layers are compared, as in `measure_representations`
 MEMORY = 250.0  # MiB of a job that trains nothing
 _MIB = 2**20
 

@@ -25,7 +25,7 @@ LOCK = "running.lock"
 _held: list[IO[str]] = []  # open, and thereby locked, as long as this process lives
 
 
-def take_over(cluster: bool) -> None:
+def prepare_run(cluster: bool) -> None:
     """Prepare the main process of Snakemake: free what a killed run left locked.
 
     Raises
@@ -135,7 +135,7 @@ def _ask_squeue_only() -> None:
 
 
 @contextlib.contextmanager
-def alone(name: str, log: Callable[[str], None], results: Path = RESULTS) -> Iterator[None]:
+def exclusive(name: str, log: Callable[[str], None], results: Path = RESULTS) -> Iterator[None]:
     """Be the only process that makes something with these results, once others have ended.
 
     Where the file system has no locks, nothing is waited for.

@@ -26,7 +26,7 @@ from ..study.tables import Stage
 from .batches import RULES, Batch, Key, alive, batches
 from .dry_run import beyond_language, no_points
 from .estimates import disk
-from .locks import alone
+from .locks import exclusive
 from .machine import Machine
 from .precision import plan_of, too_wide
 from .progress import Progress
@@ -254,7 +254,7 @@ class Run:
                 content = {"file": str(self.paths[name]), **status.resolved()}
                 write_if_changed(path, json.dumps(content, indent=1) + "\n")
             for name in sorted(self.studies):  # two runs wait for each other in one order
-                self._held.enter_context(alone(name, partial(print, file=sys.stderr)))
+                self._held.enter_context(exclusive(name, partial(print, file=sys.stderr)))
             for batch in self.batches.values():
                 write_text(Path(batch.file), batch.json())
             made = [self.products[kind][name] for kind, name in self._makers]

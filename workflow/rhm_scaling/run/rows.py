@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..core.files import open_plain, write_aside, write_text
 from ..study.artifacts import STORE, Product
-from .locks import alone
+from .locks import exclusive
 from .records import LEFT_OUT, check, is_made, left_out, read_record, without
 
 ROWS = "results/rows"
@@ -70,7 +70,7 @@ def restore(product: Product, root: Path) -> bool:
         raise _BusyError(line)
 
     try:
-        with alone(f"{product.kind}-{product.identity}", busy, root / "results"):
+        with exclusive(f"{product.kind}-{product.identity}", busy, root / "results"):
             if not is_made(files[-1], product.specification):
                 for pair in [*rows, (kept, files[-1])]:
                     _copy(*pair)

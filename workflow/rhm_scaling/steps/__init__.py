@@ -1,1 +1,1 @@
-"""One module a rule of the workflow, of the same name: files in, files out."""
+"""What rules run, files in, files out: one module a table or figure, one a kind of product."""

@@ -13,7 +13,8 @@ from ..core.fingerprint import fingerprint
 from ..core.hashing import canonical_json, identity
 
 STORE = "results/store"
-# By kind, the rule and the step that make it; in an order in which they can be made
+# By kind, the step that makes it, in an order in which they can be made. Whose jobs run it, says
+# `run.batches.RULES`
 STEPS = {
     "grammars": "draw_grammar",
     "sparse": "spread_grammar",
@@ -28,7 +29,7 @@ STEPS = {
     "predictors": "train_predictor",
     "denoisers": "train_denoiser",
     "coordinates": "check_coordinates",
-    "representations": "measure_block",
+    "representations": "measure_representations",
     "rule_errors": "measure_rule_errors",
     "learning_times": "measure_learning_times",
     "sensitivity": "measure_sensitivity",
@@ -62,7 +63,7 @@ class Product:
     Attributes
     ----------
     kind
-        Which rule makes it: one of `KINDS`.
+        What it is and which step makes it: one of `KINDS`.
     name
         Path below ``results/store/<kind>/``, without suffix; ends in the identity.
     specification

@@ -21,7 +21,7 @@ from .counted import CountedConfig, predicts_codes, predicts_tokens, recovers
 from .grids import grid
 from .precision import Design, Measured, PrecisionConfig
 from .products import Curve, MeasuredKind, Products, Protocol
-from .scanning import FEWEST, why_no_point
+from .scans import FEWEST, why_no_point
 from .schema import ExperimentConfig, Study
 
 
@@ -181,9 +181,9 @@ class Plan:
             other = controls.varied(config, control, online)
             width = curve.width * (2 if control == WIDTH else 1)
             network = replace(curve, width=width)
-            tiles = self._tiles(curve, experiment, rules)
-            for tile, size, span in cartesian(tiles, sizes, self._rates(other)):
-                block = self._products.block(network, experiment, size, tile, span, other)
+            groups = self._members(curve, experiment, rules)
+            for members, size, span in cartesian(groups, sizes, self._rates(other)):
+                block = self._products.block(network, experiment, size, members, span, other)
                 self.controls.append((curve, control, block))
 
     def _train(self, curve: Curve, experiment: ExperimentConfig) -> int:
@@ -195,9 +195,9 @@ class Plan:
         first, draws = 0, experiment.replicas.rule_draws
         blocks: list[Product] = []
         while True:
-            tiles = self._tiles(curve, experiment, experiment.replicas.rules(first, draws))
-            for tile, size, span in cartesian(tiles, sizes, rates):
-                blocks.append(self._products.block(curve, experiment, size, tile, span))
+            groups = self._members(curve, experiment, experiment.replicas.rules(first, draws))
+            for members, size, span in cartesian(groups, sizes, rates):
+                blocks.append(self._products.block(curve, experiment, size, members, span))
             if asked is None:
                 break
             design = Design.of_blocks(draws, blocks, self._measured)
@@ -246,10 +246,10 @@ class Plan:
         asked: dict[Protocol, Any] = {"finite": experiment.train_sizes, "online": experiment.online}
         return [protocol for protocol, wanted in asked.items() if wanted]
 
-    def _tiles(
+    def _members(
         self, curve: Curve, experiment: ExperimentConfig, rules: range
     ) -> Iterator[list[tuple[int, int, int]]]:
-        """Blocks of replicas ``(rule_seed, sample_seed, init_seed)``: fixed, aligned tiles."""
+        """The replicas ``(rule_seed, sample_seed, init_seed)`` of each block, at fixed places."""
         replicas, block = experiment.replicas, self.study.block
         config = self.study.architectures[curve.architecture]
         initialised = not isinstance(config, CountedConfig) or config.initialised
@@ -269,7 +269,7 @@ class Plan:
             yield [(r, s, i) for r, s, i in cartesian(*spans)]
 
     def _rates(self, config: ArchitectureConfig) -> list[list[float]]:
-        """The learning rates that are tried, in tiles; one empty tile for learners that count."""
+        """The learning rates that are tried, by block; one empty list for learners that count."""
         if not isinstance(config, NetworkConfig):
             return [[]]
         rates, side = sorted(config.optimizer.lr), self.study.block.learning_rates

@@ -202,7 +202,7 @@ class Products:
         curve: Curve,
         experiment: ExperimentConfig,
         size: int | str,
-        tile: list[tuple[int, int, int]],
+        members: list[tuple[int, int, int]],
         rates: list[float],
         control: NetworkConfig | None = None,
     ) -> Product:
@@ -213,7 +213,7 @@ class Products:
         parameters = self.parameters(curve.grammar)
         config = control or self._study.architectures[curve.architecture]
         inputs: dict[str, Product] = {}
-        for rule, sample in sorted({(rule, sample) for rule, sample, _ in tile}):
+        for rule, sample in sorted({(rule, sample) for rule, sample, _ in members}):
             here = f"r{rule:03d}-s{sample:03d}"
             for stream, (sentences, others) in self._sets(curve.grammar, experiment, size).items():
                 inputs[f"{here}-{stream}"] = self._sentences(
@@ -235,19 +235,19 @@ class Products:
             "grammar": parameters.specification(),
             "task": curve.task,
             "train_size": size,
-            "replicas": [list(replica) for replica in tile],
+            "replicas": [list(replica) for replica in members],
         }
         of = f"{curve.task}-c{curve.context}" if curve.context else curve.task
         if curve.context:
             what["context"] = curve.context
         spans = [
             f"{letter}{min(values):03d}-{max(values):03d}"
-            for letter, values in zip("rsi", zip(*tile))
+            for letter, values in zip("rsi", zip(*members))
         ]
         amount = f"P{size:08d}" if isinstance(size, int) else size
         here, block = f"{parameters.label()}/{of}", f"{amount}/{'.'.join(spans)}"
         if isinstance(config, CountedConfig):
-            for rule in {rule for rule, _, _ in tile}:
+            for rule in {rule for rule, _, _ in members}:
                 inputs[f"r{rule:03d}-grammar"] = self.grammar(curve.grammar, rule)
             what["learner"] = config.model_dump()
             label = f"{here}/{config.label}/{block}"

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from ..core import texts
 from ..core.errors import UserError
-from . import hints, scans
+from . import grammar_lists, hints
 from .schema import Study
 from .types import Model
 
@@ -194,7 +194,7 @@ def parse_study(text: str, source: str, folder: Path = Path(), scale: str = "") 
     """
     value = parse_keys(text, source, _KEYS)
     try:
-        value, origins = scans.unroll(_scaled(value, scale))
+        value, origins = grammar_lists.unroll(_scaled(value, scale))
     except UserError as error:
         raise UserError(f"{source}: {error}") from error
     return validated(Study, value, f"{source}: ", folder, origins)

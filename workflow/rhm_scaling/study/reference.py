@@ -11,7 +11,7 @@ from .denoising import DenoisingConfig
 from .grammars import DrawnGrammarConfig, FileGrammarConfig
 from .precision import PrecisionConfig
 from .replicas import BlockConfig, ReplicasConfig, RuleSeedsConfig
-from .scanning import ScanConfig
+from .scans import ScanConfig
 from .schema import AutoSizesConfig, ExperimentConfig, Study
 from .types import DepthRangeConfig, Model, WidthRangeConfig
 

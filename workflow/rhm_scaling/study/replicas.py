@@ -38,7 +38,7 @@ class ReplicasConfig(Model):
 
 
 class BlockConfig(Model):
-    """Fixed tile of replicas that is trained as one batched computation and kept as one product.
+    """Replicas at fixed places that are trained as one batched computation and kept as one product.
 
     Replicas grown by whole blocks train only the new blocks. Results do not depend on it.
     """

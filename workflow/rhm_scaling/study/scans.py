@@ -1,171 +1,161 @@
-"""Lists in the grammars of a study: a grammar for each combination of their values.
+"""Experiments that scan grammars: which curves are points of a law, and why others are not.
 
-A list may stand for a number of `v`, `n`, `L`, `m` or `sparsity`, or inside a mapping by level, as
-in ``zipf: {1: [0.5, 1]}``. The grammars are named by what varies, ``NAME-m2``,
-``NAME-zipf1_0.5``, in the order of the keys `v`, `n`, `L`, `m`, `zipf`, `sparsity`; an experiment
-that names ``NAME`` has all of them.
+Lists in grammars (`grammar_lists`) make the grammars; here it is asked of each whether the size at
+which it is learnt can be measured at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import product as cartesian
-from typing import Any, NamedTuple
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from ..core import texts
-from ..core.errors import UserError
-from .types import MOST_LISTED, MOST_NAME
+import numpy as np
+from pydantic import BeforeValidator, Field
 
-_KEYS = ("v", "n", "L", "m", "zipf", "sparsity")
-_LARGEST = 10**9  # of a value: more would not do for a name
+from ..grammar.model import Parameters
+from ..grammar.sparse import SparseParameters, dense_of
+from ..grammar.tasks import PREDICTED
+from ..theory.complexities import Learner, at_half, threshold
+from ..theory.latents import largest_latent_threshold
+from ..theory.sparse import ensemble_label_thresholds
+from .grammars import FileGrammarConfig
+from .types import Fraction, Model, PositiveInt, StudyTask
 
-
-class _Axis(NamedTuple):
-    """A list, by its place: a key, and a level where the key holds a mapping."""
-
-    key: str
-    level: int | None
-    values: list[Any]
-
-    @property
-    def place(self) -> str:
-        return self.key if self.level is None else f"{self.key}.{self.level}"
-
-    def named(self, value: float) -> str:
-        """What a value adds to the name of a grammar."""
-        short = (str(value) if isinstance(value, int) else f"{value:g}").replace("+", "")
-        return f"-{self.key}{short}" if self.level is None else f"-{self.key}{self.level}_{short}"
+FEWEST = 3  # points of a law
 
 
-def unroll(study: dict[Any, Any]) -> tuple[dict[Any, Any], dict[str, str]]:
-    """A study, not yet validated, without lists in its grammars.
+class ScanConfig(Model):
+    """Sizes `P*` at which many grammars are learnt: their law, and all their curves on one.
 
-    What is no grammar with lists stays as it is, for validation to judge.
+    `true` stands for the defaults. `P*` is where the error falls below half of chance, or, for the
+    last token, the excess below the middle of a level's entropies.
+    """
 
-    Returns
-    -------
-    study
-        With a grammar for each combination, and their names in the experiments.
-    origins
-        By name of such a grammar, the name under which the lists stand.
+    level: PositiveInt | None = None
+    """The level whose crossing is `P*` (`last_token` only); 2 if not given."""
+    language_fraction: Fraction = 0.03
+    """A grammar is no point of a law if its predicted `P*` exceeds this fraction of its sentences:
+    networks may memorise so many. It is trained, and listed with the reason."""
+    factor: Annotated[float, Field(gt=1, le=100)] = 1.25
+    """Tables count the curves that lie on the common one within this factor of size."""
+
+    def crossed(self, task: StudyTask) -> int:
+        """The level in ``crossings.csv`` whose crossing is `P*`."""
+        return 1 if task == "classification" else self.level or 2
+
+
+Scan = Annotated[
+    ScanConfig | None,
+    BeforeValidator(
+        lambda value: {} if value is True else None if value is False else value,
+        json_schema_input_type=bool | ScanConfig | None,
+    ),
+]
+
+
+def why_no_point(
+    scan: ScanConfig,
+    parameters: Parameters,
+    task: StudyTask,
+    learner: Learner | None,
+    latent: bool = False,
+) -> str:
+    """Why a grammar is no point of a law; empty if it is one.
+
+    The threshold is that of the ensemble with all its factors, so that a plan knows it; of latent
+    prediction it is the largest over levels.
+    """
+    level = scan.crossed(task)
+    dense, sparsity = dense_of(parameters)
+    if latent:
+        predicted, grows = largest_latent_threshold(parameters), 2
+    elif task == "classification":
+        # that of a dense grammar is the same for all learners
+        complexities = ensemble_label_thresholds(parameters, learner or "cnn")
+        predicted = at_half(complexities, dense.probabilities(1))
+        grows = dense.L
+    else:
+        assert learner is not None  # noqa: S101 (`check_scan` refuses it)
+        predicted = threshold(parameters, level, learner)
+        grows = level + 1 if learner == "cnn" or level == 1 else 2 * level - 1
+    if not np.isfinite(predicted):
+        return "its correlations vanish (f = 1), so there is no threshold"
+    sentences = parameters.log_sentences()
+    share = math.exp(math.log(predicted) - sentences)
+    if share <= scan.language_fraction:
+        return ""
+    # the language grows as m to the number of nodes, the threshold as m to `grows`
+    nodes = sum(dense.s**above for above in range(dense.L))
+    remedy = "a larger L"
+    if nodes > grows:
+        more = (math.log(share) - math.log(scan.language_fraction)) / (nodes - grows)
+        enough = math.ceil(math.exp(min(float(np.mean(np.log(dense.m))) + more, 700.0)))
+        least = math.ceil(round(enough ** (1 / (dense.s - 1)), 6))  # v that has so many rules
+        larger_v = f", with v of {least:.12g} or more" if least > min(dense.v) else ""
+        remedy = f"m of about {enough:.12g}{larger_v}, or a larger L"
+        remedy += " or sparsity" if sparsity else ""
+    return (
+        f"its predicted P* of {round(predicted):.12g} is {share:.2g} of its "
+        f"{round(math.exp(sentences)):.12g} sentences, the most is "
+        f"{scan.language_fraction:g}; that takes {remedy}"
+    )
+
+
+def check_scan(
+    here: str, experiment: Any, architectures: Mapping[str, Any], grammars: Mapping[str, Any]
+) -> None:
+    """Refuse a scan that an experiment (`schema.ExperimentConfig`) cannot have.
 
     Raises
     ------
-    UserError
-        In one line that names the key: if a list is empty, repeats a value or holds other than
-        numbers, or if there are too many combinations, or names that are taken or too long.
+    ValueError
+        In one line that names the key, below `here`.
     """
-    grammars = study.get("grammars")
-    if not isinstance(grammars, dict):
-        return study, {}
-    found: dict[Any, Any] = {}
-    names: dict[str, list[str]] = {}
-    for name, grammar in grammars.items():
-        axes = _axes(grammar) if isinstance(name, str) else []
-        if not axes:
-            _add(found, name, name, grammar)
-            continue
-        _check(name, axes, MOST_LISTED - len(found))
-        names[name] = []
-        for values in cartesian(*(axis.values for axis in axes)):
-            names[name].append(name + "".join(a.named(x) for a, x in zip(axes, values)))
-            _add(found, name, names[name][-1], _with(grammar, axes, values))
-    origins = {made: name for name, all_made in names.items() for made in all_made}
-    return _named({**study, "grammars": found}, names) if names else study, origins
-
-
-def _axes(grammar: Any) -> list[_Axis]:
-    """The lists of a grammar, in the order of names."""
-    found = []
-    if isinstance(grammar, dict) and "file" not in grammar:
-        for key in _KEYS:
-            given = grammar.get(key)
-            if isinstance(given, list) and key != "zipf":
-                found.append(_Axis(key, None, given))
-            elif isinstance(given, dict) and key in ("v", "m", "zipf"):
-                levels = sorted(level for level in given if type(level) is int)
-                found += [
-                    _Axis(key, level, given[level])
-                    for level in levels
-                    if isinstance(given[level], list) and 0 <= level <= _LARGEST
-                ]
-    return found
-
-
-def _check(name: str, axes: list[_Axis], room: int) -> None:
-    """Raise `UserError` if the lists of a grammar cannot be unrolled."""
-    count = 1
-    for axis in axes:
-        here = f"grammars.{_shown(name)}.{axis.place}"
-        if not axis.values:
-            raise UserError(f"{here}: is an empty list; give a number, or a list of them")
-        for value in axis.values:
-            # not a truth value, nor what is no number at all
-            number = type(value) in (int, float) and value <= _LARGEST
-            zero = axis.key == "sparsity"  # a grammar without blanks
-            if not number or not (value >= 0 if zero else value > 0):
-                lowest = "from 0" if zero else "above 0"
-                raise UserError(
-                    f"{here}: a list here makes a grammar of each value and holds numbers {lowest} "
-                    f"and up to {_LARGEST}, not {texts.short(value)}"
-                )
-        if len(set(axis.values)) < len(axis.values):
-            raise UserError(f"{here}: holds a value twice; remove the repeat")
-        count *= len(axis.values)
-        if count > room:
-            raise UserError(
-                f"{here}: the lists make more than {MOST_LISTED} grammars in all; take fewer values"
+    asked, here = experiment.scan, f"{here}.scan"
+    if experiment.task not in PREDICTED:
+        raise ValueError(
+            f"{here}: no thresholds are predicted for the {experiment.task} task; leave scan out"
+        )
+    if experiment.context:
+        raise ValueError(f"{here}: is of whole sentences; leave it out, or context")
+    if len(experiment.grammars) < FEWEST:
+        raise ValueError(
+            f"{here}: a law takes {FEWEST} grammars or more, and the experiment has "
+            f"{len(experiment.grammars)}; give lists of v, m or L, or leave scan out"
+        )
+    if asked.level and experiment.task == "classification":
+        raise ValueError(
+            f"{here}.level: classes are learnt at once, where the error is half of chance; leave "
+            "level out"
+        )
+    blanks = False
+    for name in experiment.grammars:
+        if isinstance(grammars[name], FileGrammarConfig):
+            raise ValueError(
+                f"{here}: grammar {name!r} comes from a file, and laws are of drawn ones; take it "
+                "out"
             )
-
-
-def _add(found: dict[Any, Any], written: Any, name: Any, grammar: Any) -> None:
-    if name in found:
-        raise UserError(
-            f"grammars.{_shown(written)}: another grammar is named {_shown(name)} too, which "
-            "stands for one of a list; rename one, or take values that differ more"
-        )
-    if isinstance(name, str) and name != written and len(name) > MOST_NAME:
-        raise UserError(
-            f"grammars.{_shown(written)}: its lists make names of more than {MOST_NAME} "
-            f"characters, such as {_shown(name)}; take a shorter name"
-        )
-    found[name] = grammar
-
-
-def _with(grammar: dict[Any, Any], axes: list[_Axis], values: tuple[Any, ...]) -> dict[Any, Any]:
-    """The grammar with one value in the place of each list."""
-    made = dict(grammar)
-    for axis, value in zip(axes, values):
-        made[axis.key] = value if axis.level is None else {**made[axis.key], axis.level: value}
-    return made
-
-
-def _named(study: dict[Any, Any], names: dict[str, list[str]]) -> dict[Any, Any]:
-    """The study that names, where it names one for several grammars, all of them."""
-    named = dict(study)
-    for section in ("experiments", "denoising"):
-        asking = study.get(section)
-        if not isinstance(asking, dict):
-            continue
-        named[section] = found = {}
-        for key, one in asking.items():
-            listed = one.get("grammars") if isinstance(one, dict) else None
-            if isinstance(listed, list):
-                one = {**one, "grammars": list(_all(listed, names))}
-            found[key] = one
-    return named
-
-
-def _all(listed: list[Any], names: dict[str, list[str]]) -> Iterator[Any]:
-    """Names, each list's in the place of its own; no more than validation needs to refuse them."""
-    count = 0
-    for name in listed:
-        for made in names.get(name, [name]) if isinstance(name, str) else [name]:
-            if count > MOST_LISTED:
-                return
-            count += 1
-            yield made
-
-
-def _shown(name: Any) -> str:
-    return texts.short(name).strip("'")
+        sparse = isinstance(grammars[name].parameters(), SparseParameters)
+        if sparse and experiment.task != "classification":
+            raise ValueError(
+                f"{here}: grammar {name!r} has sparsity, of which theory has thresholds of labels "
+                "alone; take it out, or scan classification"
+            )
+        blanks = blanks or sparse
+        if asked.crossed(experiment.task) > (L := grammars[name].parameters().L):
+            raise ValueError(
+                f"{here}.level: {asked.crossed(experiment.task)} is no level of {name!r}, which "
+                f"has L = {L}; give a level that all grammars have"
+            )
+    for name in experiment.architectures:
+        if len(getattr(architectures[name], "depths", [])) > 1:
+            raise ValueError(
+                f"{here}: {name!r} has several depths, and a law is of one network; give one, or "
+                "none, which is the grammar's"
+            )
+        if (experiment.task == "last_token" or blanks) and architectures[name].learner is None:
+            raise ValueError(
+                f"{here}: theory says nothing of {name!r}, so nothing is predicted of its sizes; "
+                "take it out"
+            )

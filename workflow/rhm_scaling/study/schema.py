@@ -23,7 +23,7 @@ from .grammars import FileGrammarConfig, GrammarConfig
 from .judged import check_claim, with_judged_seeds
 from .precision import Precision
 from .replicas import BlockConfig, ReplicasConfig
-from .scanning import Scan, check_scan
+from .scans import Scan, check_scan
 from .types import (
     MOST_LISTED,
     Fraction,
@@ -38,7 +38,7 @@ from .types import (
 )
 
 # below results/, of no study
-FOLDERS = ("store", "logs", "reference", "claims", "batches", "locks")
+RESERVED = ("store", "rows", "logs", "reference", "claims", "batches", "locks")
 # What is measured of trained networks, by the key that asks for it, and of which task
 _MEASURED: dict[str, Task] = {
     **dict.fromkeys(("representations", "learning_times"), "last_token"),
@@ -264,7 +264,7 @@ class Study(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:
-        if self.name in FOLDERS:
+        if self.name in RESERVED:
             raise ValueError(f"name: results/{self.name}/ has another use; take another name")
         if not (self.experiments or self.denoising):
             raise ValueError("experiments: is missing; add one, or a section denoising")

@@ -88,8 +88,8 @@ def counts(study: Study, experiment: ExperimentConfig) -> dict[str, int]:
         shapes = len(getattr(config, "widths", [0])) * len(getattr(config, "depths", []) or [0])
         rates = len(config.optimizer.lr) if hasattr(config, "optimizer") else 1
         trainings += shapes * points * rates * math.prod(axes.values())
-        tiles = (-(-count // getattr(block, axis)) for axis, count in axes.items())
+        blocks = (-(-count // getattr(block, axis)) for axis, count in axes.items())
         packs = -(-rates // block.learning_rates)
-        products += shapes * (1 + points * packs * math.prod(tiles))
+        products += shapes * (1 + points * packs * math.prod(blocks))
     grammars = len(experiment.grammars)
     return {"products": grammars * products, "trainings": grammars * trainings}

@@ -109,7 +109,7 @@ Vocabulary = Annotated[
 def scanned(written: Any) -> BeforeValidator:
     """A key in which a study's file may have lists: what may be `written`, for the JSON schema.
 
-    The lists themselves are taken apart before validation (`scans`).
+    The lists themselves are taken apart before validation (`grammar_lists`).
     """
     return BeforeValidator(lambda value: value, json_schema_input_type=written)
 

@@ -27,7 +27,7 @@ def planned(plan: Plan) -> Part:
     """The curves that decide the study's claim."""
     outputs = ["claims.csv"] if plan.study.claim else []
     after = (
-        *("gather_runs", "gather_histories", "tabulate_theory", "measure_representations"),
+        *("gather_runs", "gather_histories", "tabulate_theory", "gather_representations"),
         "compare_controls",
         *(["gather_denoising"] if plan.study.claim in TRANSITION_CLAIMS else []),
         *(["gather_denoisers"] if plan.study.claim in GENERATION_CLAIMS else []),

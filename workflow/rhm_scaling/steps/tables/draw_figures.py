@@ -96,7 +96,7 @@ def planned(plan: Plan) -> Part:
     names += ["rule_errors-classification"] if ranked else []
     after = (
         *("aggregate_curves", "fit_curves", "tabulate_theory", "gather_recovery", "compare_rates"),
-        *("compare_sizes", "find_crossings", "decide_claim", "measure_representations"),
+        *("compare_sizes", "find_crossings", "decide_claim", "gather_representations"),
         "find_invariance",
         "gather_rule_errors",
         "gather_learning_times",

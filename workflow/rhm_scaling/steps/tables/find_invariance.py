@@ -34,7 +34,7 @@ def planned(plan: Plan) -> Part:
         "language": frozen().language,
     }
     outputs = ["half_invariant.csv", "invariance_sizes.csv"] if plan.represented else []
-    return Part(what, outputs, after=("gather_runs", "tabulate_theory", "measure_representations"))
+    return Part(what, outputs, after=("gather_runs", "tabulate_theory", "gather_representations"))
 
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:

@@ -22,6 +22,7 @@ from .style import (
 
 _PANEL = 1.6  # inches high
 _MOST = 6  # fractions or levels that are drawn
+_WIDEST = 0.5  # interval of a fraction that tells something
 _ORDERS = {"in turn": "-", "at once": ":"}
 _EXACT: dict[str, Any] = {"linestyle": (0, (4, 2)), "linewidth": 0.7}
 
@@ -114,13 +115,13 @@ def _level(axis: Axes, rows: pd.DataFrame, look: tuple[Any, str], quantity: str)
     """A level's fractions by both orders, and those of exact marginals; of what is new, in turn.
 
     That may be anything while few subtrees have parts that obey: it is drawn where every rule draw
-    has some, and their interval is narrower than all that there is.
+    has some, and their interval is narrower than half of all that there is.
     """
     color, marker = look
     if quantity == "composing":
         rows = rows[rows["order"] == "in turn"]
         rows = rows[rows["rule_draws"] == rows["rule_draws"].max()]
-        rows = rows[~(rows["high"] - rows["low"] > 1)]
+        rows = rows[~(rows["high"] - rows["low"] > _WIDEST)]
     for order, line in _ORDERS.items():
         mine = rows[rows["order"] == order]
         if order == "in turn":

@@ -1,10 +1,10 @@
 """Controls beside curves: whether networks that are trained otherwise learn more from the data.
 
-A point of a curve is the error at a size of the training set, or the size at which a level is
-learnt. A control that has a smaller error, or learns the level from fewer sentences, tells that
-training limits the curve there, if its mean lies beyond the 95 % interval of the point, or if the
-interval of their ratio does not hold one. The ratio is taken rule draw by rule draw, so that it is
-not hidden by how much rule draws differ.
+A point of a curve is the error, or the excess, at a size of the training set, or the size at which
+a level is learnt. A control that has a smaller one, or learns the level from fewer sentences, tells
+that training limits the curve there, if its mean lies beyond the 95 % interval of the point, or if
+the interval of their ratio does not hold one. The ratio is taken rule draw by rule draw, so that it
+is not hidden by how much rule draws differ.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Figures of network size: loss against size, what limits it, loss against compute."""
+"""Figures of network size: excess against size, what limits it, excess against compute."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def network_sizes(
     frontier: pd.DataFrame,
     levels: pd.DataFrame,
 ) -> Figure:
-    """A row a family: loss against size, the plane of size and data, loss against compute.
+    """A row a family: excess against size, the plane of size and data, excess against compute.
 
     The tables are those of the stage ``scaling``.
     """
@@ -240,4 +240,4 @@ def _compute(axis: Axes, spent: pd.DataFrame, fits: pd.DataFrame, frontier: pd.D
     axis.set_xlabel("training operations $C$")
     _limit(axis, spent["mean"])
     axis.xaxis.set_major_formatter(FuncFormatter(lambda c, _: f"$10^{{{np.log10(c):.0f}}}$"))
-    legend_above(axis, title="fresh sentences: loss against compute, by parameters")
+    legend_above(axis, title="fresh sentences: excess against compute, by parameters")

@@ -91,8 +91,11 @@ def between(
 
     It is symmetric on the logarithm of the distance from `least` over that from `most`, to which
     `half` is carried over by the derivative; without an end above, on the logarithm of the distance
-    from `least`. NaN for an estimate at a bound: what all lies there tells no scatter.
+    from `least`; without any end, as it is. NaN for an estimate at a bound: what all lies there
+    tells no scatter.
     """
+    if np.isinf(least):
+        return estimate - half, estimate + half
     below, above = estimate - least, most - estimate
     if not (below > 0 and above > 0):
         return np.nan, np.nan

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .curves import between, mean_and_interval, student_factor
-from .power_law import BOOTSTRAPS
+from .curves import between, mean_and_interval
+from .power_law import BOOTSTRAPS, half_width
 
 Array = NDArray[np.float64]
 _CROSSING = 0.95  # of resampled curves: an interval is of those that cross
@@ -107,11 +107,7 @@ def _resampled(
     Of a fraction of tokens, or of the difference of two, whose smallest value is `least`: it stays
     `between` that and one. NaN where curves of too many resamples do not cross.
     """
-    finite = values[np.isfinite(values)]
-    if draws < 2 or len(finite) < _CROSSING * len(values):
-        return np.nan, np.nan
-    half = student_factor(draws) * float(finite.std(ddof=1)) * (draws / (draws - 1)) ** 0.5
-    return between(estimate, half, least, 1.0)
+    return between(estimate, half_width(values, draws, _CROSSING), least, 1.0)
 
 
 def _crossing(fractions: Array, before: Array, curve: Array) -> tuple[float, float]:

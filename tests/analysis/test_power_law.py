@@ -204,7 +204,9 @@ def test_the_interval_of_a_mean_covers_it() -> None:
     assert curves.mean_and_interval(np.zeros(3))[0] == 0
 
 
-@pytest.mark.parametrize("values", [[0.02, 0.9], [0.6, 0.99], [0.5, 0.5001], [1e-4, 2e-4]])
+@pytest.mark.parametrize(
+    "values", [[0.02, 0.9], [0.6, 0.99], [0.5, 0.5001], [1e-4, 2e-4], [1e-9, 0.1]]
+)
 def test_the_interval_of_a_fraction_stays_within_its_range(values: list[float]) -> None:
     mean, low, high = curves.mean_and_interval(np.array(values), most=1.0)
     assert mean == pytest.approx(np.mean(values)) and 0 <= low < mean < high <= 1

@@ -99,12 +99,13 @@ def between(
     below, above = estimate - least, most - estimate
     if not (below > 0 and above > 0):
         return np.nan, np.nan
-    with np.errstate(over="ignore"):
+    # an end that is too near to a bound for a number is that bound
+    with np.errstate(over="ignore", divide="ignore"):
         factor = np.exp(half / below + half / above)
-    low, high = below / factor, below * factor
-    if np.isfinite(most):
-        low, high = ((most - least) / (1 + above / end) if end else 0.0 for end in (low, high))
-    return float(least + low), float(least + high)
+        ends = np.array([below / factor, below * factor])
+        if np.isfinite(most):
+            ends = (most - least) / (1 + above / ends)
+    return float(least + ends[0]), float(least + ends[1])
 
 
 def mean_and_interval(

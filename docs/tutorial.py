@@ -222,14 +222,15 @@ exponents = pd.concat([cnn.fits, transformer.fits])[columns].set_index("architec
 exponents
 
 # %% [markdown]
-# `exponent` is that of $P^{-\alpha}$, with its 95 % interval from `low` to `high`. The CNN's is
-# larger than the transformer's, as predicted, and in this run each interval holds the exponent of
-# the same fit. Both measured exponents are below the asymptotic ones. The asymptotic exponent is
-# that of an endless staircase, whatever sizes one looks at; the same fit is that of four levels at
-# the sizes that we have trained on, where part of the staircase lies before the first of them and
-# its end before the last, so it depends on the sizes. That makes it the fairer prediction, and the
-# one to compare with. Intervals of four rule draws are wide. The default study, `make run`, has
-# more rule draws and sizes, and its interval for the CNN leaves the asymptotic value out.
+# `exponent` is that of $P^{-\alpha}$, as which the excess falls, with its 95 % interval from `low`
+# to `high`. The CNN's is larger than the transformer's, as predicted, and in this run each interval
+# holds the exponent of the same fit. Both measured exponents are below the asymptotic ones. The
+# asymptotic exponent is that of an endless staircase, whatever sizes one looks at; the same fit is
+# that of four levels at the sizes that we have trained on, where part of the staircase lies before
+# the first of them and its end before the last, so it depends on the sizes. That makes it the
+# fairer prediction, and the one to compare with. Intervals of four rule draws are wide. The default
+# study, `make run`, has more rule draws and sizes, and its interval for the CNN leaves the
+# asymptotic value out.
 #
 # Does the loss come from where theory says? If the first levels are known and the others are not,
 # a network answers as the exact predictor that sees a short context. So let us ask how far the

@@ -50,13 +50,18 @@ def levels(curve: Sequence[float], control: Sequence[float], failed: int = 0) ->
     return row
 
 
+def test_the_interval_of_an_error_ends_below_one() -> None:
+    row = one(replicas([0.5, 0.95]), replicas([0.5, 0.9]))
+    assert 0 < row["low"] < row["mean"] < row["high"] < 1
+
+
 def test_means_intervals_and_paired_ratios() -> None:
     control = [0.8 * error for error in ERRORS]
     # sizes and rule draws that the control has not do not enter
     curve = pd.concat([replicas([*ERRORS, 0.9]), replicas([0.5] * 4, size=16384)])
     row = one(curve, replicas(control))
     assert [row[name] for name in ("mean", "low", "high")] == pytest.approx(
-        mean_and_interval(np.array(ERRORS))
+        mean_and_interval(np.array(ERRORS), most=1.0)
     )
     assert row["control_mean"] == pytest.approx(np.mean(control))
     # every draw has the same ratio, however far draws differ

@@ -50,6 +50,15 @@ def test_averages_are_means_over_rule_draws_with_intervals() -> None:
     assert table[table["quantity"] == "composing"]["exact"].isna().all()
 
 
+def test_fractions_of_two_rule_draws_have_intervals_within_their_range() -> None:
+    masked, made = (table[table["rule_seed"] < 2] for table in made_up({1: 500, 2: 2000}, 1.0))
+    table = averaged(masked, made)
+    told = table[table["quantity"] != "excess"]
+    assert (told["low"].ge(0) & told["high"].le(1)).all()
+    assert (told["low"] < told["mean"]).all() and (told["mean"] < told["high"]).all()
+    assert (told["high"] - told["low"]).max() > 0.8
+
+
 def test_levels_are_composed_where_their_curves_pass_half_way() -> None:
     at = {1: 500.0, 2: 2000.0, 3: 6000.0}
     table = composed_at(made_up(at)[1], GUESSED)

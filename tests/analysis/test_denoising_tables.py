@@ -61,11 +61,37 @@ def test_means_are_over_rule_draws_with_students_interval() -> None:
     assert changes["level"].isna().all() and len(changes) == len(FRACTIONS)
     assert (changes["mean"] == 7.5).all() and (changes["rule_draws"] == 12).all()
     half = 2.200985 * np.std(np.arange(12), ddof=1) / 12**0.5
-    np.testing.assert_allclose(changes["high"] - 7.5, half, rtol=1e-5)
-    np.testing.assert_allclose(changes["low"], 7.5 - half, rtol=1e-5)
+    # formed on the logarithm, as it has no largest value
+    np.testing.assert_allclose(np.log(changes["high"] / 7.5), half / 7.5, rtol=1e-5)
+    np.testing.assert_allclose(np.log(7.5 / changes["low"]), half / 7.5, rtol=1e-5)
     roots = table[table["quantity"] == "root"]
     np.testing.assert_allclose(roots["mean"], roots["predicted"], atol=0.01)
     assert table.loc[table["quantity"] == "symbol", "predicted"].isna().all()
+
+
+def test_intervals_of_two_rule_draws_stay_within_the_range() -> None:
+    rows = made_up(0.52, scatter=0.4, draws=2)
+    pairs = rows[rows["quantity"] == "symbol"].assign(quantity="correlation")
+    pairs["value"] -= 0.5
+    rows = pd.concat([rows, pairs])
+    table = averaged(rows)
+    for quantity, least, most in (
+        ("root", 0, 1),
+        ("symbol", 0, 1),
+        ("correlation", -1, 1),
+        ("susceptibility", 0, np.inf),
+    ):
+        mine = table[table["quantity"] == quantity]
+        told = mine["low"].notna()
+        assert told.all() or quantity == "root"  # noise puts some means beyond one
+        mine = mine[told]
+        assert (mine["low"] >= least).all() and (mine["high"] <= most).all()
+        assert (mine["low"] < mine["mean"]).all() and (mine["mean"] < mine["high"]).all()
+    found = transition(rows, seed=0)
+    for name, least in (("crossing", 0), ("critical", 0), ("difference", -1)):
+        low, high = found[f"{name}_low"], found[f"{name}_high"]
+        assert low.notna().any() and low.dropna().ge(least).all() and high.dropna().le(1).all()
+    assert (found["critical_high"] - found["critical_low"]).min() > 0.5  # of two that differ
 
 
 def test_one_rule_draw_has_no_interval() -> None:

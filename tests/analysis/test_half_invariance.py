@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from helpers.studies import Array, design, represented, staircase, trained
+from rhm_scaling.analysis.curves import CURVE_KEY
 from rhm_scaling.analysis.invariance import half_invariant, invariance_sizes, order_of_levels
 from rhm_scaling.analysis.thresholds import crossings
 from rhm_scaling.claims.evidence import Evidence
 from rhm_scaling.claims.representations import half_invariant as judged
 from rhm_scaling.grammar.model import Parameters
+from rhm_scaling.steps.tables import measure_representations
 
 SIZES = 2.0 ** np.arange(6, 17)
 NOTHING = pd.DataFrame(columns=["rule_seed", "level", "crossed_at", "threshold"])
@@ -135,3 +139,16 @@ def test_levels_at_once_come_in_any_order() -> None:
     assert share == pytest.approx(orders[0].by_chance, abs=0.08)  # 240 draws: 3 standard errors
     one = order_of_levels(found(represented(curve, 0))[0])
     assert (one.in_order, one.draws) == (6, 6) and one.as_many_by_chance < 1e-4
+
+
+def test_the_accuracy_of_a_probe_has_an_interval_below_one_and_invariance_may_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    table = layers({(rule, 1, 1): 100.0 for rule in (0, 1)}).assign(**dict.fromkeys(CURVE_KEY, 0))
+    table = table.assign(probe=0.5 + 0.45 * table["rule_seed"])
+    table["synonym"] *= 1 + table["rule_seed"]
+    monkeypatch.setattr(measure_representations, "read_measured", lambda *given: table)
+    measure_representations.make({"study": "s", "blocks": []}, tmp_path, tmp_path)
+    found = pd.read_csv(tmp_path / "invariance.csv")
+    assert (found["probe_high"] < 1).all() and (found["probe_low"] < found["probe"]).all()
+    assert found["high"].max() > 1

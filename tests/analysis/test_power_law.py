@@ -204,6 +204,48 @@ def test_the_interval_of_a_mean_covers_it() -> None:
     assert curves.mean_and_interval(np.zeros(3))[0] == 0
 
 
+@pytest.mark.parametrize(
+    "values", [[0.02, 0.9], [0.6, 0.99], [0.5, 0.5001], [1e-4, 2e-4], [1e-9, 0.1]]
+)
+def test_the_interval_of_a_fraction_stays_within_its_range(values: list[float]) -> None:
+    mean, low, high = curves.mean_and_interval(np.array(values), most=1.0)
+    assert mean == pytest.approx(np.mean(values)) and 0 <= low < mean < high <= 1
+    # the same of what is left of it
+    left = curves.mean_and_interval(1 - np.array(values), most=1.0)
+    assert left == pytest.approx((1 - mean, 1 - high, 1 - low))
+    # and of other bounds
+    wide = curves.mean_and_interval(2 * np.array(values) - 1, least=-1.0, most=1.0)
+    assert wide == pytest.approx((2 * mean - 1, 2 * low - 1, 2 * high - 1))
+
+
+def test_an_interval_within_bounds_covers_its_mean() -> None:
+    generator = np.random.default_rng(6)
+    hits = 0
+    for _ in range(400):
+        _, low, high = curves.mean_and_interval(generator.beta(6, 2, size=5), most=1.0)
+        hits += low <= 0.75 <= high
+    assert 360 <= hits <= 395
+
+
+def test_a_narrow_interval_is_students_and_one_at_a_bound_has_no_ends() -> None:
+    values = 0.7 + 1e-4 * np.array([-1.0, 0.0, 1.0])
+    half = curves.student_factor(3) * 1e-4 / 3**0.5
+    for most in (1.0, np.inf):
+        found = curves.mean_and_interval(values, most=most)
+        assert found == pytest.approx((0.7, 0.7 - half, 0.7 + half), abs=1e-6)
+    for values in (np.zeros(3), np.ones(3)):
+        mean, *ends = curves.mean_and_interval(values, most=1.0)
+        assert mean == values[0] and np.isnan(ends).all()
+
+
+def test_a_curve_of_errors_has_no_interval_beyond_one_and_one_of_excesses_may() -> None:
+    table = runs([0.5, 0.95]).assign(test_excess=[0.5, 0.95])
+    errors, excesses = (
+        curves.learning_curve(table, name).iloc[0] for name in ("test_error", "test_excess")
+    )
+    assert errors["high"] <= 1 < excesses["high"]
+
+
 def test_replicas_of_one_draw_are_not_independent_of_it() -> None:
     table = runs([0.2, 0.2, 0.2, 0.4])
     table["rule_seed"] = [0, 0, 0, 1]

@@ -103,7 +103,7 @@ def test_errors_are_averaged_over_rule_draws() -> None:
     (row,) = rule_error_curves(draws).to_dict("records")
     assert list(row) == CURVES
     assert row["mean"] == pytest.approx((0.3 + 0.9) / 2)
-    assert row["low"] < row["mean"] < row["high"]
+    assert 0 < row["low"] < row["mean"] < row["high"] < 1
     assert row["threshold"] == pytest.approx(5)
     assert (row["sentences"], row["rule_draws"], row["replicas"]) == (40, 2, 4)
     assert rule_error_curves(draws[:0]).empty

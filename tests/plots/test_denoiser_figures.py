@@ -82,7 +82,7 @@ def test_what_few_subtrees_say_is_not_drawn() -> None:
     mine = (curves["quantity"] == "composing") & (curves["sentences"] == 2048)
     few, wide = mine & (curves["level"] == 4), mine & (curves["level"] == 3)
     curves.loc[few, "rule_draws"] = 1
-    curves.loc[wide, ["low", "high"]] = [-1.0, 2.0]
+    curves.loc[wide, ["low", "high"]] = [0.2, 0.75]
     _, lower = composition(curves, at, "t").axes
     counts = [len(line.get_xydata()) for line in lower.lines if line.get_linestyle() == "-"]
     assert sorted(counts) == [len(SIZES) - 1, len(SIZES) - 1, len(SIZES), len(SIZES)]

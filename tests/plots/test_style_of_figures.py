@@ -153,6 +153,24 @@ def test_recovered_symbols_can_be_read_at_a_columns_width(tmp_path: Path) -> Non
     readable(figure, tmp_path)
 
 
+def test_symbols_that_are_recovered_worse_than_by_guessing_are_seen(tmp_path: Path) -> None:
+    style()
+    tables = [
+        pd.read_csv(REFERENCE / "laptop" / f"{name}.csv") for name in ("recovery", "recovered_at")
+    ]
+    smallest = tables[0]["train_size"] == tables[0]["train_size"].min()
+    for worst, drawn in ((-0.1, -0.1), (-5.0, -0.25)):
+        tables[0].loc[smallest & (tables[0]["level"] == 3), "recovered"] = worst
+        figure = recoveries(*tables, "title")
+        for axis in figure.axes:
+            assert "0: guessed" in axis.get_ylabel()
+            bottom, top = axis.get_ylim()
+            lines = [line.get_ydata() for line in axis.lines if line.get_linestyle() == "-"]
+            assert min(np.min(values) for values in lines) == pytest.approx(drawn)
+            assert drawn - 0.1 < bottom < drawn and top < 1.2
+        readable(figure, tmp_path)
+
+
 def of_study(study: str, *names: str) -> list[pd.DataFrame]:
     tables = [pd.read_csv(REFERENCE / study / f"{name}.csv") for name in names]
     return [table if "context" in table else table.assign(context=0) for table in tables]

@@ -10,6 +10,7 @@ from rhm_scaling.analysis.curves import CURVE_KEY
 from rhm_scaling.analysis.power_law import FEWEST_POINTS, fit_with_interval, fitting_window
 from rhm_scaling.plots.summary import (
     EXPONENT_COLUMNS,
+    SCALING_COLUMNS,
     SCAN_COLUMNS,
     exponent_notes,
     exponent_table,
@@ -67,6 +68,8 @@ def test_every_column_is_explained_in_a_line() -> None:
     assert [*shown] == [*EXPONENT_COLUMNS]
     lines = exponent_notes(fitted(4))
     assert len(lines) == len(EXPONENT_COLUMNS)
+    assert "the excess, loss less entropy, falls" in EXPONENT_COLUMNS["fitted"]
+    assert "excess" in SCALING_COLUMNS["exponent of"]
     assert all(line.split("  ")[1] == name for line, name in zip(lines, EXPONENT_COLUMNS))
 
 

@@ -206,6 +206,8 @@ def front(folder: Path) -> tuple[dict[str, Any], str]:
 def test_the_data_card_says_what_the_files_hold(written: Path) -> None:
     head, text = front(written)
     assert head["license"] == "mit" and head["size_categories"] == ["10K<n<100K"]
+    assert head["task_categories"] == ["text-classification", "text-generation"]
+    assert "- `last_token`: " in text and "mask" not in text
     names = sorted(path.name for path in (written / "data").iterdir())
     assert sorted(config["config_name"] for config in head["configs"]) == names
     types = {"uint8": pl.UInt8, "uint16": pl.UInt16}
@@ -231,6 +233,39 @@ def test_the_data_card_says_what_the_files_hold(written: Path) -> None:
     assert shards[0].startswith("train-00000-of-000") and len(shards) > 2
     assert shards[-1] == f"train-{len(shards) - 1:05d}-of-{len(shards):05d}.parquet"
     assert (written / "study.yaml").read_text(encoding="utf-8") == STUDY
+
+
+def test_what_is_masked_is_told_as_hubs_know_it(tmp_path: Path) -> None:
+    wanted = STUDY[: STUDY.index("architectures:")].replace("  mine: {file: mine.json}\n", "")
+    wanted += """\
+architectures:
+  unet: {kind: unet, width: 8, training: {max_steps: 40}}
+  cnn: {kind: cnn, width: 8, training: {max_steps: 40}}
+experiments:
+  hidden:
+    task: masked
+    grammars: [deep]
+    architectures: [unet]
+    train_sizes: [16]
+    masked_fractions: [0.25, 0.5]
+    validation_size: 10
+    test_size: 10
+    replicas: {rule_draws: 1}
+  window:
+    task: last_token
+    grammars: [deep]
+    architectures: [cnn]
+    train_sizes: [16]
+    context: 4
+    replicas: {rule_draws: 1}
+"""
+    (tmp_path / "one.yaml").write_text(wanted, encoding="utf-8")
+    head, text = front(dataset.write_dataset(tmp_path / "one.yaml", tmp_path / "sets"))
+    assert head["task_categories"] == ["text-generation", "fill-mask"]
+    assert "- `masked`: all masked `tokens` of a sentence at once from the others" in text
+    assert "- `classification`: " not in text
+    assert "| hidden | masked (0.25, 0.5) | deep | 16 | 10 | 10 |" in text
+    assert "| window | last_token (last 4 tokens) | deep | 16 |" in text
 
 
 def test_the_entropies_of_the_data_card_are_those_of_theory(plan: Plan, written: Path) -> None:

@@ -11,6 +11,8 @@ from helpers.damages import DAMAGES, found, product
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.run import records
 from rhm_scaling.run.clean import damaged, discard
+from rhm_scaling.steps.read_tables import read_table
+from rhm_scaling.steps.tables import gather_runs
 
 
 @pytest.mark.parametrize("what", DAMAGES)
@@ -62,3 +64,16 @@ def test_figures_behind_a_link_are_left_alone(tmp_path: Path) -> None:
         discard(path, file)
     assert not record.exists()
     assert (elsewhere / "a.png").read_text(encoding="utf-8") == "good"
+
+
+def test_a_table_that_lacks_a_column_is_named_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "history.csv"
+    path.write_text("step,test_loss\n1,0.5\n", encoding="utf-8")
+    assert list(read_table(path, ["step"])) == ["step", "test_loss"]
+    says = rf"^{path}: damaged \(no column test_error\); delete it and run again$"
+    with pytest.raises(UserError, match=says):
+        read_table(path, ["step", "test_error"])
+    # what a block is known by stands in no table of its own
+    block = {"runs": "history.csv", **dict.fromkeys(gather_runs.COLUMNS[:-2], 0)}
+    with pytest.raises(UserError, match=r"\(no column device\)"):
+        gather_runs.gathered([block], "s", tmp_path)

@@ -26,6 +26,7 @@ def test_the_tables_are_those_of_the_study_as_it_is() -> None:
     study = load_study(ROOT / "config" / "studies" / "denoising.yaml")
     assert list(ROWS) == documented("denoising.csv")
     assert list(CROSSINGS) == documented("transition.csv")
+    assert not study.experiments
     for name, config in study.denoising.items():
         mine = ROWS[ROWS["denoising"] == name]
         assert sorted(mine["fraction"].unique()) == config.fractions
@@ -84,11 +85,5 @@ def test_what_obeys_the_rules_is_what_the_page_says() -> None:
 
 def test_the_section_that_the_page_shows_can_be_planned() -> None:
     shown, _ = code("docs/denoising.md", "yaml")
-    rest = """
-name: shown
-architectures: {c: {kind: counting}}
-experiments:
-  e: {task: classification, grammars: [deep], architectures: [c], train_sizes: [4]}
-"""
-    plan = Plan(parse_study(shown + rest, "study.yaml"))
+    plan = Plan(parse_study(f"name: shown\n{shown}", "study.yaml"))
     assert len(plan.denoised) == 8

@@ -127,6 +127,23 @@ def test_what_the_quick_start_says_of_the_table_is_the_reference() -> None:
         assert ratio[name].between(0.4, 0.6).all()  # "a factor of about two too low"
 
 
+def test_the_change_that_the_quick_start_shows_makes_what_depends_on_it() -> None:
+    assert "name: my-study, and of the grammar deep m: 3 instead of m: 2" in prose(
+        "docs/quick-start.md"
+    )
+    text = text_of("config/studies/laptop.yaml")
+    changed = text
+    for old, new in (("name: laptop", "name: my-study"), ("L: 4, m: 2}", "L: 4, m: 3}")):
+        assert changed.count(old) == 1
+        changed = changed.replace(old, new)
+    before, after = (
+        {(kind, name) for kind, products in plan.products.items() for name in products}
+        for plan in (Plan(parse_study(one, "s.yaml")) for one in (text, changed))
+    )
+    assert before & after
+    assert all("v8-n8-s2-L4-m3" in name for _, name in after - before)
+
+
 def test_what_is_said_of_learning_rates_is_the_reference() -> None:
     text = prose("docs/learning-rates.md")
     for _, row in reference("rates/rate_scaling").iterrows():

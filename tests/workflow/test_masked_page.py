@@ -58,7 +58,7 @@ def test_where_the_target_stands() -> None:
     reached = [f for f in last.index if last[f] <= 0.02]
     worst = last.idxmax()
     verdict = "reached" if len(reached) == len(last) else "missed"
-    assert f"The target, 0.02 nats at every fraction, is {verdict}" in PAGE
+    assert f"The aim that was set before, 0.02 nats at every fraction, is {verdict}" in PAGE
     assert f"the largest excess is {last[worst]:.3f} nats at a fraction of {worst:g}" in PAGE
     (unet,) = load_study(ROOT / "config" / "studies" / "masked.yaml").grammars.values()
     sentences = np.exp(unet.parameters().log_sentences())

@@ -1,10 +1,10 @@
 """Controls beside curves: whether networks that are trained otherwise learn more from the data.
 
-A point of a curve is the error at a size of the training set, or the size at which a level is
-learnt. A control that has a smaller error, or learns the level from fewer sentences, tells that
-training limits the curve there, if its mean lies beyond the 95 % interval of the point, or if the
-interval of their ratio does not hold one. The ratio is taken rule draw by rule draw, so that it is
-not hidden by how much rule draws differ.
+A point of a curve is the error, or the excess, at a size of the training set, or the size at which
+a level is learnt. A control that has a smaller one, or learns the level from fewer sentences, tells
+that training limits the curve there, if its mean lies beyond the 95 % interval of the point, or if
+the interval of their ratio does not hold one. The ratio is taken rule draw by rule draw, so that it
+is not hidden by how much rule draws differ.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .curves import (
     FAILED,
     failures,
     geometric_mean,
+    largest,
     mean_and_interval,
     usable,
 )
@@ -105,9 +106,14 @@ def _compared(mine: pd.Series, other: pd.Series, runs: pd.DataFrame) -> dict[str
     count = int(pairs.sum())
     found = dict.fromkeys(_NUMBERS, np.nan)
     if count:
-        average = geometric_mean if mine.name == CROSSED else mean_and_interval
-        found |= dict(zip(("mean", "low", "high"), average(own[pairs])))
-        found["control_mean"] = average(control[pairs])[0]
+        own_mean, other_mean = (
+            geometric_mean(values[pairs])
+            if mine.name == CROSSED
+            else mean_and_interval(values[pairs], most=largest(str(mine.name)))
+            for values in (own, control)
+        )
+        found |= dict(zip(("mean", "low", "high"), own_mean))
+        found["control_mean"] = other_mean[0]
         with np.errstate(divide="ignore", invalid="ignore"):  # an error may be zero
             ratios = np.log2(geometric_mean(control[pairs] / own[pairs]))
         found |= dict(zip(("log2_ratio", "log2_low", "log2_high"), ratios))

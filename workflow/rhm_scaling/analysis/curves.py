@@ -79,16 +79,46 @@ def cluster_means(rows: pd.DataFrame, measure: str) -> NDArray[np.float64]:
     return (values if len(values) > 1 else rows[measure]).to_numpy(dtype=float)
 
 
-def mean_and_interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Mean and its Student interval, formed on the logarithm so that it stays above zero."""
+def largest(measure: str) -> float:
+    """The largest value that a measure can have: an error is a fraction, an excess has no end."""
+    return 1.0 if measure == "test_error" else np.inf
+
+
+def between(
+    estimate: float, half: float, least: float = 0.0, most: float = np.inf
+) -> tuple[float, float]:
+    """Ends of an interval that stays between two bounds, and is about ``estimate ± half``.
+
+    It is symmetric on the logarithm of the distance from `least` over that from `most`, to which
+    `half` is carried over by the derivative; without an end above, on the logarithm of the distance
+    from `least`; without any end, as it is. NaN for an estimate at a bound: what all lies there
+    tells no scatter.
+    """
+    if np.isinf(least):
+        return estimate - half, estimate + half
+    below, above = estimate - least, most - estimate
+    if not (below > 0 and above > 0):
+        return np.nan, np.nan
+    # an end that is too near to a bound for a number is that bound
+    with np.errstate(over="ignore", divide="ignore"):
+        factor = np.exp(half / below + half / above)
+        ends = np.array([below / factor, below * factor])
+        if np.isfinite(most):
+            ends = (most - least) / (1 + above / ends)
+    return float(least + ends[0]), float(least + ends[1])
+
+
+def mean_and_interval(
+    values: NDArray[np.float64], least: float = 0.0, most: float = np.inf
+) -> tuple[float, float, float]:
+    """Mean and its Student interval, which stays `between` the bounds of what is averaged."""
     if not len(values):
         return np.nan, np.nan, np.nan
     mean = float(values.mean())
-    if len(values) < 2 or mean <= 0:
+    if len(values) < 2:
         return mean, np.nan, np.nan
-    error = values.std(ddof=1) / np.sqrt(len(values)) / mean
-    factor = float(np.exp(student_factor(len(values)) * error))
-    return mean, mean / factor, mean * factor
+    half = student_factor(len(values)) * float(values.std(ddof=1)) / np.sqrt(len(values))
+    return mean, *between(mean, half, least, most)
 
 
 def learning_curve(rows: pd.DataFrame, measure: str, over: str = "sentences") -> pd.DataFrame:
@@ -104,7 +134,7 @@ def learning_curve(rows: pd.DataFrame, measure: str, over: str = "sentences") ->
         whole = rows[rows["train_size"] == group["train_size"].iloc[0]]
         failed = whole.drop_duplicates(REPLICA_KEY)["status"]
         good = usable(group)
-        mean, low, high = mean_and_interval(cluster_means(good, measure))
+        mean, low, high = mean_and_interval(cluster_means(good, measure), most=largest(measure))
         table.append(
             {
                 "train_size": group["train_size"].iloc[0],

@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .curves import REPLICA_KEY, geometric_mean, mean_and_interval
-from .denoising import with_interval
 
 Array = NDArray[np.float64]
 POINT = ["lr", "train_size", "sentences", *REPLICA_KEY, "step", "fraction"]
@@ -38,7 +37,7 @@ def averaged(masked: pd.DataFrame, generation: pd.DataFrame) -> pd.DataFrame:
     -------
     table
         Of columns `CURVES`: the excess by fraction, and ``obeying`` and ``composing`` by order,
-        fraction and level. Intervals of the excess are formed on its logarithm.
+        fraction and level. Intervals stay within the range of what is averaged.
     """
     found: list[tuple[Any, ...]] = []
     for (sentences, fraction), group in masked.groupby(["sentences", "fraction"]):
@@ -51,7 +50,8 @@ def averaged(masked: pd.DataFrame, generation: pd.DataFrame) -> pd.DataFrame:
         for quantity in ("obeying", "composing"):
             values = draws[quantity].dropna().to_numpy(dtype=float)
             of = draws if quantity == "obeying" else draws * np.nan
-            told = (len(values), *with_interval(values), of["exact"].mean(), of["random"].mean())
+            ends = mean_and_interval(values, most=1.0)
+            told = (len(values), *ends, of["exact"].mean(), of["random"].mean())
             found.append((sentences, quantity, order, fraction, level, *told))
     return pd.DataFrame(found, columns=CURVES).astype({"level": "Int64"})
 

@@ -6,11 +6,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .curves import student_factor
-from .power_law import BOOTSTRAPS
+from .curves import between, mean_and_interval
+from .power_law import BOOTSTRAPS, half_width
 
 Array = NDArray[np.float64]
 _CROSSING = 0.95  # of resampled curves: an interval is of those that cross
+_BOUNDS: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("root", "symbol", "obeying", "obeying_alone"), (0.0, 1.0)),
+    "correlation": (-1.0, 1.0),
+    "susceptibility": (0.0, np.inf),
+}
 AVERAGED = ["quantity", "fraction", "level", "rule_draws", "mean", "low", "high", "predicted"]
 TRANSITION = [
     *("L", "rule_draws", "crossing", "crossing_low", "crossing_high"),
@@ -20,7 +25,9 @@ TRANSITION = [
 
 
 def averaged(rows: pd.DataFrame) -> pd.DataFrame:
-    """Means over rule draws and Student's 95 % intervals, a row a quantity, fraction and level.
+    """Means over rule draws and 95 % intervals, a row a quantity, fraction and level.
+
+    Intervals are Student's, and lie `between` the bounds of the quantity.
 
     Parameters
     ----------
@@ -39,21 +46,10 @@ def averaged(rows: pd.DataFrame) -> pd.DataFrame:
     known = predicted.groupby(["fraction", "level"])["value"].mean()
     for (quantity, fraction, level), group in told.groupby(AVERAGED[:3], sort=False, dropna=False):
         values = group["value"].dropna().to_numpy(dtype=float)
-        mean, low, high = with_interval(values)
+        mean, low, high = mean_and_interval(values, *_BOUNDS[str(quantity)])
         here = float(known.get((fraction, level), np.nan)) if quantity == "root" else np.nan
         found.append((quantity, fraction, level, len(values), mean, low, high, here))
     return pd.DataFrame(found, columns=AVERAGED).astype({"level": "Int64"})
-
-
-def with_interval(values: Array) -> tuple[float, float, float]:
-    """Mean and Student's 95 % interval of values, one a rule draw."""
-    if not len(values):
-        return np.nan, np.nan, np.nan
-    mean = float(values.mean())
-    if len(values) < 2:
-        return mean, np.nan, np.nan
-    half = student_factor(len(values)) * float(values.std(ddof=1)) / len(values) ** 0.5
-    return mean, mean - half, mean + half
 
 
 def transition(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -83,7 +79,7 @@ def transition(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
     curves = wide.to_numpy(dtype=float).reshape(len(wide), -1, len(fractions))
     generator = np.random.Generator(np.random.Philox(seed))
     chosen = generator.integers(len(curves), size=(BOOTSTRAPS, len(curves)))
-    mean_critical = with_interval(fixed)
+    mean_critical = mean_and_interval(fixed, most=1.0)
     found = []
     for depth in range(2, curves.shape[1] + 1):
         pair = curves[:, depth - 2 : depth]
@@ -96,23 +92,22 @@ def transition(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
                 *(depth, len(curves)),
                 *(crossing, *_resampled(crossing, again, len(curves))),
                 *mean_critical,
-                *(apart, *_resampled(apart, spread, len(curves))),
+                *(apart, *_resampled(apart, spread, len(curves), least=-1.0)),
                 steepness,
             )
         )
     return pd.DataFrame(found, columns=TRANSITION)
 
 
-def _resampled(estimate: float, values: Array, draws: int) -> tuple[float, float]:
+def _resampled(
+    estimate: float, values: Array, draws: int, least: float = 0.0
+) -> tuple[float, float]:
     """Student's interval with the bootstrap's standard error, as in `power_law.interval`.
 
-    NaN where curves of too many resamples do not cross.
+    Of a fraction of tokens, or of the difference of two, whose smallest value is `least`: it stays
+    `between` that and one. NaN where curves of too many resamples do not cross.
     """
-    finite = values[np.isfinite(values)]
-    if draws < 2 or len(finite) < _CROSSING * len(values):
-        return np.nan, np.nan
-    half = student_factor(draws) * float(finite.std(ddof=1)) * (draws / (draws - 1)) ** 0.5
-    return estimate - half, estimate + half
+    return between(estimate, half_width(values, draws, _CROSSING), least, 1.0)
 
 
 def _crossing(fractions: Array, before: Array, curve: Array) -> tuple[float, float]:

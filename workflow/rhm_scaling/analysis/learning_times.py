@@ -22,8 +22,8 @@ from .curves import (
     crossing,
     geometric_mean,
     mean_and_interval,
-    student_factor,
 )
+from .power_law import BOOTSTRAPS, half_width
 
 Array = NDArray[np.float64]
 
@@ -38,8 +38,6 @@ CURVES = [
     *("predicted", "beyond", "misfit", "misfit_shuffled"),
 ]
 _PARTS = (0.25, 0.5, 0.75)
-_BOOTSTRAPS = 400
-_WITH_A_MEDIAN = 0.9  # of the bootstrap, for an interval
 
 
 def learnt_levels(excess: Array, levels: Array) -> NDArray[np.int64]:
@@ -238,16 +236,11 @@ def _interval(sizes: Array, shares: Array) -> tuple[float, float]:
     or more than a tenth of the bootstrap's medians lie beyond the sizes.
     """
     draws = len(shares)
-    if draws < 2:
-        return np.nan, np.nan
     source = np.random.Generator(np.random.Philox(seed_from("learning times", draws)))
-    picks = source.integers(draws, size=(_BOOTSTRAPS, draws))
+    picks = source.integers(draws, size=(BOOTSTRAPS, draws))
     found = np.array([_quartiles(sizes, shares[pick])[1] for pick in picks])
     median = np.log(_quartiles(sizes, shares)[1])
-    known = np.log(found[np.isfinite(found)])
-    if not np.isfinite(median) or len(known) < _WITH_A_MEDIAN * len(found):
-        return np.nan, np.nan
-    half = student_factor(draws) * known.std(ddof=1) * np.sqrt(draws / (draws - 1))
+    half = half_width(np.log(found), draws) if np.isfinite(median) else np.nan
     return float(np.exp(median - half)), float(np.exp(median + half))
 
 

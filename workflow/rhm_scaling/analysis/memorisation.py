@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .curves import REPLICA_KEY, crossing, falls_to, student_factor
+from .curves import REPLICA_KEY, crossing, falls_to, mean_and_interval
 from .power_law import FEWEST_POINTS
 
 Array = NDArray[np.float64]
@@ -159,10 +159,7 @@ def _law(group: pd.DataFrame, event: str, level: int, window: str) -> dict[str, 
         x = np.log(sizes) - np.log(sizes).mean()
         slopes = steps @ x / (x @ x)
         left = steps - steps.mean(axis=1)[:, None] - np.outer(slopes, x)
-        mean, half = float(slopes.mean()), np.nan
-        if len(slopes) > 1:
-            half = student_factor(len(slopes)) * slopes.std(ddof=1) / np.sqrt(len(slopes))
-        row |= {"exponent": mean, "low": mean - half, "high": mean + half}
+        row |= zip(("exponent", "low", "high"), mean_and_interval(slopes, least=-np.inf))
         freedom = len(slopes) * (len(sizes) - 2)
         row["spread"] = float(np.exp(np.sqrt((left**2).sum() / freedom)))
     return row

@@ -137,10 +137,10 @@ def bootstrap_means(replicas: pd.DataFrame, seed: int, count: int = BOOTSTRAPS) 
     resampled = padded[chosen[..., None], within]
     # a draw has as many replicas as it has, however many the others have
     resampled[np.arange(padded.shape[1]) >= numbers[chosen][..., None]] = np.nan
-    return _finite_means(_finite_means(resampled, axis=2), axis=1)
+    return finite_means(finite_means(resampled, axis=2), axis=1)
 
 
-def _finite_means(values: Array, axis: int) -> Array:
+def finite_means(values: Array, axis: int) -> Array:
     """Means along an axis over finite entries; NaN where there is none."""
     finite = np.isfinite(values)
     count = finite.sum(axis=axis)
@@ -157,12 +157,19 @@ def interval(estimate: float, resampled: Array, replicas: pd.DataFrame) -> tuple
     replicas are the units. NaN where there is a single unit.
     """
     units = _units(replicas.index.get_level_values("rule_seed").nunique(), len(replicas))
-    finite = resampled[np.isfinite(resampled)]
-    if units < _FEWEST_UNITS or len(finite) < _WITH_A_FIT * len(resampled):
-        return np.nan, np.nan
-    error = finite.std(ddof=1) * np.sqrt(units / (units - 1))
-    half = student_factor(units) * error
+    half = half_width(resampled, units)
     return estimate - half, estimate + half
+
+
+def half_width(resampled: Array, units: int, known: float = _WITH_A_FIT) -> float:
+    """Half of the width of that interval, from resampled values of so many units.
+
+    NaN where there is a single unit, or fewer than a share `known` of the values are finite.
+    """
+    finite = resampled[np.isfinite(resampled)]
+    if units < _FEWEST_UNITS or len(finite) < max(known * len(resampled), 2):
+        return np.nan
+    return float(student_factor(units) * finite.std(ddof=1) * np.sqrt(units / (units - 1)))
 
 
 def _units(rule_draws: int, replicas: int) -> int:
@@ -193,7 +200,7 @@ def fit_with_interval(
 def mean_curve(replicas: pd.DataFrame) -> Array:
     """Mean over rule draws of each draw's mean over replicas, ``(sizes,)``."""
     by_draw = replicas.groupby(level="rule_seed").mean()
-    return _finite_means(by_draw.to_numpy(dtype=float), axis=0)
+    return finite_means(by_draw.to_numpy(dtype=float), axis=0)
 
 
 def local_exponents(sizes: Array, replicas: pd.DataFrame, seed: int) -> pd.DataFrame:

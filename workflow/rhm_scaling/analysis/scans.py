@@ -22,7 +22,7 @@ from ..grammar.model import Parameters
 from ..grammar.sparse import dense_of
 from ..grammar.tasks import MEASURE, Task
 from .curves import geometric_mean, mean_and_interval, student_factor, usable
-from .power_law import BOOTSTRAPS
+from .power_law import BOOTSTRAPS, finite_means, half_width
 from .theory_columns import Known
 from .thresholds import crossings
 
@@ -317,25 +317,20 @@ def scan_collapse(curves: Sequence[Scanned], factor: float) -> pd.DataFrame:
     for name, scale in scales.items():
         kept = [h for h in range(len(HEIGHTS)) if name != "measured" or h != HALF]
         scaled = logs - scale[..., None]
-        places = _mean(scaled[..., kept], axis=1)
+        places = finite_means(scaled[..., kept], axis=1)
         residual = float(_spread(places))
         source = np.random.Generator(np.random.Philox(seed_from("scan", name, len(told))))
         resampled = _resampled(scaled[..., kept], numbers, source)
-        known = resampled[np.isfinite(resampled)]
-        # a bootstrap divides by the number of grammars
-        error = (
-            known.std(ddof=1) * np.sqrt(len(told) / (len(told) - 1)) if len(known) > 1 else np.nan
-        )
-        half = student_factor(len(told)) * error
-        means = _mean(scale, axis=1)
+        half = half_width(resampled, len(told), known=0.0)
+        means = finite_means(scale, axis=1)
         mixed = np.stack([source.permutation(means) for _ in range(_SHUFFLES)])
         shuffled = np.median(_spread((places + means[:, None]) - mixed[..., None]))
-        away = np.abs(_mean(places - _mean(places, axis=0), axis=1))
+        away = np.abs(finite_means(places - finite_means(places, axis=0), axis=1))
         rows.append(
             {
                 "scaled_by": name,
                 "points": len(told),
-                "constant": float(np.exp(_mean(scaled[..., HALF], axis=1).mean())),
+                "constant": float(np.exp(finite_means(scaled[..., HALF], axis=1).mean())),
                 "residual": float(np.exp(residual)),
                 "low": float(np.exp(max(residual - half, 0.0))),
                 "high": float(np.exp(residual + half)),
@@ -357,20 +352,12 @@ def _padded(parts: Sequence[Array]) -> Array:
     return whole
 
 
-def _mean(values: Array, axis: int) -> Array:
-    """Mean of what is finite; NaN where nothing is."""
-    known = np.isfinite(values)
-    count = known.sum(axis=axis)
-    total = np.where(known, values, 0.0).sum(axis=axis)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
 def _spread(places: Array) -> Array:
     """Standard deviation over grammars, of all heights together; ``(..., grammars, heights)``.
 
     NaN where no height is passed by two.
     """
-    away = places - _mean(places, axis=-2)[..., None, :]
+    away = places - finite_means(places, axis=-2)[..., None, :]
     known = np.isfinite(away)
     freedom = known.sum(axis=(-2, -1)) - known.any(axis=-2).sum(axis=-1)
     squares = np.where(known, away, 0.0) ** 2
@@ -389,4 +376,4 @@ def _resampled(scaled: Array, numbers: NDArray[np.int64], source: np.random.Gene
     within = source.integers(numbers[chosen][..., None], size=(*chosen.shape, most))
     again = scaled[chosen[..., None], within]
     again[np.arange(most) >= numbers[chosen][..., None]] = np.nan
-    return _spread(_mean(again, axis=2))
+    return _spread(finite_means(again, axis=2))

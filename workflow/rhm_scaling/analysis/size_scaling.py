@@ -1,4 +1,4 @@
-"""How loss falls with network size, with data and with compute: tables of replicas in, tables out.
+"""How the excess falls with network size, with data and with compute: tables in, tables out.
 
 A *family* is an architecture on a grammar and task, at all its widths and depths. Its networks are
 compared by their number of parameters ``N`` and by the excess over the exact floor, in nats.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..grammar.sparse import dense_of
-from .curves import geometric_mean
+from .curves import mean_and_interval
 from .scans import HALF, LAWS, Array, Scanned
 
 
@@ -34,8 +34,7 @@ def sparsity_law(curves: Sequence[Scanned]) -> pd.DataFrame:
     )
     slopes, left = _slopes(blanks, measured)
     freedom = (len(blanks) - 2) * left.shape[1]  # a line takes two
-    # an exponent may have either sign: mean and interval of factors, on their logarithm
-    estimate, low, high = np.log(geometric_mean(np.exp(slopes)))
+    estimate, low, high = mean_and_interval(slopes, least=-np.inf)
     found = {
         **{"law": "blanks", "term": "sparsity", "points": len(told)},
         **{"estimate": estimate, "low": low, "high": high},

@@ -8,7 +8,7 @@ judged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,20 @@ from numpy.typing import NDArray
 from ..analysis.curves import falls_to
 from ..analysis.theory_columns import are_twins, measured_rule_curve, smooth_errors
 from ..theory.complexities import classification_exponent
-from .contrasts import Found, Options, Part, Reasons, available, by_network, each, joined, slope_of
 from .evidence import Curves, Evidence
 from .frozen import frozen
+from .parts import (
+    Found,
+    Options,
+    Part,
+    Reasons,
+    available,
+    by_network,
+    each,
+    joined,
+    slope_of,
+    slopes,
+)
 from .verdicts import Lacking, Observed
 
 Array = NDArray[np.float64]
@@ -32,11 +43,23 @@ def _uniform(curve: Evidence) -> bool:
     return not any(curve.parameters.zipf) and curve.parameters.file is None
 
 
-def _falls(curve: Evidence, shares: Sequence[float]) -> Part:
-    """Logarithms of the sizes at shares of chance, a cell a share; ``P*`` of the draw beside."""
-    known = curve.known
-    chance = {draw: float(known.errors_by_rank[draw][0]) for draw in curve.draws}
-    claim = np.log([[[known.rule_thresholds[draw].mean()] * len(shares) for draw in curve.draws]])
+def falls(
+    curve: Evidence,
+    shares: Sequence[float],
+    predicted: Mapping[int, float],
+    lacking: str = "larger P",
+) -> Part:
+    """Logarithms of the sizes at shares of chance, a cell a share.
+
+    Of claim and rival, those of the size that is `predicted` of a rule draw, in all cells.
+
+    Raises
+    ------
+    Lacking
+        If a draw does not fall so far between the sizes, with the word for other ones.
+    """
+    chance = {draw: float(curve.known.errors_by_rank[draw][0]) for draw in curve.draws}
+    claim = np.log([[[predicted[draw]] * len(shares) for draw in curve.draws]])
     measured = None
     if curve.trained:
         at = [curve.crossed({d: share * e for d, e in chance.items()}) for share in shares]
@@ -46,10 +69,20 @@ def _falls(curve: Evidence, shares: Sequence[float]) -> Part:
         seen = claim[0] <= np.log(curve.sizes.max(initial=1.0))
     if not seen.all():
         raise Lacking(
-            f"larger P: {curve.key['grammar']} learnt by every rule draw between sizes that count "
+            f"{lacking}: {curve.key['grammar']} learnt by every rule draw between sizes that count "
             f"({curve.network}: by {seen.all(axis=1).sum()} of {len(seen)})"
         )
     return Part(curve.draws, measured, claim, claim)
+
+
+def labels_learnt_at(curve: Evidence) -> dict[int, float]:
+    """``P*`` of each rule draw."""
+    return {draw: curve.known.rule_thresholds[draw].mean() for draw in curve.draws}
+
+
+def rules_of_a_label(curve: Evidence) -> float:
+    """``log(n m^L)``."""
+    return float(np.log(curve.parameters.n) + np.log(curve.parameters.m).sum())
 
 
 def growth_of_threshold(curves: Curves, options: Options) -> Found:
@@ -62,26 +95,25 @@ def growth_of_threshold(curves: Curves, options: Options) -> Found:
         return curve.parameters.log_sentences() if options.get("rival") == "sentences" else 0.0
 
     def part(curve: Evidence) -> Part:
-        found = _falls(curve, (0.5,))
+        found = falls(curve, (0.5,), labels_learnt_at(curve))
         against = np.full_like(found.claim, rival(curve))
         return Part(found.draws, found.measured, found.claim, against)
 
-    def observe(mine: Curves, left: Reasons) -> Observed:
-        found = list(available(filter(_uniform, mine), part, left))
-        x = np.array([np.log(c.parameters.n) + np.log(c.parameters.m).sum() for c, _ in found])
-        if np.ptp(x) < 1e-9:
-            raise Lacking("grammars with other n m^L")
-        weights = slope_of(x)
-        return joined([made for _, made in found], lambda y: y @ weights)
-
-    return each(by_network(curves, options), observe, "networks")
+    return slopes(
+        by_network(curves, options, _uniform),
+        part,
+        rules_of_a_label,
+        "grammars with other n m^L",
+        what="networks",
+    )
 
 
 def drop(curves: Curves, options: Options) -> Found:
     """Mean local exponent between the half and the eighth of chance, over grammars."""
 
     def observe(mine: Curves, left: Reasons) -> Observed:
-        found = available(filter(_uniform, mine), lambda c: _falls(c, (1 / 2, 1 / 8)), left)
+        shares = (1 / 2, 1 / 8)
+        found = available(mine, lambda c: falls(c, shares, labels_learnt_at(c)), left)
         apart, steep, bound = np.array([0.0, np.log(4.0)]), options["example"], options["bound"]
         # what scatter does to a ratio hangs on the distance of the two sizes
         parts = [
@@ -95,7 +127,7 @@ def drop(curves: Curves, options: Options) -> Found:
 
         return joined(parts, contrast)
 
-    return each(by_network(curves, options), observe, "networks")
+    return each(by_network(curves, options, _uniform), observe, "networks")
 
 
 # ---- the tail of Zipf rules

@@ -1,16 +1,13 @@
 """What criteria of next-token prediction compare, A4 and B1 to B5 (arXiv:2505.07067, 2505.07070).
 
-Each function takes a study's curves and the options of a criterion, and gives what is observed by
-the name of what it is about (a network, a Zipf exponent): `Observed`, or `Lacking` with the reason.
 Thresholds are scales: only their growth is predicted, so every contrast is one of logarithms in
 which factors of a network cancel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,142 +18,11 @@ from ..theory.complexities import Learner
 from ..theory.predicted_curves import middles
 from .evidence import Curves, Evidence
 from .frozen import frozen
+from .parts import Found, Options, Part, Reasons, available, by_network, each, joined, slopes
 from .verdicts import Lacking, Observed
 
 Array = NDArray[np.float64]
-Options = Mapping[str, Any]
-Found = dict[str, Observed | Lacking]
-Reasons = list[str]  # why curves are left out
-Formed = TypeVar("Formed")
-Group = TypeVar("Group")
 OTHER: dict[Learner | None, Learner] = {"cnn": "transformer", "transformer": "cnn"}
-
-
-@dataclass(frozen=True)
-class Part:
-    """The cells of one curve, all logarithms.
-
-    Attributes
-    ----------
-    draws
-        Rule seeds.
-    measured
-        ``(draws, cells)``; None before anything is trained.
-    claim, rival
-        What is predicted and what the rival would show, ``(shapes, draws, cells)``, for some shapes
-        of what theory leaves open.
-    """
-
-    draws: list[int]
-    measured: Array | None
-    claim: Array
-    rival: Array
-
-    def of(self, draws: Sequence[int]) -> Part:
-        """The same of some of its draws."""
-        rows = [self.draws.index(draw) for draw in draws]
-        measured = None if self.measured is None else self.measured[rows]
-        return Part(list(draws), measured, self.claim[:, rows], self.rival[:, rows])
-
-    @classmethod
-    def side_by_side(cls, parts: Sequence[Part]) -> Part:
-        """The cells of several curves, of the rule draws that all have.
-
-        Raises
-        ------
-        Lacking
-            If there are no such draws.
-        """
-        draws = sorted(set.intersection(*(set(part.draws) for part in parts)))
-        if not draws:
-            raise Lacking("rule draws that all of its networks have")
-        chosen = [part.of(draws) for part in parts]
-        measured = [part.measured for part in chosen if part.measured is not None]
-        return cls(
-            draws,
-            np.concatenate(measured, axis=1) if measured else None,
-            _beside([part.claim for part in chosen]),
-            _beside([part.rival for part in chosen]),
-        )
-
-
-def _beside(values: Sequence[Array]) -> Array:
-    """Cells beside cells; what has one shape has it for all."""
-    shapes = max(map(len, values))
-    whole = [np.broadcast_to(part, (shapes, *part.shape[1:])) for part in values]
-    return np.concatenate(whole, axis=-1)
-
-
-def joined(parts: Sequence[Part], contrast: Callable[[Array], Array]) -> Observed:
-    """What is observed on the rule draws that all parts have; cells in the order of the parts.
-
-    Raises
-    ------
-    Lacking
-        If a part has no such draws.
-    """
-    whole = Part.side_by_side(parts)
-    together = np.repeat(np.arange(len(parts)), [part.claim.shape[-1] for part in parts])
-    return Observed(whole.measured, whole.claim, whole.rival, together, contrast)
-
-
-def each(
-    groups: Mapping[str, Group], observe: Callable[[Group, Reasons], Observed], what: str
-) -> Found:
-    """What is observed of every group; the reason where that cannot be."""
-    found: Found = {}
-    for name, group in groups.items():
-        try:
-            left: Reasons = []
-            found[name] = replace(observe(group, left), left_out=tuple(left))
-        except Lacking as lacking:
-            found[name] = lacking
-    return found or {"": Lacking(what)}
-
-
-def slope_of(x: Array) -> Array:
-    """What makes a least-squares slope on `x` of values at it, ``(n,)``."""
-    centred = x - x.mean()
-    return np.asarray(centred / (centred @ centred))
-
-
-def by_network(curves: Curves, options: Options) -> dict[str, Curves]:
-    """The curves of every network, of the kinds that a criterion names or of all."""
-    named = options.get("networks")
-    groups: dict[str, Curves] = {}
-    for curve in curves:
-        if named is None or curve.kind in named:
-            groups.setdefault(curve.network, []).append(curve)
-    return groups
-
-
-def available(
-    curves: Iterable[Evidence], part: Callable[[Evidence], Formed], left: Reasons | None = None
-) -> Iterator[tuple[Evidence, Formed]]:
-    """The curves of which something can be formed, with it; the others leave their reasons.
-
-    So do those that lack rule draws, as their trainings failed.
-
-    Raises
-    ------
-    Lacking
-        If there is none: with the reason of the last.
-    """
-    lacking, none = Lacking("such networks"), True
-    for curve in curves:
-        try:
-            formed = part(curve)
-        except Lacking as reason:
-            lacking = reason
-            if left is not None:
-                left.append(str(reason))
-            continue
-        none = False
-        if curve.failed and left is not None:
-            left.append(curve.failed)
-        yield curve, formed
-    if none:
-        raise lacking
 
 
 # ---- sizes at which levels are learnt
@@ -253,16 +119,16 @@ def growth_with_level(curves: Curves, options: Options) -> Found:
 def growth_with_m(curves: Curves, options: Options) -> Found:
     """How much faster the crossing grows from one level to another, the more rules there are."""
 
-    def observe(mine: Curves, left: Reasons) -> Observed:
-        uniform = [c for c in mine if len({*c.parameters.m}) == 1 and not any(c.parameters.zipf)]
-        found = list(available(uniform, lambda c: crossings(c, options["levels"]), left))
-        m = np.log([curve.parameters.m[0] for curve, _ in found])
-        if len({*m}) < 2:
-            raise Lacking("grammars with two values of m whose levels are crossed")
-        weights = slope_of(m)
-        return joined([part for _, part in found], lambda y: (y[..., 1::2] - y[..., ::2]) @ weights)
+    def uniform(curve: Evidence) -> bool:
+        return len({*curve.parameters.m}) == 1 and not any(curve.parameters.zipf)
 
-    return each(by_network(curves, options), observe, "such networks")
+    return slopes(
+        by_network(curves, options, uniform),
+        lambda curve: crossings(curve, options["levels"]),
+        lambda curve: float(np.log(curve.parameters.m[0])),
+        "grammars with two values of m whose levels are crossed",
+        lambda y: y[..., 1::2] - y[..., ::2],
+    )
 
 
 def _each_with_each(first: Part, second: Part) -> tuple[Part, Part]:

@@ -12,9 +12,9 @@ from typing import Any
 
 from ..core.hashing import seed_from
 from . import classes, contrasts, generated, latents, representations, staircases, transitions
-from .contrasts import Found, Options
 from .frozen import Criterion, rules_of
 from .names import CLAIM_TASKS, ClaimName
+from .parts import Found, Options
 from .verdicts import Finding, Lacking, decide
 
 CONTRASTS: dict[str, Callable[[Any, Options], Found]] = {

@@ -22,8 +22,8 @@ from ..analysis.denoisers import stays_above
 from ..grammar.model import Grammar, Parameters
 from ..theory.complexities import Learner, grammatical_fraction
 from ..theory.correlations import threshold
-from .contrasts import Found, Options, Part, Reasons, each, joined, slope_of
 from .frozen import frozen
+from .parts import Found, Options, Part, Reasons, each, joined, slope_of
 from .verdicts import Lacking, Observed
 
 Array = NDArray[np.float64]

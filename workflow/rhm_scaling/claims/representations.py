@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..analysis.curves import falls_to
-from .contrasts import Found, Options, Part, Reasons, available, by_network, crossings, each, joined
+from .contrasts import crossings
 from .evidence import Curves, Evidence
 from .frozen import frozen
+from .parts import Found, Options, Part, Reasons, available, by_network, each, joined
 from .verdicts import Lacking, Observed
 
 Array = NDArray[np.float64]

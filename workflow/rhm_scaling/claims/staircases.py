@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .contrasts import Found, Options, Part, Reasons, available, by_network, each, joined, steps
+from .contrasts import steps
 from .evidence import Curves, Evidence
 from .frozen import frozen
+from .parts import Found, Options, Part, Reasons, available, by_network, each, joined
 from .verdicts import Lacking, Observed
 
 Array = NDArray[np.float64]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .contrasts import Found, Options, Part, Reasons, each, joined, slope_of
+from .parts import Found, Options, Part, Reasons, each, joined, slope_of
 from .verdicts import Lacking, Observed
 
 Array = NDArray[np.float64]

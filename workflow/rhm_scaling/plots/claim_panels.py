@@ -25,6 +25,7 @@ from .style import (
     errorbars,
     legend_above,
     looks,
+    nothing,
     ordered,
     whole_numbers,
 )
@@ -74,11 +75,6 @@ class Tables:
         labels = curve_labels(self.curves)
         look = looks(len(labels))
         return {key: (label, *look[row]) for row, (key, label) in enumerate(labels.items())}
-
-
-def _nothing(axis: Axes, why: str) -> None:
-    axis.text(0.5, 0.5, why, ha="center", va="center", transform=axis.transAxes, wrap=True)
-    axis.set(xticks=[], yticks=[])
 
 
 def _legend(axis: Axes, tables: Tables | None = None) -> None:
@@ -181,7 +177,7 @@ def _depths(axis: Axes, tables: Tables) -> None:
         predicted = rows["at"].iloc[0] * np.exp(rows["growth"] * (rows["L"] - rows["L"].iloc[0]))
         axis.semilogy(rows["L"], predicted, "--", color=shade, linewidth=1)
     if found.empty:
-        _nothing(axis, "no curve falls to a quarter of chance")
+        nothing(axis, "no curve falls to a quarter of chance")
         return
     axis.plot([], [], "--", color=GREY, linewidth=1, label="growth by $m$ a level")
     axis.set(xlabel="depth $L$", ylabel="$P$ at a quarter of chance")
@@ -231,7 +227,7 @@ def _against_predicted(axis: Axes, tables: Tables) -> None:
     """Crossings of every rule draw and level against the predicted thresholds."""
     seen = tables.crossings[np.isfinite(tables.crossings["crossed_at"])]
     if seen.empty:
-        _nothing(axis, "no level is crossed between the sizes")
+        nothing(axis, "no level is crossed between the sizes")
         return
     for name, _, rows, color, marker in tables.each(seen):
         axis.loglog(rows["threshold"], rows["crossed_at"], marker, color=color, label=name)
@@ -259,7 +255,7 @@ def _by_level(axis: Axes, tables: Tables) -> None:
         if not later.empty and later["level"].iloc[0] == 2:
             _growth(axis, tables, at[later.index], later, color)
     if not drawn:
-        _nothing(axis, "no level is crossed by every rule draw")
+        nothing(axis, "no level is crossed by every rule draw")
         return
     axis.set_yscale("log")
     whole_numbers(axis, tables.thresholds["level"])
@@ -283,7 +279,7 @@ def _by_rules(axis: Axes, tables: Tables) -> None:
         _growth(axis, tables, rules, rows, color)
         seen |= {*rules}
     if found.empty:
-        _nothing(axis, "level 3 is not crossed by every rule draw")
+        nothing(axis, "level 3 is not crossed by every rule draw")
         return
     axis.set(xscale="log", yscale="log", ylabel="$P$ at the middle of level 3")
     axis.set_xlabel("rules a symbol, geometric mean of levels 1 to 3")
@@ -316,7 +312,7 @@ def _invariance(axis: Axes, tables: Tables) -> None:
     """The deepest layer's answer to synonyms against the size over the level's threshold."""
     table = tables.invariance
     if table.empty:
-        _nothing(axis, "no representations were measured")
+        nothing(axis, "no representations were measured")
         return
     colors: dict[str, Any] = {}
     for (name, _, rows, _, marker), line in zip(tables.each(table), _LINES):

@@ -41,6 +41,7 @@ _ROW = 7.0  # points from one row of thresholds to the next
 _COLUMN = 11.0  # points from one grammar's names of entropies to the next
 _FARTHEST = 30  # below the least measured value, predictions are cut off
 _HIGHEST = 3  # above the largest value, intervals are cut off: those of two rule draws have no end
+_WORST = -0.25  # of what is recovered: what lies lower is drawn there
 _MOST_MARKS = 5  # of a predicted curve
 _HOLLOW = {"markerfacecolor": "white", "markersize": 2.8, "markeredgewidth": 0.7}
 _PREDICTIONS: dict[str, tuple[str, tuple[float, float]]] = {
@@ -346,8 +347,14 @@ def local_exponents(
 
 
 def recoveries(recovery: pd.DataFrame, found: pd.DataFrame, title: str) -> Figure:
-    """Fraction of hidden symbols that learners recover, by level; a panel a learner."""
+    """How well learners recover hidden symbols, by level; a panel a learner.
+
+    One is all of them, zero as many as by guessing. Means below `_WORST`, as there are of tiny
+    sets, are drawn at that height, so that the others can be read.
+    """
     labels = curve_labels(recovery)
+    means = recovery.groupby([*CURVE_KEY, "level", "train_size"])["recovered"].mean()
+    lowest = np.clip(np.nan_to_num(means.min()), _WORST, 0.0)
     figure, axes = stacked(*([1.4] * len(labels)), around=0.8, sharex=True, sharey=True)
     handles: dict[int, Line2D] = {}
     for axis, (key, label) in zip(axes, labels.items()):
@@ -356,7 +363,7 @@ def recoveries(recovery: pd.DataFrame, found: pd.DataFrame, title: str) -> Figur
         levels = sorted(mine["level"].unique())
         for level, (color, marker) in zip(levels, ordered(len(levels))):
             curve = mine[mine["level"] == level].groupby("train_size")["recovered"].mean()
-            axis.plot(curve.index, curve, color=color, marker=marker)
+            axis.plot(curve.index, curve.clip(lower=_WORST), color=color, marker=marker)
             here = at[at["level"] == level]
             predicted = np.exp(np.log(here["predicted"]).mean())
             if np.isfinite(predicted):
@@ -371,7 +378,8 @@ def recoveries(recovery: pd.DataFrame, found: pd.DataFrame, title: str) -> Figur
             axis.plot(half, np.full(len(half), 0.5), "x", color=color)
             handles[level] = handle(f"level {level}", color=color, marker=marker)
         axis.set_title(label)
-        axis.set(ylim=(-0.03, 1.08), ylabel="fraction recovered")
+        axis.axhline(0, color=GREY, linewidth=0.7, zorder=1)
+        axis.set(ylim=(lowest - 0.04, 1.08), ylabel="recovered\n(0: guessed)")
     named = [
         handle("half is reached, each rule draw", marker="x", linestyle="none"),
         handle("predicted threshold of a level", linestyle="--", linewidth=0.8),

@@ -12,9 +12,11 @@ from ..analysis.curves import CURVE_KEY, rows_of
 from .curves import curve_labels
 from .style import (
     errorbars,
+    evenly,
     handle,
     heading,
     legend_of,
+    nothing_to_draw,
     ordered,
     sizes_axis,
     stacked,
@@ -22,6 +24,7 @@ from .style import (
 
 _PANEL = 1.6  # inches high
 _MOST = 6  # fractions or levels that are drawn
+_WIDEST = 0.5  # interval of a fraction that tells something
 _ORDERS = {"in turn": "-", "at once": ":"}
 _EXACT: dict[str, Any] = {"linestyle": (0, (4, 2)), "linewidth": 0.7}
 
@@ -38,10 +41,10 @@ def masked(curves: pd.DataFrame, title: str) -> Figure:
     """
     rows = _seen(curves)
     if not len(rows):
-        return _nothing(title)
+        return nothing_to_draw(title)
     labels = curve_labels(rows)
     figure, axes = stacked(*[_PANEL] * len(labels), around=0.9)
-    fractions = _some(rows["fraction"])
+    fractions = evenly(rows["fraction"], _MOST)
     looks = dict(zip(fractions, ordered(len(fractions))))
     for axis, (known_as, label) in zip(axes, labels.items()):
         mine = rows_of(rows, dict(zip(CURVE_KEY, known_as)))
@@ -75,10 +78,10 @@ def composition(curves: pd.DataFrame, composed: pd.DataFrame, title: str) -> Fig
     """
     rows = _seen(curves)
     if not len(rows):
-        return _nothing(title)
+        return nothing_to_draw(title)
     labels = curve_labels(rows)
     figure, axes = stacked(*[_PANEL, _PANEL] * len(labels), around=1.1)
-    levels = _some(rows["level"].dropna())
+    levels = evenly(rows["level"], _MOST)
     looks = dict(zip(levels, ordered(len(levels))))
     for number, (known_as, label) in enumerate(labels.items()):
         key = dict(zip(CURVE_KEY, known_as))
@@ -114,13 +117,13 @@ def _level(axis: Axes, rows: pd.DataFrame, look: tuple[Any, str], quantity: str)
     """A level's fractions by both orders, and those of exact marginals; of what is new, in turn.
 
     That may be anything while few subtrees have parts that obey: it is drawn where every rule draw
-    has some, and their interval is narrower than all that there is.
+    has some, and their interval is narrower than half of all that there is.
     """
     color, marker = look
     if quantity == "composing":
         rows = rows[rows["order"] == "in turn"]
         rows = rows[rows["rule_draws"] == rows["rule_draws"].max()]
-        rows = rows[~(rows["high"] - rows["low"] > 1)]
+        rows = rows[~(rows["high"] - rows["low"] > _WIDEST)]
     for order, line in _ORDERS.items():
         mine = rows[rows["order"] == order]
         if order == "in turn":
@@ -150,18 +153,3 @@ def _along(rows: pd.DataFrame, last: bool) -> str:
     """What the axis of sentences is called, below the last panel of a kind."""
     online = (rows["protocol"] == "online").all()
     return ("sentences seen, all fresh" if online else "training sentences $P$") if last else ""
-
-
-def _some(values: pd.Series) -> list[float]:
-    """Values from the least to the greatest, evenly, if there are many."""
-    known = sorted(float(value) for value in values.unique())
-    count = min(_MOST, len(known))
-    return [known[round(place * (len(known) - 1) / max(count - 1, 1))] for place in range(count)]
-
-
-def _nothing(title: str) -> Figure:
-    figure, (axis,) = stacked(0.5)
-    axis.text(0.5, 0.5, "all trainings failed", ha="center", va="center")
-    axis.set_axis_off()
-    heading(figure, title)
-    return figure

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +11,7 @@ from matplotlib.figure import Figure
 from .style import (
     GREY,
     errorbars,
+    evenly,
     handle,
     heading,
     legend_above,
@@ -42,7 +41,7 @@ def denoising(rows: pd.DataFrame, transition: pd.DataFrame, title: str) -> Figur
     """
     figure, (curves, crossings) = stacked(1.3 * _PANEL, _PANEL, around=0.9)
     roots = rows[rows["quantity"] == "root"]
-    depths = _some(roots["level"])
+    depths = evenly(roots["level"], _MOST)
     looks = ordered(len(depths))
     for depth, (color, marker) in zip(depths, looks):
         line = roots[roots["level"] == depth]
@@ -64,7 +63,7 @@ def denoising(rows: pd.DataFrame, transition: pd.DataFrame, title: str) -> Figur
     low, high = crossings.get_ylim()
     crossings.set_ylim(max(low, 0.0), min(high, 1.0))
     whole_numbers(crossings, transition["L"])
-    lines = [handle(f"$L$ = {d}", color=c, marker=m) for d, (c, m) in zip(depths, looks)]
+    lines = [handle(f"$L$ = {d:g}", color=c, marker=m) for d, (c, m) in zip(depths, looks)]
     legend_of(figure, [*lines, handle("fixed point", **_GUIDE)])
     heading(figure, title)
     return figure
@@ -82,7 +81,7 @@ def restoring(rows: pd.DataFrame, transition: pd.DataFrame, title: str) -> Figur
     """
     figure, (symbols, changes, rules) = stacked(_PANEL, _PANEL, _PANEL, around=1.0)
     of = {name: rows[rows["quantity"] == name] for name in rows["quantity"].unique()}
-    levels = _some(of["symbol"]["level"])
+    levels = evenly(of["symbol"]["level"], _MOST)
     looks = dict(zip(levels, ordered(len(levels))))
     for level, (color, marker) in looks.items():
         look = {"color": color, "marker": marker}
@@ -104,7 +103,7 @@ def restoring(rows: pd.DataFrame, transition: pd.DataFrame, title: str) -> Figur
     for axis in (symbols, changes, rules):
         _critical(axis, transition.iloc[0])
         axis.set_xlabel(_FRACTION[transition["corruption"].iloc[0]])
-    lines = [handle(f"level {level}", color=c, marker=m) for level, (c, m) in looks.items()]
+    lines = [handle(f"level {level:g}", color=c, marker=m) for level, (c, m) in looks.items()]
     drawn = handle("all levels, restored together", color="black", linewidth=0.8)
     legend_of(figure, [*lines, drawn, handle("critical fraction", **_GUIDE)])
     heading(figure, title)
@@ -114,10 +113,3 @@ def restoring(rows: pd.DataFrame, transition: pd.DataFrame, title: str) -> Figur
 def _critical(axis: Axes, row: pd.Series) -> None:
     axis.axvspan(row["critical_low"], row["critical_high"], **_BAND)
     axis.axvline(row["critical"], **_GUIDE)
-
-
-def _some(levels: pd.Series) -> Sequence[int]:
-    """Levels from the lowest to the highest, evenly, if there are many."""
-    known = sorted(int(level) for level in levels.dropna().unique())
-    at = np.linspace(0, len(known) - 1, min(_MOST, len(known)))
-    return [known[round(place)] for place in at]

@@ -17,7 +17,7 @@ from ..analysis.curves import CURVE_KEY, rows_of
 from ..analysis.invariance import HALF, NO_SIZES, mean_or_bound
 from .claims_page import size
 from .curves import curve_labels
-from .style import COLUMN, SMALLEST, TEXT
+from .style import COLUMN, SMALLEST, TEXT, nothing_to_draw
 
 _MATRICES, _RATIOS = 2, 5  # side by side
 _MOST_LEVELS = 4  # of matrices side by side, for room
@@ -35,10 +35,7 @@ def invariance_sizes(table: pd.DataFrame, title: str) -> Figure:
     where some do not, the number is a bound on the mean, over the share that does.
     """
     if table.empty:
-        figure, axis = plt.subplots(figsize=(COLUMN, 1.0))
-        axis.text(0.5, 0.5, f"{title}:\n{NO_SIZES}".replace("$", r"\$"), ha="center", va="center")
-        axis.set_axis_off()
-        return figure
+        return nothing_to_draw(title, NO_SIZES)
     labels = curve_labels(table)
     columns = min(_MATRICES if table["level"].nunique() <= _MOST_LEVELS else 1, len(labels))
     rows = math.ceil(len(labels) / columns)

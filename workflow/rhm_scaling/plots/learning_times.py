@@ -14,13 +14,14 @@ from ..analysis.learning_times import WHOLE, residual
 from .claims_page import number
 from .curves import curve_labels
 from .style import (
-    GREY,
+    EDGE,
     SMALL,
     errorbars,
     handle,
     heading,
     legend_above,
     legend_of,
+    nothing_to_draw,
     ordered,
     sizes_axis,
     stacked,
@@ -56,11 +57,7 @@ def learning_times(
     """
     labels = curve_labels(curves) if len(curves) else {}
     if not labels:
-        figure, (axis,) = stacked(0.5)
-        axis.text(0.5, 0.5, "all trainings failed", ha="center", va="center")
-        axis.set_axis_off()
-        heading(figure, title)
-        return figure
+        return nothing_to_draw(title)
     figure, axes = stacked(*[_SPECTRUM, _CURVE] * len(labels), around=0.8 + 0.3 * len(labels))
     for row, (known_as, label) in enumerate(labels.items()):
         key = dict(zip(CURVE_KEY, known_as))
@@ -84,7 +81,7 @@ def _spectrum(axis: Axes, times: pd.DataFrame, peaks: pd.DataFrame, label: str) 
         mine = times[times["level"] == peak["level"]]
         at = mine.groupby("learnt_from")["weight"].sum()
         at = at[np.isfinite(at.index)] / at.sum()
-        look = {"color": color, "marker": marker, "markeredgecolor": GREY, "markeredgewidth": 0.3}
+        look = {"color": color, "marker": marker, **EDGE}
         axis.plot(at.index, at, **look)
         name = f"{peak['level']:.0f}: {number(peak['weight'])}"
         handles.append(handle(name, **look))

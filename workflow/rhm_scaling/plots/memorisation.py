@@ -12,6 +12,7 @@ from ..analysis.curves import CURVE_KEY, REPLICA_KEY, cluster_means, geometric_m
 from .claims_page import size
 from .curves import curve_labels
 from .style import (
+    EDGE,
     GREY,
     amounts,
     errorbars,
@@ -19,6 +20,7 @@ from .style import (
     heading,
     legend_above,
     legend_of,
+    nothing_to_draw,
     ordered,
     sizes_axis,
     stacked,
@@ -47,7 +49,7 @@ def training_losses(histories: pd.DataFrame, onsets: pd.DataFrame, title: str) -
     """
     labels = _networks(histories)
     if not labels:
-        return _nothing(title)
+        return nothing_to_draw(title)
     figure, axes = stacked(*[_PANEL] * len(labels), around=1.0)
     looks = _looks(histories)
     for axis, (key, label) in zip(axes, labels.items()):
@@ -95,7 +97,7 @@ def onsets(found: pd.DataFrame, laws: pd.DataFrame, title: str) -> Figure:
     finite = found[np.isfinite(found["train_size"])]
     labels = _networks(finite)
     if not labels:
-        return _nothing(title)
+        return nothing_to_draw(title)
     figure, axes = stacked(*[_PANEL] * len(labels), around=1.0)
     seen: dict[str, Any] = {}
     for axis, (key, label) in zip(axes, labels.items()):
@@ -154,7 +156,7 @@ def repetition(values: pd.DataFrame, laws: pd.DataFrame, title: str) -> Figure:
     """
     labels = _networks(values)
     if not labels:
-        return _nothing(title)
+        return nothing_to_draw(title)
     figure, axes = stacked(*[_PANEL] * len(labels), around=1.2)
     looks = _looks(values)
     for axis, (key, label) in zip(axes, labels.items()):
@@ -193,15 +195,6 @@ def repetition(values: pd.DataFrame, laws: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def _nothing(title: str) -> Figure:
-    """A figure that says that there is nothing to draw."""
-    figure, (axis,) = stacked(1.0)
-    axis.text(0.5, 0.5, "no training ended well", ha="center", va="center")
-    axis.set_axis_off()
-    heading(figure, title)
-    return figure
-
-
 def _networks(table: pd.DataFrame) -> dict[tuple[Any, ...], str]:
     """Names of the curves of finite training sets."""
     return curve_labels(table[table["protocol"] == "finite"])
@@ -225,8 +218,7 @@ def _looks(table: pd.DataFrame) -> dict[float, tuple[Any, str]]:
 
 def _point(look: tuple[Any, str]) -> dict[str, Any]:
     """How a point of that look is drawn."""
-    edge = {"markeredgecolor": GREY, "markeredgewidth": 0.3}  # so that the lightest is seen
-    return {"color": look[0], "marker": look[1], "markersize": 3.0, "linestyle": "none", **edge}
+    return {"color": look[0], "marker": look[1], "markersize": 3.0, "linestyle": "none", **EDGE}
 
 
 def _told(train_size: float) -> str:

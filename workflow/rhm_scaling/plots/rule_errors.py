@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 
 from ..analysis.curves import CURVE_KEY
 from ..analysis.rule_errors import FEWEST, NETWORK, RANKS
-from .style import COLUMN, GREY, MARKERS
+from .style import COLUMN, EDGE, GREY, MARKERS
 
 _COLORS = "viridis"
 
@@ -71,8 +71,7 @@ def _panel(axis: Axes, rows: pd.DataFrame, markers: dict[Any, str], ranks: LogNo
             color=plt.get_cmap(_COLORS)(ranks(curve["rank_low"].iloc[0])),
             marker=markers[curve["zipf"].iloc[0]],
             markersize=3,
-            markeredgecolor=GREY,  # so that the lightest can be seen
-            markeredgewidth=0.3,
+            **EDGE,
             linewidth=0.6,
         )
     for _, one in rows.dropna(subset="predicted").groupby("grammar"):

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from ..analysis.curves import CURVE_KEY
 from ..analysis.scans import NETWORK
 from .style import (
+    EDGE,
     GREY,
     MARKERS,
     amounts,
@@ -120,8 +121,7 @@ class _Looks:
     def of(self, row: pd.Series) -> dict[str, Any]:
         """Of a grammar."""
         color, marker = self._colors[row["L"]], self._markers[row["m"]]
-        edge = {"markeredgecolor": GREY, "markeredgewidth": 0.3}  # so that the lightest is seen
-        return {"color": color, "marker": marker, "markersize": 2.6, **edge}
+        return {"color": color, "marker": marker, "markersize": 2.6, **EDGE}
 
     def handles(self) -> list[Any]:
         """For the legend."""

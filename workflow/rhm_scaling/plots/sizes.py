@@ -1,4 +1,4 @@
-"""Figures of network size: loss against size, what limits it, loss against compute."""
+"""Figures of network size: excess against size, what limits it, excess against compute."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from .style import (
     handle,
     heading,
     legend_above,
+    nothing,
     ordered,
     stacked,
     with_interval,
@@ -43,7 +44,7 @@ def network_sizes(
     frontier: pd.DataFrame,
     levels: pd.DataFrame,
 ) -> Figure:
-    """A row a family: loss against size, the plane of size and data, loss against compute.
+    """A row a family: excess against size, the plane of size and data, excess against compute.
 
     The tables are those of the stage ``scaling``.
     """
@@ -80,7 +81,7 @@ def _sizes(
 ) -> None:
     """Excess against parameters, a line a training size; filled points enter the fits."""
     if not (sizes["mean"] > 0).any():
-        _nothing(axis, "all networks failed")
+        nothing(axis, "all networks failed")
         return
     amounts, handles = sorted(sizes["train_size"].unique()), []
     _span(axis, sizes["parameters"])
@@ -108,12 +109,6 @@ def _sizes(
         *_levels(axis, levels),
     ]
     legend_above(axis, handles, f"{named}: exponent in $N$ [95%], if there is one")
-
-
-def _nothing(axis: Axes, why: str) -> None:
-    """Say why there is nothing to see."""
-    axis.text(0.5, 0.5, why, ha="center", va="center", transform=axis.transAxes, color=GREY)
-    axis.set(xticks=[], yticks=[])
 
 
 def tells_a_slope(curve: pd.DataFrame, floor: pd.Series | None) -> bool:
@@ -170,7 +165,7 @@ def _regions(axis: Axes, sizes: pd.DataFrame, fits: pd.DataFrame) -> None:
     surface = surface_of(joint, "joint")
     finite = sizes[np.isfinite(sizes["train_size"]) & (sizes["mean"] > 0)]
     if not len(finite) or not np.isfinite(surface.data_exponent):
-        _nothing(axis, "no joint fit: too few sizes\nbelow half of chance")
+        nothing(axis, "no joint fit: too few sizes\nbelow half of chance")
         return
     axis.set(xscale="log", yscale="log")  # before contours are labelled
     span = np.geomspace(finite["parameters"].min() / 1.5, finite["parameters"].max() * 1.5, 200)
@@ -240,4 +235,4 @@ def _compute(axis: Axes, spent: pd.DataFrame, fits: pd.DataFrame, frontier: pd.D
     axis.set_xlabel("training operations $C$")
     _limit(axis, spent["mean"])
     axis.xaxis.set_major_formatter(FuncFormatter(lambda c, _: f"$10^{{{np.log10(c):.0f}}}$"))
-    legend_above(axis, title="fresh sentences: loss against compute, by parameters")
+    legend_above(axis, title="fresh sentences: excess against compute, by parameters")

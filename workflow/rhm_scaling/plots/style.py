@@ -37,6 +37,8 @@ COLORS = (
     "0",
 )
 GREY = "0.35"
+# of markers, so that the lightest is seen
+EDGE: dict[str, Any] = {"markeredgecolor": GREY, "markeredgewidth": 0.3}
 _MOST_TICKS = 5  # of long numbers side by side
 _FEW_DECADES = 60  # an axis that goes less far, or has one power of ten, has names between them
 _MANY = 60  # points in a panel
@@ -106,6 +108,22 @@ def heading(figure: Figure, title: str) -> None:
     figure.suptitle(title.replace("$", r"\$"))
 
 
+def nothing(axis: Axes, why: str) -> None:
+    """Say in a panel why there is nothing to see."""
+    place: dict[str, Any] = {"ha": "center", "va": "center", "transform": axis.transAxes}
+    axis.text(0.5, 0.5, why, color=GREY, wrap=True, **place)
+    axis.set(xticks=[], yticks=[])
+
+
+def nothing_to_draw(title: str, why: str = "all trainings failed") -> Figure:
+    """A figure that says why it shows nothing."""
+    figure, (axis,) = stacked(0.5)
+    axis.text(0.5, 0.5, why, ha="center", va="center")
+    axis.set_axis_off()
+    heading(figure, title)
+    return figure
+
+
 def looks(count: int) -> list[tuple[Any, str]]:
     """A colour and a marker for each of so many curves, no two the same up to 99."""
     return [(COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]) for i in range(count)]
@@ -115,6 +133,13 @@ def ordered(count: int) -> list[tuple[Any, str]]:
     """Likewise for what is ordered, from light to dark; none too light for paper."""
     colors = sns.color_palette("viridis_r", count + 1)[1:]
     return [(color, MARKERS[i % len(MARKERS)]) for i, color in enumerate(colors)]
+
+
+def evenly(values: pd.Series, most: int) -> list[float]:
+    """Values from the least to the greatest; where there are more than `most`, evenly some."""
+    known = sorted(float(value) for value in values.dropna().unique())
+    at = np.linspace(0, len(known) - 1, min(most, len(known)))
+    return [known[round(place)] for place in at]
 
 
 def handle(label: str, **look: Any) -> Line2D:

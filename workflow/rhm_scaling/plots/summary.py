@@ -14,13 +14,13 @@ EXPONENT_COLUMNS = {
     "asymptotic": "predicted for deep grammars, many rules; -: none (uniform rules: error drops)",
     "same fit": "of the curve predicted for these grammars, fitted at the same sizes; -: none",
     "from uniform": "the same, predicted from the curve of uniform rules; -: none was measured",
-    "fitted": "the error falls as P to minus this",
+    "fitted": "the error (of classes) or the excess, loss less entropy, falls as P to minus this",
     "95% interval": "of the fitted exponent, over rule draws and replicas",
     "sizes": "how many training sizes enter the fit",
 }
 SCALING_COLUMNS = {
     "fitted over": "which cells of network size and training sentences P enter the fit",
-    "exponent of": "the loss falls as N, or data, to minus this; the best N grows with compute",
+    "exponent of": "the excess falls as N, or data, to minus this; the best N grows with compute",
     "fitted": "with the floor at the exact entropy; -: the fit has no such exponent",
     "95% interval": "over rule draws and replicas; -: there is one rule draw and one replica",
     "cells": "how many cells enter the fit",
@@ -56,7 +56,7 @@ _NAMES = {
     "size_exponent": "N",
     "data_exponent": "data",
     "optimal_size_exponent": "best N for compute",
-    "frontier_loss_exponent": "loss for compute",
+    "frontier_loss_exponent": "excess for compute",
 }
 
 

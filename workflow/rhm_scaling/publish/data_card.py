@@ -10,6 +10,7 @@ import yaml
 from ..grammar.sampling import Stream
 from ..study.plan import Plan
 from ..study.schema import ExperimentConfig
+from ..study.types import StudyTask
 from ..theory.entropies import Estimate, ngram_entropies
 from ..theory.inference import entropy
 from .citation import bibtex
@@ -63,6 +64,7 @@ def data_card(
         ),
         _DRAWN,
         _SEEN,
+        "\n".join(f"- `{task}`: {_ASKED[task]}" for task in _tasks(plan)),
         _table(
             ("experiment", "task", "grammars", "train", "validation", "test"),
             (_experiment(plan, name, config) for name, config in study.experiments.items()),
@@ -116,7 +118,29 @@ _SEEN = """\
 
 A network that was trained on `P` sentences saw the first `P` rows of `train`; its best step was
 chosen on the first rows of `validation`, and its errors and losses are those on the first rows of
-`test`, as many as stand here. With *online* it saw the rows of `train` once, in their order."""
+`test`, as many as stand here. With *online* it saw the rows of `train` once, in their order. A
+token that is hidden from it is replaced by the number of different tokens, which is none of them.
+It predicts, by task:"""
+
+_ASKED: dict[StudyTask, str] = {
+    "classification": "the `label` from all `tokens`.",
+    "last_token": "the last of the `tokens`, which is hidden, from those before it.",
+    "autoregressive": "each of the `tokens` from those before it.",
+    "masked": (
+        "all masked `tokens` of a sentence at once from the others, and its loss is that of the "
+        "masked ones. Rows hold whole sentences. In training each sentence of a batch gets one of "
+        "the fractions that are listed below, all equally probable, and each of its tokens is "
+        "masked with that probability, independently, and anew at every step. Sentences of "
+        "`validation` and `test` are masked once at each fraction."
+    ),
+}
+# in the words of hubs
+_CATEGORIES: dict[StudyTask, str] = {
+    "classification": "text-classification",
+    "last_token": "text-generation",
+    "autoregressive": "text-generation",
+    "masked": "fill-mask",
+}
 
 _ENTROPIES = """\
 ## Exact entropies
@@ -152,7 +176,7 @@ def _front(
         "license": citation["license"].lower(),
         "pretty_name": f"Random hierarchy models: {plan.study.title or plan.study.name}",
         "size_categories": [_category(sentences)],
-        "task_categories": ["text-classification", "text-generation"],
+        "task_categories": list(dict.fromkeys(_CATEGORIES[task] for task in _tasks(plan))),
         "tags": ["synthetic", "random-hierarchy-model", "context-free-grammar", "scaling-laws"],
         "configs": [
             {
@@ -178,6 +202,12 @@ def _front(
             for one in found
         ],
     }
+
+
+def _tasks(plan: Plan) -> list[StudyTask]:
+    """Those of the study, in the order of `_ASKED`."""
+    asked = {config.task for config in plan.study.experiments.values()}
+    return [task for task in _ASKED if task in asked]
 
 
 def _category(sentences: int) -> str:
@@ -233,7 +263,10 @@ def _experiment(plan: Plan, name: str, config: ExperimentConfig) -> list[Any]:
     sizes = [", ".join(map(str, grid)) for grid in sorted(grids) if grid]
     trained = [*sizes, *(["online"] if config.online else [])]
     held_out = config.validation_size, config.test_size
-    return [name, config.task, ", ".join(config.grammars), "; ".join(trained), *held_out]
+    seen = f" (last {config.context} tokens)" if config.context else ""
+    if config.masked_fractions:
+        seen = f" ({', '.join(f'{one:g}' for one in config.masked_fractions)})"
+    return [name, config.task + seen, ", ".join(config.grammars), "; ".join(trained), *held_out]
 
 
 def _entropies(found: Iterable[Configuration]) -> Iterator[list[str]]:

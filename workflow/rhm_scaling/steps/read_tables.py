@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,20 @@ from ..analysis.learning_rates import at_chosen_rate
 from ..core.errors import UserError
 
 
-def read_table(path: Path, **options: Any) -> pd.DataFrame:
-    """A table in the store; `options` are those of `pandas.read_csv`."""
+def read_table(path: Path, columns: Iterable[str] = (), **options: Any) -> pd.DataFrame:
+    """A table in the store that has some `columns`; `options` are those of `pandas.read_csv`.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, or lacks one of them.
+    """
     try:
         table: pd.DataFrame = pd.read_csv(path, **options)
     except (ValueError, OSError) as error:
         raise UserError(f"{path}: damaged ({error}); delete it and run again") from error
+    if missing := [column for column in columns if column not in table]:
+        raise UserError(f"{path}: damaged (no column {missing[0]}); delete it and run again")
     return table
 
 

@@ -24,8 +24,9 @@ body {{ font-family: sans-serif; margin: 2em; }}
 table {{ border-collapse: collapse; }}
 th, td {{ padding: 0.3em 0.8em; text-align: right; border-bottom: 1px solid #ccc; }}
 th:first-child, td:first-child, td:last-child, th:last-child {{ text-align: left; }}
-</style></head><body><h1>{title}</h1><p>Predicted and fitted exponents; every curve falls as
-<i>P</i> to minus its exponent.</p>{table}</body></html>
+</style></head><body><h1>{title}</h1><p>Predicted and fitted exponents: the error of
+classification, for tokens the excess over the Bayes limit, falls as <i>P</i> to minus
+them.</p>{table}</body></html>
 """
 
 

@@ -13,7 +13,6 @@ from ...analysis.curves import CURVE_KEY, REPLICA_KEY, identified, rows_of, usab
 from ...analysis.learning_rates import at_chosen_rate
 from ...analysis.memorisation import events, onset_laws
 from ...analysis.theory_columns import Known
-from ...core.errors import UserError
 from ...core.files import write_text
 from ...grammar.model import Parameters
 from ...grammar.sampling import ONLINE
@@ -94,10 +93,7 @@ def _gathered(blocks: Sequence[Mapping[str, Any]], runs: pd.DataFrame, root: Pat
     """Evaluations of the replicas in `runs`, from before the first step on."""
     parts = []
     for block in blocks:
-        path = root / block["history"]
-        rows = read_table(path)
-        if missing := [name for name in ("step", *_LOSSES) if name not in rows]:
-            raise UserError(f"{path}: damaged (no column {missing[0]}); delete it and run again")
+        rows = read_table(root / block["history"], ("step", *_LOSSES))
         key = {column: block[column] for column in CURVE_KEY}
         size = np.inf if block["train_size"] == ONLINE else float(block["train_size"])
         seen = rows["step"] * block["batch_size"]

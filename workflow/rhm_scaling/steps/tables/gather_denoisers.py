@@ -10,7 +10,6 @@ import pandas as pd
 
 from ...analysis.curves import CURVE_KEY, REPLICA_KEY, identified, rows_of
 from ...analysis.denoisers import GENERATION, MASKED, averaged, composed_at
-from ...core.errors import UserError
 from ...core.files import write_text
 from ...grammar.model import Parameters
 from ...study.tables import Part, Plan
@@ -61,10 +60,7 @@ def _gathered(specification: dict[str, Any], name: str, root: Path) -> pd.DataFr
     """A table of all blocks; `UserError` if one is damaged."""
     parts = []
     for block in specification["blocks"]:
-        path = root / block[name]
-        rows = read_table(path, float_precision="round_trip")
-        if missing := [column for column in _KNOWN[name] if column not in rows]:
-            raise UserError(f"{path}: damaged (no column {missing[0]}); delete it and run again")
+        rows = read_table(root / block[name], _KNOWN[name], float_precision="round_trip")
         parts.append(identified(rows[_KNOWN[name]], specification["study"], block))
     return pd.concat(parts)
 

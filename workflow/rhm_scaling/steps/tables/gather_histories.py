@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from ...analysis.curves import CURVE_KEY, REPLICA_KEY
-from ...core.errors import UserError
 from ...core.files import write_text
 from ...study.artifacts import Product
 from ...study.tables import Curve, Part, Plan
@@ -52,11 +51,8 @@ def gathered(blocks: Sequence[Mapping[str, Any]], runs: pd.DataFrame, root: Path
     """
     parts = []
     for block in blocks:
-        path = root / block["history"]
-        rows = read_table(path)
         known = [column for column in _OF_EVALUATION if column != "sentences"]
-        if missing := [column for column in known if column not in rows]:
-            raise UserError(f"{path}: damaged (no column {missing[0]}); delete it and run again")
+        rows = read_table(root / block["history"], known)
         rows = rows[rows["step"] > 0]
         key = {column: block[column] for column in CURVE_KEY}
         parts.append(rows.assign(sentences=rows["step"] * block["batch_size"], **key))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ...analysis.curves import CURVE_KEY, cluster_means, mean_and_interval
@@ -33,11 +34,12 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     for keys, group in table.groupby([*CURVE_KEY, *_POINT], sort=False):
         ratio = group.assign(invariance=group["synonym"] / group["other"])
         told = dict(zip([*CURVE_KEY, *_POINT], keys))
-        for measured, names in (
-            ("invariance", ("mean", "low", "high")),
-            ("probe", ("probe", "probe_low", "probe_high")),
+        for measured, most, names in (
+            ("invariance", np.inf, ("mean", "low", "high")),
+            ("probe", 1.0, ("probe", "probe_low", "probe_high")),
         ):
-            told |= dict(zip(names, mean_and_interval(cluster_means(ratio, measured))))
+            ends = mean_and_interval(cluster_means(ratio, measured), most=most)
+            told |= dict(zip(names, ends))
         draws = {"rule_draws": group["rule_seed"].nunique(), "replicas": len(group)}
         rows.append({"study": specification["study"], **told, **draws})
     write_text(folder / "invariance.csv", pd.DataFrame(rows).to_csv(index=False))

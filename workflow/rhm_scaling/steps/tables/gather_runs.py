@@ -10,7 +10,6 @@ import pandas as pd
 
 from ...analysis.curves import CURVE_KEY
 from ...analysis.learning_rates import choices
-from ...core.errors import UserError
 from ...core.files import write_text
 from ...study.artifacts import Product
 from ...study.cost import accounting
@@ -77,17 +76,12 @@ def gathered(blocks: Sequence[Mapping[str, Any]], study: str, root: Path) -> pd.
     UserError
         If a block's table is damaged.
     """
-    parts = []
+    parts, known = [], [column for column in COLUMNS if column not in _ADDED]
     for block in blocks:
-        path = root / block["runs"]
-        rows = read_table(path, dtype=str, keep_default_na=False)
-        for column, value in block.items():
-            if column != "runs":
-                rows[column] = str(value)
-        rows["study"] = study
-        known = [column for column in COLUMNS if column not in _ADDED]
-        if missing := [column for column in known if column not in rows]:
-            raise UserError(f"{path}: damaged (no column {missing[0]}); delete it and run again")
+        told = {"study": study, **block}
+        own = [column for column in known if column not in told]
+        rows = read_table(root / block["runs"], own, dtype=str, keep_default_na=False)
+        rows = rows.assign(**{column: str(value) for column, value in told.items()})
         parts.append(rows[known])
     runs = pd.concat(parts, ignore_index=True)
     numbers = {column: pd.to_numeric(runs[column]) for column in ("lr", "val_loss")}

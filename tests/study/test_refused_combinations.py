@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rhm_scaling.core.errors import UserError
-from rhm_scaling.run.dry_run import beyond_language, no_fits
+from rhm_scaling.run.notes import beyond_language, no_fits
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import parse_study
 

@@ -21,8 +21,8 @@ from ..core.errors import UserError
 from ..study.artifacts import TRAINED, Product
 from ..study.cost import Rates
 from .batches import FOLDER, Batch
-from .dry_run import TABLES, calibration, duration, stale
-from .estimates import STAGE, core_seconds, cost_of
+from .dry_run import TABLES, duration, paces, stale
+from .estimates import STAGE, cost_of, seconds_of_work
 from .logs import LogTail, tails
 from .slurm import BADLY, QueuedJob
 from .status import Status
@@ -44,11 +44,11 @@ class Item(NamedTuple):
     state: str = "waiting"
     says: str = ""  # why it failed, or which job of a cluster makes it
 
-    def core_seconds(self, rates: Rates) -> float:
-        """Expected core-seconds until it is made."""
+    def seconds(self, rates: Rates) -> float:
+        """Expected seconds of work until it is made, on one thread."""
         if self.product is None:
             return STAGE
-        whole = core_seconds(self.product, rates)
+        whole = seconds_of_work(self.product, rates)
         steps = (
             [step for text in self.log.lines if (step := _STEP.search(text))] if self.log else []
         )
@@ -193,27 +193,38 @@ class Progress:
     def _time_left(self, cores: int, jobs: int) -> str:
         if not self.items:
             return "nothing is left to do"
-        pace, blocks = self._pace
         when = "" if self.jobs or self.began is not None else " once it runs"
         where = f"jobs at a time: {jobs}" if self.jobs else f"cores: {cores}"
-        basis = f"times {pace:.2g} as in the {blocks} trainings made"
+        work = self._work
+        most = max(work, key=lambda kind: sum(work[kind]))
+        pace, made = self._paces.get(most, (1.0, 0))
+        basis = f"times {pace:.2g} as in the {made} made" if made else "of which none is made yet"
+        basis = "" if most == TABLES else f", {basis}"
         return (
             f"about {duration(self.seconds_left(jobs or cores))} left{when}; {where} "
-            f"(from operations counted{', ' + basis if blocks else '; no training is made yet'})"
+            f"(from operations counted; most of it {most}{basis})"
         )
 
     def seconds_left(self, slots: int) -> float:
         """Expected seconds until all is made, in so many slots at once, at the pace so far."""
-        work = [item.core_seconds(self.rates) for item in self.items if item.product]
-        last = STAGE * (len(self.items) - len(work))  # one after another
-        return self._pace[0] * (max(sum(work) / slots, max(work, default=0.0)) + last)
+        work = [own for kind, each in self._work.items() if kind != TABLES for own in each]
+        last = sum(self._work.get(TABLES, []))  # one after another
+        return max(sum(work) / slots, max(work, default=0.0)) + last
 
     @cached_property
-    def _pace(self) -> tuple[float, int]:
-        """How many times the estimate the trainings took that are made, and how many these are."""
-        made = calibration(self.status, self.rates)
-        sums = made[["blocks", "estimated", "actual"]].sum()
-        return (sums["actual"] / sums["estimated"] if len(made) else 1.0), int(sums["blocks"])
+    def _work(self) -> dict[str, list[float]]:
+        """Expected seconds of all that is left, by kind, each kind at the pace of what is made."""
+        found: dict[str, list[float]] = {}
+        for item in self.items:
+            pace, _ = self._paces.get(item.kind, (1.0, 0))
+            found.setdefault(item.kind, []).append(pace * item.seconds(self.rates))
+        return found
+
+    @cached_property
+    def _paces(self) -> dict[str, tuple[float, int]]:
+        """`paces` of the kinds of which something is left."""
+        left = {item.kind for item in self.items if item.product}
+        return paces(self.status, self.rates, left)
 
 
 def _lives(job: QueuedJob) -> bool:

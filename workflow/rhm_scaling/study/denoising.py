@@ -62,7 +62,8 @@ class DenoisingConfig(Model):
     resampled: Annotated[int, Field(ge=_FEWEST, le=2**20)] = 64
     """Sentences of depth `L` that are restored: drawn anew from the posterior of all tokens."""
     rule_draws: Annotated[int, Field(ge=1, le=10**4)] = 8
-    """Grammars drawn from the same parameters; intervals are over them."""
+    """Grammars drawn from the same parameters; intervals are over them, and there are none with
+    one."""
     rule_seeds: RuleSeedsConfig = RuleSeedsConfig()
     """From which seeds they are drawn."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT, TINY, Project, call, environment, labels_only
+from rhm_scaling.cli.jobs import main
 from rhm_scaling.core.errors import UserError
 from rhm_scaling.plots.summary import exponent_notes
 from rhm_scaling.run import clean, dry_run, records
@@ -194,6 +195,29 @@ def test_a_finished_study_is_shown(project: Project) -> None:
     fits = project.table("fits")
     assert lines[1 + len(fits) : -1] == "\n".join(exponent_notes(fits)).splitlines()
     assert lines[-1].startswith("report: results/tiny/report.html ")
+
+
+def test_what_is_shown_of_an_unfinished_study_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    results = Path("results", "tiny")
+    (results / "stages").mkdir(parents=True)
+    (results / "runs.csv").write_text("status\nok\n", encoding="utf-8")
+    record = results / "stages" / "gather_runs.record.json"
+    made = {"core_seconds": 0.0, "threads": 1}
+    records.write_record(record, {}, [results / "runs.csv"], made)
+    assert main(["show", str(ROOT / TINY)]) == 0
+    lacks = f"yet; run `make run STUDY={ROOT / TINY}`"
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["tables: results/tiny/*.csv", f"no report and no figures {lacks}"]
+    (results / "figures").mkdir()
+    assert main(["show", str(ROOT / TINY)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said == [
+        "tables: results/tiny/*.csv   figures: results/tiny/figures",
+        f"no report {lacks}",
+    ]
 
 
 def test_no_table_without_rows_is_printed(project: Project, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_what_logs_say_where_no_run_is_under_way(small: Project, plan: Plan) -> 
     place = lines.index(r"  tables and figures/fit_curves: a\x1b[31mtable is odd")
     assert lines[place + 1] == f"    {stage}"
     assert re.match(
-        r"about \d+ \w+ left once it runs; cores: \d+ \(.*; most of it models, times .* the 13 made",
+        r"about \d+ \w+ left once it runs; cores: \d+ \(.*; most of it models, times .* in the 13",
         lines[-1],
     )
 

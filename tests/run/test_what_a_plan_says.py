@@ -67,9 +67,7 @@ def test_curves_without_an_interval_or_of_one_draw_are_told(tmp_path: Path) -> N
     none = "experiments.e: one replica gives no intervals; take replicas."
     assert noted("{rule_draws: 1}") == [f"{none}rule_draws: 2 or more"]
     (line,) = noted("{rule_draws: 1, samples: 2}")
-    assert line.startswith(
-        "experiments.e: one rule draw gives intervals that are over its "
-    )
+    assert line.startswith("experiments.e: one rule draw gives intervals that are over its ")
     (tmp_path / "g.json").write_text(to_json(GRAMMARS["square"]), encoding="utf-8")
     own = SMALL.replace("{v: 6, s: 2, L: 2, m: 2}", "{file: g.json}")
     assert noted("{rule_draws: 1}", own) == [f"{none}samples: 2 or more"]

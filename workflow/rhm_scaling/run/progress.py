@@ -38,7 +38,7 @@ class Item(NamedTuple):
 
     kind: str
     name: str
-    path: str  # of the log to look at
+    path: str  # of the log to look at, or of what a job without one was to make
     product: Product | None
     log: LogTail | None = None  # its end, if there is one
     state: str = "waiting"
@@ -122,8 +122,12 @@ class Progress:
         if log and works:
             return item._replace(state="running", says=f"job {job.number}" if job else "")
         if job and job.state in BADLY:
-            path = item.path if log else job.log
-            return item._replace(state="failed", says=f"job {job.number}: {job.state}", path=path)
+            path, says = item.path, f"job {job.number}: {job.state}"
+            if log is None:
+                path, log = job.log, LogTail.read(self.status.root / job.log)
+            if log is None:  # cancelled in the queue, say
+                path, says = f"{FOLDER}/{job.batch}.json", f"{says}, before it wrote a log"
+            return item._replace(state="failed", says=says, path=path, log=log)
         return item._replace(state="interrupted") if log and not log.made else item
 
     def in_state(self, state: str) -> list[Item]:
@@ -185,8 +189,7 @@ class Progress:
     def _failed(self, items: Sequence[Item]) -> str:
         """What one job could not make, its log and the end of that."""
         first, more = items[0], f" and {len(items) - 1} more" if len(items) > 1 else ""
-        log = first.log or LogTail.read(self.status.root / first.path)
-        last = [f"      {_shown(text)}" for text in log.lines[-3:]] if log else []
+        last = [f"      {_shown(text)}" for text in first.log.lines[-3:]] if first.log else []
         head = f"  {first.kind}/{first.name}{more}: {_shown(first.says)}"
         return "\n".join([head, f"    {first.path}", *last])
 

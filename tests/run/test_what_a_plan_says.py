@@ -72,6 +72,11 @@ def test_curves_without_an_interval_or_of_one_draw_are_told(tmp_path: Path) -> N
     own = SMALL.replace("{v: 6, s: 2, L: 2, m: 2}", "{file: g.json}")
     assert noted("{rule_draws: 1}", own) == [f"{none}samples: 2 or more"]
     assert noted("{rule_draws: 1, samples: 2}", own) == []
+    claimed = SMALL.replace("name: small", "name: small\nclaim: B1")
+    assert noted("{rule_draws: 3}", claimed) == []
+    (line,) = noted("{rule_draws: 2}", claimed)
+    few = "rule_draws: with less than 3 the claim stays undetermined; take more"
+    assert line == f"experiments.e.replicas.{few}"
     section = "denoising: {d: {grammars: [g], corruption: mask, fractions: [.2, .4, .6]}}"
     text = "\n".join([SMALL.partition("architectures")[0], section])
     plan = Plan(parse_study(text, "s.yaml"))

@@ -36,7 +36,7 @@ def plan(
     ("options", "line"),
     [
         ({"sizes": "[64], sensitivity: true", "grammar": "g"}, "experiments.e.sensitivity: are"),
-        ({"sizes": "[64], rule_errors: true"}, "experiments.e.rule_errors: are measured of networ"),
+        ({"sizes": "[64], rule_errors: true"}, "experiments.e.rule_errors: are of networks that"),
         (
             {"more": "denoising: {d: {grammars: [g], corruption: mask, fractions: [.1, .2, .3]}}"},
             "denoising.d.grammars: 'g' has sparsity",

@@ -6,11 +6,15 @@ import math
 from collections.abc import Iterator
 
 from ..analysis.power_law import why_no_fit
+
+# a public name would change the identity of all verdicts
+from ..claims.verdicts import _FEWEST_DRAWS
 from ..grammar.sparse import dense_of
 from ..grammar.tasks import PREDICTED
 from ..study.counted import predicts_codes
 from ..study.grids import known_or_drawn, learners
 from ..study.plan import Plan
+from ..study.schema import Study
 from ..theory.training_sizes import thresholds
 
 _MOST_SUMMED = 10**9  # multiplications for thresholds without closed forms: seconds
@@ -42,6 +46,8 @@ def one_draw(plan: Plan) -> Iterator[str]:
     A grammar from a file is one draw, and its intervals are those of its replicas.
     """
     study = plan.study
+    if study.claim:
+        yield from _undecided(study)
     for name, experiment in study.experiments.items():
         asked = experiment.replicas
         if asked.rule_draws > 1:
@@ -58,6 +64,18 @@ def one_draw(plan: Plan) -> Iterator[str]:
     for name, section in study.denoising.items():
         if section.rule_draws == 1:
             yield f"denoising.{name}: one rule draw gives no intervals; take rule_draws: 2 or more"
+
+
+def _undecided(study: Study) -> Iterator[str]:
+    """Parts of a study with a claim that have too few rule draws for a verdict."""
+    draws = {f"experiments.{n}.replicas": e.replicas for n, e in study.experiments.items()}
+    few = draws | {f"denoising.{name}": section for name, section in study.denoising.items()}
+    for where, asked in few.items():
+        if asked.rule_draws < _FEWEST_DRAWS:
+            yield (
+                f"{where}.rule_draws: with less than {_FEWEST_DRAWS} the claim stays undetermined; "
+                "take more"
+            )
 
 
 def no_points(plan: Plan) -> Iterator[str]:

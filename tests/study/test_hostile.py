@@ -129,9 +129,9 @@ def test_bombs_are_refused_in_lines(folder: Path, text: str, line: str) -> None:
     assert len(lines) <= 21
 
 
-HOLLOW = {"v": 65536, "rules": {"1": [[[0, 1]]], "2": [[[0, 0]]]}}
+HOLLOW = {"v": 65536, "rules": {"1": [[[0, 1]], [[1, 0]]], "2": [[[0, 0]], [[0, 1]]]}}
 LONG = {"v": 65536, "rules": {"1": [[[0, i] for i in range(9999)]], "2": [[[0, 0]]]}}
-DEEP = {"v": 4096, "rules": {str(level): [[[0, 0]]] for level in range(1, 17)}}
+DEEP = {"v": 4096, "rules": {str(level): [[[0, 0]], [[1, 1]]] for level in range(1, 17)}}
 ENDLESS = {"v": 65536, "rules": {str(level): [[[0, 0]]] for level in range(1, 4000)}}
 HUGE = {"v": 3, "rules": {"1": [[[0, 1]]]}, "root": [10**400]}
 

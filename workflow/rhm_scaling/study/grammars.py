@@ -52,7 +52,8 @@ class DrawnGrammarConfig(Model):
     `{0: 128, 1: 8}`. Level 0 is the tokens and has to be there; a level not named has as many
     symbols as the nearest named one below it; the root has `n`."""
     n: Annotated[_Classes | None, scanned(several(_Classes) | None)] = None
-    """Number of root symbols (class labels); that of level `L-1` if not given."""
+    """Number of root symbols (class labels), of which classification needs two; that of level `L-1`
+    if not given."""
     s: Annotated[int, Field(ge=2, le=2**16)] = 2
     """Branching: every symbol expands into `s` symbols of the level below."""
     L: Annotated[PositiveInt, scanned(several(PositiveInt))]

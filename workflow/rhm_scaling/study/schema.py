@@ -103,8 +103,8 @@ class ExperimentConfig(Model):
     sentence contains (`classification` only), of which theory says when it is learnt."""
     learning_times: bool = False
     """Whether it is measured when its networks learn each context of the test set (`last_token`
-    only): the training sizes, of two or more, at which the context's own excess goes down from level
-    to level."""
+    only): the training sizes, of two or more, at which the context's own excess goes down from
+    level to level."""
     memorisation: bool = False
     """Whether its trainings are followed step by step: when each level is learnt, when memorising
     begins, and, if it is `online` too, how many fresh sentences the repeated ones are worth."""

@@ -198,14 +198,15 @@ class Progress:
             return "nothing is left to do"
         when = "" if self.jobs or self.began is not None else " once it runs"
         where = f"jobs at a time: {jobs}" if self.jobs else f"cores: {cores}"
-        work = self._work
-        most = max(work, key=lambda kind: sum(work[kind]))
-        pace, made = self._paces.get(most, (1.0, 0))
-        basis = f"times {pace:.2g} as in the {made} made" if made else "of which none is made yet"
-        basis = "" if most == TABLES else f", {basis}"
+        basis = ""
+        if work := {kind: sum(each) for kind, each in self._work.items() if kind != TABLES}:
+            most = max(work, key=lambda kind: work[kind])
+            pace, made = self._paces.get(most, (1.0, 0))
+            took = f"{most} times {pace:.2g}, as the {made} made took"
+            basis = f"; {took if made else f'none of the {most} is made yet'}"
         return (
             f"about {duration(self.seconds_left(jobs or cores))} left{when}; {where} "
-            f"(from operations counted; most of it {most}{basis})"
+            f"(from operations counted{basis})"
         )
 
     def seconds_left(self, slots: int) -> float:

@@ -185,7 +185,7 @@ def test_a_file_that_will_not_do_is_refused_in_a_line(
         ("width: 8", "width: 8, heads: 2", r"mine\.heads: \S+mynet\.py takes none; leave it out"),
         ("width: 8", "width: 8, base_width: 2", r"mine\.base_width: \S+ takes none; leave it out"),
         ("width: 8", "width: 8, depht: 2", r"mine\.depht: unknown key; did you mean 'depth'\?"),
-        ("width: 8", "width: 0", r"mine\.width\.0: input should be greater than or equal to 1"),
+        ("width: 8", "width: 0", r"mine\.width: input should be greater than or equal to 1"),
         (
             "  mine: ",
             "  other: {kind: sub/mynet.py, width: 4}\n  mine: ",

@@ -67,3 +67,15 @@ def test_a_line_names_the_file_and_the_key(
 def test_cleaning_names_the_file_that_keeps_it_from_knowing_what_to_keep(flawed: str) -> None:
     with pytest.raises(UserError, match=rf"^{flawed}: experiments\.e\.train_sizes: "):
         referred(Path())
+
+
+def test_a_command_in_another_folder_is_told_where_to_call_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "s.yaml").write_text(STUDY, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for command in ("plan", "status"):
+        assert main([command, "s.yaml"]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        begins = "rhm_scaling: config/config.yaml: cannot be read (No such file or directory); "
+        assert line == f"{begins}call this in the project's folder, which has it"

@@ -97,7 +97,7 @@ def test_page_holds_its_figures(tmp_path: Path) -> None:
     (figures / "claim-A1.png").write_bytes(b"\x89PNG")
     html = page([decided("A1"), decided("A2")], tmp_path, "Claims")
     assert html.count("data:image/png;base64,iVBORw==") == 1
-    assert html.count("No figure.") == 1
+    assert html.count("No figure; it is drawn by") == 1
 
 
 def test_terminal_table_has_a_row_a_criterion() -> None:

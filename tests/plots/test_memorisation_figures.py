@@ -108,6 +108,19 @@ def test_what_never_happens_has_no_points(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("error")
+def test_what_happens_at_once_has_no_point_on_an_axis_of_logarithms(tmp_path: Path) -> None:
+    style()
+    known = tables("cnn")
+    found = known["onsets"]
+    memorised = (found["event"] == "memorised") & (found["train_size"] == SIZES[0])
+    found.loc[memorised & (found["rule_seed"] == 0), "at_step"] = 0.0
+    figure = onsets(found, known["laws"], "Trainings")
+    for line in figure.axes[0].lines:
+        assert (np.asarray(line.get_ydata(), dtype=float) > 0).all()
+    readable(figure, tmp_path)
+
+
+@pytest.mark.filterwarnings("error")
 def test_effective_sentences_stand_beside_their_law(tmp_path: Path) -> None:
     style()
     known = tables("cnn")

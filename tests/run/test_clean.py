@@ -15,7 +15,6 @@ import pytest
 
 from conftest import ROOT, TINY, Project, call, environment, labels_only
 from rhm_scaling.core.errors import UserError
-from rhm_scaling.plots.summary import exponent_notes
 from rhm_scaling.run import clean, dry_run, records
 from rhm_scaling.run.batches import RULES, batches
 from rhm_scaling.run.clean import leftovers
@@ -186,14 +185,6 @@ def test_the_plan_of_a_finished_study_compares_estimates_with_what_it_took(
         "trainings that are made, core-seconds:",
     ]
     assert len(lines) == 3 + len(table)  # and nothing of versions
-
-
-def test_a_finished_study_is_shown(project: Project) -> None:
-    status, lines, errors = call(project, "show", TINY)
-    assert (status, errors) == (0, [])
-    fits = project.table("fits")
-    assert lines[1 + len(fits) : -1] == "\n".join(exponent_notes(fits)).splitlines()
-    assert lines[-1].startswith("report: results/tiny/report.html ")
 
 
 def test_no_table_without_rows_is_printed(project: Project, tmp_path: Path) -> None:

@@ -14,10 +14,16 @@ import pytest
 from conftest import TINY, Project, call
 from helpers import soak
 from helpers.states import STAMP, STEP, progress, run_since, states, undone, unmake, write  # noqa: F401 (a fixture)
+from rhm_scaling.run.dry_run import TABLES, calibration
+from rhm_scaling.run.estimates import STAGE, seconds_of_work
 from rhm_scaling.run.locks import LOCK, acquire, running_since
 from rhm_scaling.run.progress import Progress
+from rhm_scaling.run.records import write_record
+from rhm_scaling.run.status import Status
+from rhm_scaling.study.artifacts import Product
 from rhm_scaling.study.cost import Rates
 from rhm_scaling.study.plan import Plan
+from rhm_scaling.study.reading import parse_study
 
 
 def test_a_finished_study(small: Project) -> None:
@@ -65,7 +71,8 @@ def test_what_logs_say_where_no_run_is_under_way(small: Project, plan: Plan) -> 
     place = lines.index(r"  tables and figures/fit_curves: a\x1b[31mtable is odd")
     assert lines[place + 1] == f"    {stage}"
     assert re.match(
-        r"about \d+ \w+ left once it runs; cores: \d+ \(.* the 13 trainings made", lines[-1]
+        r"about \d+ \w+ left once it runs; cores: \d+ \(.*; models times .*, as the 13 made took",
+        lines[-1],
     )
 
 
@@ -102,7 +109,7 @@ def test_time_left_counts_what_running_trainings_have_behind_them(
     write(small, one.log, "started", "x: step 8, 1 of 2 active, validation 1.6")
 
     def left(found: Progress) -> dict[str, float]:
-        return {item.name: item.core_seconds(found.rates) for item in found.items}
+        return {item.name: item.seconds(found.rates) for item in found.items}
 
     before, now = left(progress(small)), left(progress(small, began=time.time() - 60))
     assert now[other.name] == before[other.name]
@@ -178,7 +185,7 @@ def test_lists_end(small: Project, plan: Plan) -> None:
         write(small, block.log, "failed: no room")
     lines = "\n".join(progress(small).lines(2)).splitlines()
     assert lines[lines.index("failed:") + 3 * 20 + 1] == "  ... and 2 more"
-    assert lines[-1].endswith("(from operations counted; no training is made yet)")
+    assert lines[-1].endswith("(from operations counted; none of the models is made yet)")
 
 
 def test_a_study_that_is_not_there_is_a_line(small: Project) -> None:
@@ -237,3 +244,52 @@ def test_a_run_from_its_beginning_to_its_end_by_force(tmp_path: Path) -> None:
     assert "running:" not in lines
     counts = dict(zip(lines[2].split(), next(x for x in lines if "models" in x).split()))
     assert int(counts["interrupted"]) > 0
+
+
+SIBLINGS = """
+name: siblings
+grammars: {g: {v: 8, s: 2, L: 3, m: 2}}
+architectures:
+  codes: {kind: latent_network, steps: 20000}
+  unet: {kind: unet, width: 8}
+experiments:
+  labels: {task: classification, grammars: [g], architectures: [codes], train_sizes: [64, 128]}
+  filled:
+    task: masked
+    grammars: [g]
+    architectures: [unet]
+    train_sizes: [64, 128]
+    masked_fractions: [0.5]
+"""
+
+
+def test_each_kind_of_work_goes_on_at_its_own_pace(tmp_path: Path) -> None:
+    plan, rates = Plan(parse_study(SIBLINGS, "s.yaml")), Rates()
+    factors = {"predictors": 3.0, "denoisers": 0.5, "theory": 2.0}
+    for kind, factor in factors.items():
+        first, *_ = plan.products[kind].values()
+        finished(tmp_path, first, factor * seconds_of_work(first, rates))
+    now = Status(plan, root=tmp_path)
+    cells = calibration(now, rates)
+    assert [*cells["blocks"]] == [1, 1]
+    assert [*cells["ratio"]] == pytest.approx([1 / 3, 2], rel=0.02)  # of codes, and of the U-net
+    found = Progress(now, [], None, rates)
+    tables = [item for item in found.items if item.kind == TABLES]
+    work = sum(
+        factors.get(item.kind, 1.0) * item.seconds(rates) for item in found.items if item.product
+    )
+    assert found.seconds_left(1) == pytest.approx(work + STAGE * len(tables), rel=0.02)
+    *_, last = found.lines(2)
+    assert last.endswith("; predictors times 3, as the 1 made took)")
+
+
+def finished(root: Path, product: Product, seconds: float) -> None:
+    """A product that is made, of empty files."""
+    paths = {role: root / path for role, path in product.files.items()}
+    record = paths.pop("record")
+    for path in paths.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    write_record(
+        record, product.specification, [*paths.values()], {"core_seconds": seconds, "threads": 1}
+    )

@@ -127,12 +127,19 @@ def test_at_the_end_of_a_run_a_lost_job_is_a_line(small: Project, plan: Plan) ->
         QueuedJob("11", names(2), "OUT_OF_MEMORY", 0.0),
         QueuedJob("13", names(4), "TIMEOUT", 0.0),
     ]
+    slurms = small.folder / jobs[3].log
+    slurms.parent.mkdir(parents=True)
+    slurms.write_text("slurmstepd: error: oom_kill\n", encoding="utf-8")
     over = progress(small, jobs, began=time.time() - 60, over=True)
     again = "run again to go on where it was"
     assert {*over.failures(asked=False)} == {
         f"{jobs[3].log}: job 11: OUT_OF_MEMORY; {again}",
         f"{logged.log}: job 13: TIMEOUT; {again}",
     }
+    slurms.unlink()
+    told = {*progress(small, jobs, began=time.time() - 60, over=True).failures(asked=False)}
+    nothing = f"results/batches/{names(2)}.json: job 11: OUT_OF_MEMORY, before it wrote a log"
+    assert f"{nothing}; {again}" in told
 
 
 def test_a_queue_that_does_not_answer_is_a_line(small: Project) -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from helpers.grammars import GRAMMARS
+from rhm_scaling.grammar.json_file import to_json
 from rhm_scaling.run import dry_run, estimates
 from rhm_scaling.run.batches import RULES
-from rhm_scaling.run.dry_run import ABOUT, TABLES, no_fits
+from rhm_scaling.run.dry_run import ABOUT, TABLES
+from rhm_scaling.run.notes import no_fits, one_draw
 from rhm_scaling.steps.columns import tables
 from rhm_scaling.steps.plan import stages
 from rhm_scaling.study.artifacts import KINDS, TRAINED
@@ -55,6 +58,34 @@ def test_sizes_that_give_no_fit_are_told_with_the_threshold() -> None:
     assert line.endswith(", has 2: it has no more sizes")
     assert told(("last_token", "autoregressive")) == []
     assert told(("train_sizes: [8, 16, 32, 64]", "online: true")) == []
+
+
+def test_curves_without_an_interval_or_of_one_draw_are_told(tmp_path: Path) -> None:
+    def noted(replicas: str, text: str = SMALL) -> list[str]:
+        text = text.replace("task:", f"replicas: {replicas}, task:")
+        return [*one_draw(Plan(parse_study(text, "s.yaml", tmp_path)))]
+
+    assert noted("{rule_draws: 2}") == []
+    none = "experiments.e: one replica gives no intervals; take replicas."
+    assert noted("{rule_draws: 1}") == [f"{none}rule_draws: 2 or more"]
+    (line,) = noted("{rule_draws: 1, samples: 2}")
+    assert line.startswith("experiments.e: one rule draw gives intervals that are over its ")
+    (tmp_path / "g.json").write_text(to_json(GRAMMARS["square"]), encoding="utf-8")
+    own = SMALL.replace("{v: 6, s: 2, L: 2, m: 2}", "{file: g.json}")
+    assert noted("{rule_draws: 1}", own) == [f"{none}samples: 2 or more"]
+    assert noted("{rule_draws: 1, samples: 2}", own) == []
+    claimed = SMALL.replace("name: small", "name: small\nclaim: B1")
+    assert noted("{rule_draws: 3}", claimed) == []
+    (line,) = noted("{rule_draws: 2}", claimed)
+    few = "rule_draws: with less than 3 the claim stays undetermined; take more"
+    assert line == f"experiments.e.replicas.{few}"
+    section = "denoising: {d: {grammars: [g], corruption: mask, fractions: [.2, .4, .6]}}"
+    text = "\n".join([SMALL.partition("architectures")[0], section])
+    plan = Plan(parse_study(text, "s.yaml"))
+    assert [*one_draw(plan)] == []
+    plan = Plan(parse_study(text.replace("mask,", "mask, rule_draws: 1,"), "s.yaml"))
+    (line,) = one_draw(plan)
+    assert line == "denoising.d: one rule draw gives no intervals; take rule_draws: 2 or more"
 
 
 def test_every_kind_of_work_is_explained_estimated_and_done_by_a_rule() -> None:

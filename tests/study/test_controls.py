@@ -209,12 +209,12 @@ ENDLESS = {"cnn": {"kind": "cnn", "width": 8, "training": {"max_steps": 10**9}}}
         ),
         ({}, {"controls": {**ASKED, "rule_draws": 1}}, "controls.rule_draws: one tells nothing of"),
         ({}, {"controls": {**ASKED, "rule_draws": 0}}, "controls.rule_draws: input should be"),
-        ({}, {"controls": {"train_sizes": []}}, "controls.train_sizes: needs 1 value or more"),
+        ({}, {"controls": {"train_sizes": []}}, "controls.train_sizes: is empty; write [1024"),
         ({}, {"controls": {**ASKED, "widths": 2}}, "controls.widths: unknown key; "),
         (
             {},
             {"controls": ASKED, "architectures": ["counting"]},
-            "controls: are of networks, and the experiment has none; leave them out",
+            "controls: are of networks that are trained on the task itself, and none here is; ",
         ),
         (
             {},

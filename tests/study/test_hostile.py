@@ -65,12 +65,12 @@ ABSURD = [
         "initialisations: 300000}\nblock: {rule_draws: 9, samples: 9, initialisations: 1000000}",
         "experiments.e.replicas.initialisations: the study asks for 4.8e+06 trainings, the most is",
     ),
-    ("[16, 32]", f"{list(range(1, 1002))}", "experiments.e.train_sizes: list should have at most"),
+    ("[16, 32]", f"{list(range(1, 1002))}", "experiments.e.train_sizes: holds more than 1000 val"),
     ("[16, 32]", "[100000000000]", "experiments.e.train_sizes.0: "),
     ("[16, 32]", "{largest: 1000000000000}", "experiments.e.train_sizes.largest: "),
     ("train_sizes:", "test_size: 1000000000000\n    train_sizes:", "experiments.e.test_size: "),
     ("train_sizes:", "validation_size: 1e18\n    train_sizes:", "experiments.e.validation_size: "),
-    ("cnn, width: 8", "cnn, width: 1000000", "architectures.net.width.0: "),
+    ("cnn, width: 8", "cnn, width: 1000000", "architectures.net.width: "),
     ("cnn, width: 8", f"cnn, width: {list(range(1, 999))}", None),
     ("transformer, width: 8", "transformer, width: 8, depth: 1000000000", "architectures.tf.depth"),
     ("transformer, width: 8", "transformer, width: 8, depth: 1000", None),
@@ -132,9 +132,9 @@ def test_bombs_are_refused_in_lines(folder: Path, text: str, line: str) -> None:
     assert len(lines) <= 21
 
 
-HOLLOW = {"v": 65536, "rules": {"1": [[[0, 1]]], "2": [[[0, 0]]]}}
+HOLLOW = {"v": 65536, "rules": {"1": [[[0, 1]], [[1, 0]]], "2": [[[0, 0]], [[0, 1]]]}}
 LONG = {"v": 65536, "rules": {"1": [[[0, i] for i in range(9999)]], "2": [[[0, 0]]]}}
-DEEP = {"v": 4096, "rules": {str(level): [[[0, 0]]] for level in range(1, 17)}}
+DEEP = {"v": 4096, "rules": {str(level): [[[0, 0]], [[1, 1]]] for level in range(1, 17)}}
 ENDLESS = {"v": 65536, "rules": {str(level): [[[0, 0]]] for level in range(1, 4000)}}
 HUGE = {"v": 3, "rules": {"1": [[[0, 1]]]}, "root": [10**400]}
 

@@ -82,7 +82,7 @@ def test_more_fractions_and_deeper_trees_cost_more() -> None:
         (("[0.2, 0.7]", "[0.2, 1.0]"), "e.masked_fractions"),
         (("task: masked", "task: autoregressive"), "e.masked_fractions: are of the task masked"),
         (("kind: unet, width: 16", "kind: cnn, width: 16"), "'net' cannot do the task masked"),
-        (("kind: unet, width: 16", "kind: counting"), "counts in a training set"),
+        (("kind: unet, width: 16", "kind: counting"), "learns from a training set"),
         (("    online: true\n", "    context: 4\n"), "e.context: is one of the task last_token"),
         (("    online: true\n", "    scan: true\n"), "e.scan: no thresholds are predicted"),
         (("    online: true\n", "    memorisation: true\n"), "e.memorisation: trainings of"),

@@ -57,7 +57,11 @@ def test_repetition_takes_fresh_sentences_too() -> None:
     "keys, architectures, said",
     [
         ("online: true\n    memorisation: true", "[net]", "fresh sentences cannot be memorised"),
-        ("train_sizes: [16]\n    memorisation: true", "[count]", "these architectures only count"),
+        (
+            "train_sizes: [16]\n    memorisation: true",
+            "[count]",
+            "networks that are trained on the task",
+        ),
     ],
 )
 def test_what_it_cannot_follow_is_refused(keys: str, architectures: str, said: str) -> None:

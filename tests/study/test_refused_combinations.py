@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rhm_scaling.core.errors import UserError
-from rhm_scaling.run.dry_run import beyond_language, no_fits
+from rhm_scaling.run.notes import beyond_language, no_fits
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import parse_study
 
@@ -36,7 +36,7 @@ def plan(
     ("options", "line"),
     [
         ({"sizes": "[64], sensitivity: true", "grammar": "g"}, "experiments.e.sensitivity: are"),
-        ({"sizes": "[64], rule_errors: true"}, "experiments.e.rule_errors: are measured of networ"),
+        ({"sizes": "[64], rule_errors: true"}, "experiments.e.rule_errors: are of networks that"),
         (
             {"more": "denoising: {d: {grammars: [g], corruption: mask, fractions: [.1, .2, .3]}}"},
             "denoising.d.grammars: 'g' has sparsity",

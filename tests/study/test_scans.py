@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from rhm_scaling.core.errors import UserError
-from rhm_scaling.run.dry_run import elapsed, no_points, on_this_machine
+from rhm_scaling.run.dry_run import elapsed, on_this_machine
+from rhm_scaling.run.notes import no_points
 from rhm_scaling.run.status import Status
 from rhm_scaling.study.cost import Rates
 from rhm_scaling.study.plan import Plan

@@ -81,16 +81,16 @@ def test_a_good_study() -> None:
         ("L: 2, m: 2}", "L: 40, m: 2}", "grammars.g.L: "),
         ("s: 2, L: 2, m: 2}", f"s: 1{20 * '0'}, L: 1{20 * '0'}, m: 2}}", "grammars.g.L: "),
         ("width: 16", "widht: 16", "architectures.cnn.widht: unknown key; did you mean 'width'?"),
-        ("width: 16", "width: 0", "architectures.cnn.width.0: "),
-        ("width: 16", "width: []", "architectures.cnn.width: "),
+        ("width: 16", "width: 0", "architectures.cnn.width: input"),
+        ("width: 16", "width: []", "architectures.cnn.width: is empty; write 64"),
         ("width: 16", "width: [4, 4]", "architectures.cnn.width: holds a value twice"),
         ("heads: 2", "heads: 3", "architectures.big.heads: 3 does not divide the width 8"),
         ("kind: cnn", "kind: rnn", "architectures.cnn: needs kind: 'attention', 'cnn'"),
-        ("lr: 1e-3", "lr: 0", "architectures.big.optimizer.lr.0: "),
-        ("lr: 1e-3", "lr: .nan", "architectures.big.optimizer.lr.0: "),
+        ("lr: 1e-3", "lr: 0", "architectures.big.optimizer.lr: input"),
+        ("lr: 1e-3", "lr: .nan", "architectures.big.optimizer.lr: input"),
         ("lr: 1e-3", "lr: [0.1, 0.1]", "architectures.big.optimizer.lr: "),
         ("train_sizes: [8, 16]", "train_sizes: [8, 0]", "experiments.last.train_sizes.1: "),
-        ("train_sizes: [8, 16]", "train_sizes: []", "experiments.last.train_sizes: "),
+        ("train_sizes: [8, 16]", "train_sizes: []", "last.train_sizes: is empty; write [256"),
         ("train_sizes: [8, 16]", "train_sizes: often", "experiments.last.train_sizes: "),
         (
             "train_sizes: [8, 16]",
@@ -108,7 +108,7 @@ def test_a_good_study() -> None:
         (
             "kind: cnn, width: 16",
             "kind: counting, sharing: maybe",
-            "architectures.cnn.sharing: input should be a valid boolean, not 'maybe'",
+            "architectures.cnn.sharing: write true or false, not 'maybe'",
         ),
         (
             "width: 16",
@@ -294,7 +294,7 @@ def test_who_counts_does_not_learn_online() -> None:
     text = GOOD.replace("{kind: cnn, width: 16}", "{kind: counting}")
     text = text.replace("train_sizes: [8, 16]", "online: true")
     with pytest.raises(
-        UserError, match=r"experiments\.last\.online: 'cnn' counts in a training set"
+        UserError, match=r"experiments\.last\.online: 'cnn' learns from a training set"
     ):
         parse_study(text, "s.yaml")
 

@@ -116,16 +116,18 @@ def test_distinct_sentences_are_counted_with_their_places() -> None:
         ),
         (
             {"grammar": "{v: 8, L: 6, m: 3, sparsity: 7}"},
-            "grammars.g.sparsity: sentences of (s*(sparsity+1))**L = 16**6 tokens; take it or L "
-            "smaller",
+            "grammars.g.sparsity: sentences of (s*(sparsity+1))**L = 16**6 tokens, the most is "
+            "2**16; take it or L smaller",
         ),
         (
             {"grammar": "{v: 8, L: 1, m: 3, sparsity: 100}"},
-            "grammars.g.sparsity: (v+1)**(s*(sparsity+1)) = 9**202 tuples; take it or v smaller",
+            "grammars.g.sparsity: (v+1)**(s*(sparsity+1)) = 9**202 tuples, the most is "
+            "2**256; take it or v smaller",
         ),
         (
             {"grammar": "{v: 200, L: 1, m: 200, sparsity: 15}"},
-            "grammars.g.m: level 1 has 200*51200 = 10240000 rules; take m smaller, or sparsity",
+            "grammars.g.m: level 1 has 200*51200 = 10240000 rules, the most is "
+            "2097152; take m smaller, or sparsity",
         ),
         (
             {"task": "last_token", "more": ", scan: true"},

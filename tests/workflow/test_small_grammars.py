@@ -103,3 +103,28 @@ def test_windows_have_curves_and_floors_of_their_own(tmp_path: Path) -> None:
     assert not tables["recovery"].empty
     recovered = tables["recovery"].groupby("context")["level"].max()
     assert recovered.to_dict() == {0: 2, 4: 1}
+
+
+SIZES_OF_NETWORKS = """
+name: small
+grammars: {g: {v: 6, s: 2, L: 2, m: 2}}
+architectures:
+  cnn: {kind: cnn, width: [2, 4, 8], training: {max_steps: 8, min_steps: 8}}
+experiments:
+  e:
+    task: classification
+    grammars: [g]
+    architectures: [cnn]
+    train_sizes: [8]
+    validation_size: 8
+    test_size: 16
+    replicas: {rule_draws: 1}
+"""
+
+
+def test_sizes_of_networks_that_classify_have_a_figure(tmp_path: Path) -> None:
+    made = run(SIZES_OF_NETWORKS, tmp_path)
+    assert all(path.is_file() for path in made)
+    levels = pd.read_csv(tmp_path / "results" / "small" / "levels.csv")
+    assert levels.empty  # which a last token has
+    assert any(path.stem == "scaling-e" and path.suffix == ".pdf" for path in made)

@@ -37,7 +37,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
     assert lines[0].startswith("restored: 4 of 4 products to make in ")
     assert not any("Empty" in line for line in lines)
     status, _, errors = call(project, "show", PATH)
-    says = "rhm_scaling: results/restored/transition.csv: is missing; run the study first"
+    says = "rhm_scaling: results/restored/transition.csv: is missing; first run `make run "
+    says += f"STUDY={PATH}`"
     assert (status, errors) == (1, [says])
     assert call(project, "settled", PATH) == (0, [], [])
     project.snakemake("--config", f"study={PATH}")
@@ -71,7 +72,10 @@ def test_a_claim_needs_no_experiments(made: Project) -> None:
 def test_every_command_knows_it(made: Project) -> None:
     status, lines, errors = call(made, "show", PATH)
     assert (status, errors) == (0, [])
-    assert lines[-1].endswith("figures: results/restored/denoising/")
+    assert lines[-2:] == [
+        "tables: results/restored/*.csv   figures: results/restored/denoising",
+        f"no report yet; run `make run STUDY={PATH}`",
+    ]
     status, lines, _ = call(made, "status", PATH)  # a SLURM that is not set up is an error line
     assert status == 0
     assert lines[0].startswith("restored: 4 of 4 products made, 3 of 3 ")

@@ -58,7 +58,9 @@ def show(arguments: Namespace) -> None:
     first = ("runs", "gather_runs") if study.experiments else ("transition", "gather_denoising")
     found = made(*first)
     if found is None:
-        raise UserError(f"{folder}/{first[0]}.csv: is missing; run the study first")
+        raise UserError(
+            f"{folder}/{first[0]}.csv: is missing; first run `make run STUDY={arguments.study}`"
+        )
     runs = found if study.experiments else None
     fits, scanned = made("fits", "fit_curves"), made("scan_points", "fit_scans")
     if fits is not None and scanned is not None:  # of a scan, curves are not told one by one
@@ -81,8 +83,12 @@ def show(arguments: Namespace) -> None:
     if (controls := made("controls", "compare_controls")) is not None:
         for line in told(controls).limited:
             print(line)
-    figures = "figures" if study.experiments else "denoising"
-    print(f"report: {folder}/report.html   tables: {folder}/*.csv   figures: {folder}/{figures}/")
+    figures = folder / ("figures" if study.experiments else "denoising")
+    named = {"report": folder / "report.html", "tables": folder / "*.csv", "figures": figures}
+    lacks = [what for what in ("report", "figures") if not named[what].exists()]
+    print("   ".join(f"{what}: {path}" for what, path in named.items() if what not in lacks))
+    if lacks:
+        print(f"no {' and no '.join(lacks)} yet; run `make run STUDY={arguments.study}`")
 
 
 def name(arguments: Namespace) -> None:

@@ -220,7 +220,8 @@ def _section(study: Decided, results: Path) -> str:
 def _figure(study: Decided, results: Path) -> str:
     path = results / study.study / "figures" / f"claim-{study.name}.png"
     if not path.is_file():
-        return "<p>No figure.</p>"
+        command = f"make run STUDY={study.file}"
+        return f"<p>No figure; it is drawn by <code>{text(command)}</code></p>"
     return image(path, f"{study.name}: measured and predicted, and its criteria ({study.verdict})")
 
 

@@ -226,10 +226,11 @@ def _told(train_size: float) -> str:
 
 
 def _mean_step(found: pd.DataFrame, train_size: float, event: str, level: int) -> dict[str, float]:
-    """Geometric mean and interval of an event's step over rule draws; none if one has none."""
+    """Geometric mean and interval of an event's step over rule draws; none if one has none or 0."""
     mine = found[(found["train_size"] == train_size) & (found["event"] == event)]
     mine = mine[mine["level"] == level].drop_duplicates(REPLICA_KEY)
     with np.errstate(divide="ignore"):
         logs = cluster_means(mine.assign(log=np.log(mine["at_step"])), "log")
-    known = geometric_mean(np.exp(logs)) if len(logs) else (np.nan,) * 3
+    told = len(logs) and np.isfinite(logs).all()
+    known = geometric_mean(np.exp(logs)) if told else (np.nan,) * 3
     return dict(zip(("mean", "low", "high"), known))

@@ -135,6 +135,7 @@ def _levels(axis: Axes, levels: pd.DataFrame) -> list[Line2D]:
 
     Long ticks: every rule once; short ones: once for every position. What the legend says of them.
     """
+    levels = levels.astype({"reached": float})  # a table without rows has no numbers
     low, high = axis.get_xlim()
     counted = levels[[*_COUNTED]].to_numpy(dtype=float)
     counted = counted[np.isfinite(counted)]

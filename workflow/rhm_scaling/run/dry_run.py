@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from heapq import nsmallest
 from operator import ne
@@ -12,20 +11,15 @@ from typing import Any
 
 import pandas as pd
 
-from ..analysis.power_law import why_no_fit
 from ..core import texts
 from ..core.errors import UserError
-from ..grammar.sparse import dense_of
-from ..grammar.tasks import PREDICTED
-from ..study.artifacts import RESULTS, STORE, TRAINED, Product
+from ..study.artifacts import RESULTS, STORE, TRAININGS, Product
 from ..study.cost import Rates
-from ..study.counted import predicts_codes
-from ..study.grids import known_or_drawn, learners
 from ..study.plan import Plan
-from ..theory.training_sizes import thresholds
 from .batches import Batch, batches
-from .estimates import MEMORY, STAGE, core_seconds, disk, memory
+from .estimates import MEMORY, STAGE, core_seconds, disk, memory, seconds_of_work
 from .machine import CLUSTER, Machine, slots
+from .notes import beyond_language, chosen_sizes, no_fits, no_points, one_draw
 from .precision import too_wide
 from .records import read_record, versions
 from .resources import NoRoomError, here
@@ -64,7 +58,6 @@ _LAYERS = (
 _DECIDE = ("torch", "numpy")  # packages whose versions may change results
 _SIMILAR = 4  # records that are compared with what is missing
 _WIDTH = 100  # characters of a reason
-_MOST_SUMMED = 10**9  # multiplications for thresholds without closed forms: seconds
 
 
 def lines(status: Status, rates: Rates, cores: int) -> Iterator[str]:
@@ -84,8 +77,9 @@ def lines(status: Status, rates: Rates, cores: int) -> Iterator[str]:
         counts = Counter(control for _, control, _ in plan.controls)
         named = ", ".join(f"{control} in {count} blocks" for control, count in counts.items())
         yield f"controls, which are part of no curve: {named}"
-    if chosen := [*_chosen_sizes(plan)]:
+    if chosen := [*chosen_sizes(plan)]:
         yield from ["training sizes that auto chose:", *chosen]
+    yield from one_draw(plan)
     yield from no_points(plan)
     yield from no_fits(plan)
     if needed:
@@ -271,69 +265,6 @@ def _said(key: str, old: Any, new: Any, added: bool) -> str:
     return f"{key} {new}" if added else f"{key}: {old} -> {new}"
 
 
-def _chosen_sizes(plan: Plan) -> Iterator[str]:
-    """Training sizes that theory chose, and why there are no larger ones."""
-    for (experiment, grammar), grid in plan.grids.items():
-        if grid.first_threshold is not None:
-            thresholds = f"{grid.first_threshold:.0f} to {grid.last_threshold:.0f}"
-            sizes = " ".join(map(str, grid.sizes))
-            yield f"  {experiment}, {grammar}: {sizes} (thresholds {thresholds}; end: {grid.ends})"
-
-
-def beyond_language(plan: Plan) -> Iterator[str]:
-    """Training sets that hold more sentences than there are, so that some are in them twice."""
-    for (experiment, grammar), grid in plan.grids.items():
-        parameters = plan.parameters(grammar)
-        log_number = parameters.log_sentences()
-        sizes = [size for size in grid.sizes if math.log(size) > log_number]
-        if sizes and dense_of(parameters)[0].file is None:
-            there = f"{grammar} has {math.exp(log_number):.0f}"
-            yield f"experiments.{experiment}: {max(sizes)} sentences to train on, {there} in all"
-
-
-def no_points(plan: Plan) -> Iterator[str]:
-    """Grammars of scans that are no points of a law, and why."""
-    refused = {(c.experiment, c.grammar, why): None for c, why in plan.scanned.items() if why}
-    for experiment, grammar, why in refused:
-        yield f"experiments.{experiment}.scan: {grammar} is no point of a law: {why}"
-
-
-def no_fits(plan: Plan) -> Iterator[str]:
-    """Curves that are to have no fit, by the rule of the fits and the predicted thresholds.
-
-    Where one is predicted, no size below the first counts: nothing is learnt there.
-    """
-    for (experiment, grammar), grid in plan.grids.items():
-        if not grid.sizes or plan.study.experiments[experiment].scan:  # which is about other things
-            continue
-        points, window = len(grid.sizes), "it has no more sizes"
-        found = _predicted(plan, experiment, grammar)
-        if found is not None:
-            first = min(found, default=math.inf)
-            points = sum(size >= first for size in grid.sizes)
-            window = f"nothing is predicted to be learnt from less than {first:.0f} sentences"
-            if math.isinf(first):
-                window = "all correlations vanish (f = 1), so nothing is predicted to be learnt"
-        if why := why_no_fit(points, window):
-            yield f"experiments.{experiment}: {grammar} will hardly have a fit: {why}"
-
-
-def _predicted(plan: Plan, experiment: str, grammar: str) -> list[float] | None:
-    """Thresholds in an experiment; nothing if none are predicted, or finding them takes long."""
-    study, asked = plan.study, plan.study.experiments[experiment]
-    if asked.task not in PREDICTED or dense_of(plan.parameters(grammar))[0].file is not None:
-        return None
-    kinds = [study.architectures[name] for name in asked.architectures]
-    found = []
-    for latent in (False, *([True] if any(map(predicts_codes, kinds)) else [])):
-        given = known_or_drawn(study, experiment, grammar, latent, _MOST_SUMMED)
-        if given is None:
-            return None
-        learns = learners(study, experiment)
-        found += thresholds(given, asked.task, learners=learns, latent=latent)
-    return found
-
-
 def _made(status: Status, *kinds: str) -> Iterator[tuple[Product, dict[str, Any]]]:
     """Products that are made, with what their records say of it."""
     for kind, name in status.made:
@@ -346,12 +277,25 @@ def calibration(status: Status, rates: Rates) -> pd.DataFrame:
     """Estimated and actual core-seconds of the trainings that are made, by cell."""
     controls = _controls(status.plan)
     rows = [  # imports are not part of what a record counts
-        (_cell(block, controls), 1, core_seconds(block, rates) - rates.start, made["core_seconds"])
-        for block, made in _made(status, *TRAINED)
+        (_cell(block, controls), 1, seconds_of_work(block, rates), made["core_seconds"])
+        for block, made in _made(status, *TRAININGS)
     ]
     table = pd.DataFrame(rows, columns=["cell", "blocks", "estimated", "actual"])
     table = table.groupby("cell", as_index=False).sum()
     return table.assign(ratio=table["estimated"] / table["actual"])
+
+
+def paces(status: Status, rates: Rates, kinds: Collection[str]) -> dict[str, tuple[float, int]]:
+    """How many times their estimate products took that are made, and how many these are, by kind.
+
+    Kinds of which nothing is made are left out.
+    """
+    estimated, actual, count = (defaultdict[str, float](float) for _ in range(3))
+    for product, made in _made(status, *kinds):
+        estimated[product.kind] += seconds_of_work(product, rates)
+        actual[product.kind] += made["core_seconds"]
+        count[product.kind] += 1
+    return {kind: (actual[kind] / estimated[kind], int(count[kind])) for kind in count}
 
 
 def other_versions(made: Iterable[Mapping[str, Any]]) -> Iterator[str]:

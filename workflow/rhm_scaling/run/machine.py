@@ -143,7 +143,10 @@ def read_settings(base: Path, name: str = SETTINGS) -> dict[Any, Any]:
     try:
         text = texts.read(base / name, MOST_BYTES)
     except ValueError as error:
-        raise UserError(f"{name}: {error}") from error
+        where = (
+            "" if (base / name).exists() else "; call this in the project's folder, which has it"
+        )
+        raise UserError(f"{name}: {error}{where}") from error
     found = parse_keys(text, name, "study, device and threads")
     try:  # Snakemake reads it too, and dates as dates
         yaml.safe_load(text)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 
 from ..claims.frozen import frozen
@@ -24,10 +25,10 @@ from ..study.cost import Rates
 from ..study.reading import load_study, named, split_scale
 from ..study.tables import Stage
 from .batches import RULES, Batch, Key, alive, batches
-from .dry_run import beyond_language, no_points
 from .estimates import disk
 from .locks import exclusive
 from .machine import Machine
+from .notes import beyond_language, no_points, one_draw
 from .precision import plan_of, too_wide
 from .progress import Progress
 from .resources import Job, here
@@ -260,7 +261,8 @@ class Run:
             made = [self.products[kind][name] for kind, name in self._makers]
             print(f"{' and '.join(self.studies)}: {len(made)} products to make", file=sys.stderr)
             for name, status in self.studies.items():
-                for line in (*beyond_language(status.plan), *no_points(status.plan)):
+                notes = (told(status.plan) for told in (beyond_language, one_draw, no_points))
+                for line in chain.from_iterable(notes):
                     print(f"{name}: {line}", file=sys.stderr)
             needed = sum(map(disk, made)) + _ROOM
             free = shutil.disk_usage("results").free / 2**20

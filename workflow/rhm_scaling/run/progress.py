@@ -21,8 +21,8 @@ from ..core.errors import UserError
 from ..study.artifacts import TRAINED, Product
 from ..study.cost import Rates
 from .batches import FOLDER, Batch
-from .dry_run import TABLES, calibration, duration, stale
-from .estimates import STAGE, core_seconds, cost_of
+from .dry_run import TABLES, duration, paces, stale
+from .estimates import STAGE, cost_of, seconds_of_work
 from .logs import LogTail, tails
 from .slurm import BADLY, QueuedJob
 from .status import Status
@@ -38,17 +38,17 @@ class Item(NamedTuple):
 
     kind: str
     name: str
-    path: str  # of the log to look at
+    path: str  # of the log to look at, or of what a job without one was to make
     product: Product | None
     log: LogTail | None = None  # its end, if there is one
     state: str = "waiting"
     says: str = ""  # why it failed, or which job of a cluster makes it
 
-    def core_seconds(self, rates: Rates) -> float:
-        """Expected core-seconds until it is made."""
+    def seconds(self, rates: Rates) -> float:
+        """Expected seconds of work until it is made, on one thread."""
         if self.product is None:
             return STAGE
-        whole = core_seconds(self.product, rates)
+        whole = seconds_of_work(self.product, rates)
         steps = (
             [step for text in self.log.lines if (step := _STEP.search(text))] if self.log else []
         )
@@ -122,8 +122,12 @@ class Progress:
         if log and works:
             return item._replace(state="running", says=f"job {job.number}" if job else "")
         if job and job.state in BADLY:
-            path = item.path if log else job.log
-            return item._replace(state="failed", says=f"job {job.number}: {job.state}", path=path)
+            path, says = item.path, f"job {job.number}: {job.state}"
+            if log is None:
+                path, log = job.log, LogTail.read(self.status.root / job.log)
+            if log is None:  # cancelled in the queue, say
+                path, says = f"{FOLDER}/{job.batch}.json", f"{says}, before it wrote a log"
+            return item._replace(state="failed", says=says, path=path, log=log)
         return item._replace(state="interrupted") if log and not log.made else item
 
     def in_state(self, state: str) -> list[Item]:
@@ -185,35 +189,46 @@ class Progress:
     def _failed(self, items: Sequence[Item]) -> str:
         """What one job could not make, its log and the end of that."""
         first, more = items[0], f" and {len(items) - 1} more" if len(items) > 1 else ""
-        log = first.log or LogTail.read(self.status.root / first.path)
-        last = [f"      {_shown(text)}" for text in log.lines[-3:]] if log else []
+        last = [f"      {_shown(text)}" for text in first.log.lines[-3:]] if first.log else []
         head = f"  {first.kind}/{first.name}{more}: {_shown(first.says)}"
         return "\n".join([head, f"    {first.path}", *last])
 
     def _time_left(self, cores: int, jobs: int) -> str:
         if not self.items:
             return "nothing is left to do"
-        pace, blocks = self._pace
         when = "" if self.jobs or self.began is not None else " once it runs"
         where = f"jobs at a time: {jobs}" if self.jobs else f"cores: {cores}"
-        basis = f"times {pace:.2g} as in the {blocks} trainings made"
+        basis = ""
+        if work := {kind: sum(each) for kind, each in self._work.items() if kind != TABLES}:
+            most = max(work, key=lambda kind: work[kind])
+            pace, made = self._paces.get(most, (1.0, 0))
+            took = f"{most} times {pace:.2g}, as the {made} made took"
+            basis = f"; {took if made else f'none of the {most} is made yet'}"
         return (
             f"about {duration(self.seconds_left(jobs or cores))} left{when}; {where} "
-            f"(from operations counted{', ' + basis if blocks else '; no training is made yet'})"
+            f"(from operations counted{basis})"
         )
 
     def seconds_left(self, slots: int) -> float:
         """Expected seconds until all is made, in so many slots at once, at the pace so far."""
-        work = [item.core_seconds(self.rates) for item in self.items if item.product]
-        last = STAGE * (len(self.items) - len(work))  # one after another
-        return self._pace[0] * (max(sum(work) / slots, max(work, default=0.0)) + last)
+        work = [own for kind, each in self._work.items() if kind != TABLES for own in each]
+        last = sum(self._work.get(TABLES, []))  # one after another
+        return max(sum(work) / slots, max(work, default=0.0)) + last
 
     @cached_property
-    def _pace(self) -> tuple[float, int]:
-        """How many times the estimate the trainings took that are made, and how many these are."""
-        made = calibration(self.status, self.rates)
-        sums = made[["blocks", "estimated", "actual"]].sum()
-        return (sums["actual"] / sums["estimated"] if len(made) else 1.0), int(sums["blocks"])
+    def _work(self) -> dict[str, list[float]]:
+        """Expected seconds of all that is left, by kind, each kind at the pace of what is made."""
+        found: dict[str, list[float]] = {}
+        for item in self.items:
+            pace, _ = self._paces.get(item.kind, (1.0, 0))
+            found.setdefault(item.kind, []).append(pace * item.seconds(self.rates))
+        return found
+
+    @cached_property
+    def _paces(self) -> dict[str, tuple[float, int]]:
+        """`paces` of the kinds of which something is left."""
+        left = {item.kind for item in self.items if item.product}
+        return paces(self.status, self.rates, left)
 
 
 def _lives(job: QueuedJob) -> bool:

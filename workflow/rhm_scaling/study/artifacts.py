@@ -35,7 +35,8 @@ STEPS = {
     "sensitivity": "measure_sensitivity",
 }
 KINDS = tuple(STEPS)
-TRAINED = ("models", "denoisers")  # blocks of networks
+TRAINED = ("models", "denoisers")  # blocks of networks, trained in packs
+TRAININGS = (*TRAINED, "predictors")  # all that train networks
 # by themselves; the others are only made for these
 RESULTS = (*TRAINED, "counts", "latents", "predictors")
 _COUNTED = {"runs": "runs.csv", "recovery": "recovery.csv"}

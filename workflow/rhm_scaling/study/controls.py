@@ -76,7 +76,10 @@ def check_controls(here: str, experiment: Any, architectures: Mapping[str, Any])
     known = {name: architectures[name] for name in experiment.architectures}
     networks = {name: one for name, one in known.items() if isinstance(one, NetworkConfig)}
     if not networks:
-        raise ValueError(f"{here}: are of networks, and the experiment has none; leave them out")
+        raise ValueError(
+            f"{here}: are of networks that are trained on the task itself, and none here is; "
+            "leave them out"
+        )
     drawn = experiment.replicas.rule_draws
     if (asked.rule_draws or drawn) > drawn:
         raise ValueError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from ..core import texts
 from ..grammar.sparse import SparseParameters
 from ..theory.denoising import Corruption
 from .grammars import FileGrammarConfig
@@ -62,7 +63,8 @@ class DenoisingConfig(Model):
     resampled: Annotated[int, Field(ge=_FEWEST, le=2**20)] = 64
     """Sentences of depth `L` that are restored: drawn anew from the posterior of all tokens."""
     rule_draws: Annotated[int, Field(ge=1, le=10**4)] = 8
-    """Grammars drawn from the same parameters; intervals are over them."""
+    """Grammars drawn from the same parameters; intervals are over them, and there are none with
+    one."""
     rule_seeds: RuleSeedsConfig = RuleSeedsConfig()
     """From which seeds they are drawn."""
 
@@ -81,7 +83,8 @@ def check_denoising(here: str, config: DenoisingConfig, grammars: Mapping[str, A
     """
     for name in config.grammars:
         if name not in grammars:
-            raise ValueError(f"{here}.grammars: no {name!r} defined")
+            known = texts.cut(", ".join(grammars), 200)
+            raise ValueError(f"{here}.grammars: no {name!r} defined; known: {known}")
         if isinstance(grammars[name], FileGrammarConfig):
             raise ValueError(
                 f"{here}.grammars: {name!r} comes from a file, and what is asked is of drawn "
@@ -100,7 +103,10 @@ def check_denoising(here: str, config: DenoisingConfig, grammars: Mapping[str, A
                 "root take one number for all, so give v one number and leave n out"
             )
         if parameters.L < 2:
-            raise ValueError(f"{here}.grammars: {name!r} has L = 1, and curves of depths take 2")
+            raise ValueError(
+                f"{here}.grammars: {name!r} has L = 1, and curves of depths take 2 or more; "
+                "take it out"
+            )
         tokens = parameters.d * len(config.fractions) * (2 * config.sentences + config.resampled)
         if tokens > _MOST_TOKENS:
             raise ValueError(

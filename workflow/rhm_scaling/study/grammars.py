@@ -52,7 +52,8 @@ class DrawnGrammarConfig(Model):
     `{0: 128, 1: 8}`. Level 0 is the tokens and has to be there; a level not named has as many
     symbols as the nearest named one below it; the root has `n`."""
     n: Annotated[_Classes | None, scanned(several(_Classes) | None)] = None
-    """Number of root symbols (class labels); that of level `L-1` if not given."""
+    """Number of root symbols (class labels), of which classification needs two; that of level `L-1`
+    if not given."""
     s: Annotated[int, Field(ge=2, le=2**16)] = 2
     """Branching: every symbol expands into `s` symbols of the level below."""
     L: Annotated[PositiveInt, scanned(several(PositiveInt))]
@@ -75,25 +76,35 @@ class DrawnGrammarConfig(Model):
     @model_validator(mode="after")
     def _possible(self) -> DrawnGrammarConfig:
         if self.L * math.log2(self.s) > _MOST_TOKENS:  # never the power itself: it may have no end
-            raise ValueError(f"L: sentences of s**L = {self.s}**{self.L} tokens; take L smaller")
+            raise ValueError(
+                f"L: sentences of s**L = {self.s}**{self.L} tokens, the most is 2**{_MOST_TOKENS}; "
+                "take L smaller"
+            )
         most = max(self.v.values(), default=1) if isinstance(self.v, dict) else self.v
         if self.s * math.log2(most) > _MOST_TUPLES:
-            raise ValueError(f"s: v**s = {most}**{self.s} tuples; take v or s smaller")
+            raise ValueError(
+                f"s: v**s = {most}**{self.s} tuples, the most is 2**{_MOST_TUPLES}; "
+                "take v or s smaller"
+            )
         places = self.s * (self.sparsity + 1)
         if self.L * math.log2(places) > _MOST_TOKENS:
             tokens = f"(s*(sparsity+1))**L = {places}**{self.L}"
-            raise ValueError(f"sparsity: sentences of {tokens} tokens; take it or L smaller")
+            raise ValueError(
+                f"sparsity: sentences of {tokens} tokens, the most is 2**{_MOST_TOKENS}; "
+                "take it or L smaller"
+            )
         if self.sparsity and places * math.log2(most + 1) > _MOST_TUPLES:
             raise ValueError(
-                f"sparsity: (v+1)**(s*(sparsity+1)) = {most + 1}**{places} tuples; take it or v "
-                "smaller"
+                f"sparsity: (v+1)**(s*(sparsity+1)) = {most + 1}**{places} tuples, the most is "
+                f"2**{_MOST_TUPLES}; take it or v smaller"
             )
         parameters = self.parameters()
         for level, m in enumerate(parameters.m, 1):
             symbols = parameters.symbols(level)
             if symbols * m * parameters.s > _MOST_RULES:
                 raise ValueError(
-                    f"m: level {level} has {symbols}*{m} = {symbols * m} rules; take m smaller"
+                    f"m: level {level} has {symbols}*{m} = {symbols * m} rules, the most is "
+                    f"{_MOST_RULES // parameters.s}; take m smaller"
                     + (", or sparsity" if self.sparsity else "")
                 )
         if len(parameters.label()) > _MOST_LABEL:  # as the name of a folder

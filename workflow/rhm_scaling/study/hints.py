@@ -12,7 +12,9 @@ from ..core import texts
 from .schema import Study
 from .types import Model
 
-# what stands where something of another shape was found
+# Sections of what has a name of the user's, with an example
+_NAMED = ("grammars", "architectures", "experiments", "denoising")
+# What to write, by key, or by the last two where one is not enough
 _EXAMPLES = {
     "grammars": "{deep: {v: 8, s: 2, L: 3, m: 4}}",
     "architectures": "{cnn: {kind: cnn, width: 64}}",
@@ -23,6 +25,13 @@ _EXAMPLES = {
     "training": "{max_steps: 1000}",
     "masked_fractions": "[0.1, 0.5, 0.9]",
     "train_sizes": "[256, 1024], or auto",
+    "controls": "{train_sizes: [1024, 4096]}",
+    "controls.train_sizes": "[1024, 4096]",
+    "fractions": "[0.2, 0.4, 0.6]",
+    "lr": "0.01",
+    "width": "64",
+    "depth": "4",
+    "precision": "0.1, or {crossing: 0.1}",
     "replicas": "{rule_draws: 4}",
     "rule_seeds": "{first: 1000}",
     "block": "{rule_draws: 4}",
@@ -31,14 +40,31 @@ _EXAMPLES = {
 }
 
 
-def shape(keys: Sequence[str], given: str, wanted: str) -> str:
+def shape(keys: Sequence[str], given: Any, wanted: str) -> str:
     """What to write where something of another shape is wanted: a mapping or a list."""
-    if wanted == "list":
-        return f"needs a list, such as [{given.strip(chr(39))}], not {given}"
-    example = _EXAMPLES.get(keys[-1] if keys else "")
-    if example is None and len(keys) == 2:  # the value of a user's own name
-        example = _EXAMPLES.get(keys[0], "").partition(": ")[2].removesuffix("}")
-    return f"write {example or 'keys and their values'}; not {given}"
+    shown = texts.short(given)
+    if wanted == "list" and isinstance(given, str | int | float):
+        return f"needs a list, such as [{shown.strip(chr(39))}], not {shown}"
+    if len(keys) == 2 and keys[0] in _NAMED and keys[1] in _fields(keys[0]):
+        return f"is a key of what has a name; write {keys[0]}: {_EXAMPLES[keys[0]]}"
+    other = "a list" if wanted == "list" else "keys and their values"
+    return f"write {example(keys) or other}; not {shown}"
+
+
+def example(keys: Sequence[str]) -> str:
+    """What to write at a place; nothing if that is not known."""
+    if len(keys) == 2 and keys[0] in _NAMED:
+        return _EXAMPLES[keys[0]].partition(": ")[2].removesuffix("}")
+    if len(keys) > 1 and keys[-1] in _NAMED:
+        name = _EXAMPLES[keys[-1]][1:].partition(":")[0]
+        return f"some names of {keys[-1]}, as in [{name}]"
+    return _EXAMPLES.get(".".join(keys[-2:])) or _EXAMPLES.get(keys[-1] if keys else "", "")
+
+
+def kinds(where: Sequence[str]) -> list[str]:
+    """The kinds of what can stand at a place, as `unknown` has it."""
+    found = [_kind(model) or "FILE.py" for model in _models_at(where, every=True)]
+    return list(dict.fromkeys(found))
 
 
 def unknown(where: Sequence[str]) -> str:
@@ -56,17 +82,25 @@ def unknown(where: Sequence[str]) -> str:
     if key in known and others:  # of another kind of what stands here, which has no key `kind`
         only = [name for fields in others for name in fields]
         return f"it does not go with {' or '.join(only)}; leave one of them out"
-    if close := difflib.get_close_matches(key, known, n=1):
-        return f"did you mean {close[0]!r}?"
     for model in models:
         for name, field in model.model_fields.items():
             if any(key in below.model_fields for below in _models(field.annotation)):
-                return f"it belongs into {name}: {{{key}: ...}}"
+                inside = f"{{{key}: ...}}"
+                inside = f"{{NAME: {inside}}}" if not path and name in _NAMED else inside
+                return f"it belongs into {name}: {inside}"
     beside = _models_at(path, every=True)
-    kinds = sorted({_kind(model) for model in beside if key in model.model_fields} - {""})
-    if kinds:
-        return f"it is for kind: {' or '.join(kinds)}"
-    return f"the keys here are {texts.cut(', '.join(known), 200)}"
+    if others_have := sorted({_kind(one) for one in beside if key in one.model_fields} - {""}):
+        return f"it is for kind: {' or '.join(others_have)}"
+    if close := difflib.get_close_matches(key, known, n=1):
+        return f"did you mean {close[0]!r}?"
+    elsewhere = [name for name in _NAMED if path and key in _fields(name)]
+    of = f"it is a key of {' and '.join(elsewhere)}; " if elsewhere else ""
+    return f"{of}the keys here are {texts.cut(', '.join(known), 400)}"
+
+
+def _fields(section: str) -> set[str]:
+    """Keys of what stands in a section under a user's own name."""
+    return {name for model in _models_at([section], every=True) for name in model.model_fields}
 
 
 def _models_at(path: Sequence[str], every: bool = False) -> list[type[Model]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from ..core import texts
 from ..core.errors import UserError
@@ -228,7 +230,7 @@ def validated(
     try:
         return model.model_validate(value, context={"folder": folder})
     except ValidationError as error:
-        told = islice(_problems(error, origins or {}), _MOST_LINES)
+        told = islice(_problems(error, value, origins or {}), _MOST_LINES)
         problems = [f"{source}{problem}" for problem in told]
         if error.error_count() > _MOST_LINES:
             problems.append(f"{source}{error.error_count() - _MOST_LINES} more problems")
@@ -264,15 +266,16 @@ _SHAPES = {
 _TAGS = {"[key]", *hints.tags(Study)}
 
 
-def _problems(error: ValidationError, origins: Mapping[str, str]) -> Iterator[str]:
-    """One line a problem: the dotted key, what is wrong, what to do.
+def _problems(error: ValidationError, value: Any, origins: Mapping[str, str]) -> Iterator[str]:
+    """One line a problem with a value: the dotted key, what is wrong, what to do.
 
     A grammar that stands for a list's value has the name of its origin, and comes at the end.
     """
     found = error.errors(include_url=False)
     # of a key that is misspelt, and so is missing too, the former is told first
     for problem in sorted(found, key=lambda one: one["type"] != "extra_forbidden"):
-        where = [part if isinstance(part, str) else texts.short(part) for part in problem["loc"]]
+        loc = _written(problem["loc"], value)
+        where = [part if isinstance(part, str) else texts.short(part) for part in loc]
         one = ""
         if where[:1] == ["grammars"] and len(where) > 1 and where[1] in origins:
             one = f" (in {texts.cut(texts.line(where[1]), _LONGEST_NAME)})"
@@ -294,21 +297,59 @@ def _problems(error: ValidationError, origins: Mapping[str, str]) -> Iterator[st
             continue
         if kind == "extra_forbidden":
             message = f"unknown key; {hints.unknown(where)}"
+        elif problem["input"] is None and kind != "missing":
+            message = f"has no value; {_wanted(problem, keys)}"
         elif kind in _SHAPES:
-            message = hints.shape(keys, given, _SHAPES[kind])
+            message = hints.shape(keys, problem["input"], _SHAPES[kind])
         elif kind == "missing":
             message = "is missing; add it (config/README.md says what it holds)"
         elif kind in ("union_tag_not_found", "union_tag_invalid"):
-            expected = problem["ctx"].get("expected_tags", "one of the kinds in config/README.md")
-            message = f"needs kind: {expected}"
+            known = hints.kinds(where)
+            message = f"needs kind: {', '.join(map(repr, known))}"
+            if (tag := problem["ctx"].get("tag", "None")) != "None":
+                close = difflib.get_close_matches(tag, known, n=1)
+                meant = f"; did you mean {close[0]!r}?" if close else ""
+                message += f"; not {texts.short(tag)}{meant}"
         elif kind == "too_short":
             least = problem["ctx"]["min_length"]
             message = f"needs {least} value{'s' * (least > 1)} or more, not {given}"
+            if not problem["input"]:
+                message = f"is empty; {_wanted(problem, keys)}"
+        elif kind == "too_long":
+            what = "characters" if isinstance(problem["input"], str) else "values"
+            message = f"holds more than {problem['ctx']['max_length']} {what}; take fewer"
+        elif kind == "bool_type":
+            message = f"write true or false, not {given}"
         elif kind == "string_pattern_mismatch":
             message = f"use letters, digits, - and _ only (lower case in name:), not {given}"
         else:
             message = f"{problem['msg'][0].lower()}{problem['msg'][1:]}, not {given}"
         yield f"{'.'.join(keys) or given}: {message}{one}"  # no place where a key is no text at all
+
+
+def _wanted(problem: ErrorDetails, keys: list[str]) -> str:
+    """What to write where there is nothing."""
+    if written := hints.example(keys):
+        return f"write {written}"
+    said = f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
+    return {"bool_type": "write true or false", "too_short": "give one or more"}.get(
+        problem["type"], said
+    )
+
+
+def _written(loc: tuple[int | str, ...], value: Any) -> tuple[int | str, ...]:
+    """A location in a value, without the place in a list that stands for one value alone."""
+    for part in loc[:-1]:  # names of unions' members are no part of it
+        if _holds(value, part):
+            value = value[part]
+    return loc if not loc or isinstance(loc[-1], str) or _holds(value, loc[-1]) else loc[:-1]
+
+
+def _holds(value: Any, part: int | str) -> bool:
+    """Whether there is such a key, or such a place of a list."""
+    if isinstance(value, list):
+        return isinstance(part, int) and part < len(value)
+    return isinstance(value, dict) and part in value
 
 
 def _is_tag(where: list[str], index: int) -> bool:

@@ -23,7 +23,8 @@ class ReplicasConfig(Model):
     """Replicas of every point: rule draws x samples x initialisations."""
 
     rule_draws: PositiveInt = 4
-    """Grammars drawn from the same parameters; intervals resample them first."""
+    """Grammars drawn from the same parameters; intervals resample them first. With one, they are
+    over its replicas, if there are any."""
     rule_seeds: RuleSeedsConfig = RuleSeedsConfig()
     """From which seeds they are drawn."""
     samples: PositiveInt = 1

@@ -15,7 +15,7 @@ from rhm_scaling.analysis.thresholds import crossings
 from rhm_scaling.claims.evidence import Evidence
 from rhm_scaling.claims.representations import half_invariant as judged
 from rhm_scaling.grammar.model import Parameters
-from rhm_scaling.steps.tables import measure_representations
+from rhm_scaling.steps.tables import gather_representations
 
 SIZES = 2.0 ** np.arange(6, 17)
 NOTHING = pd.DataFrame(columns=["rule_seed", "level", "crossed_at", "threshold"])
@@ -147,8 +147,8 @@ def test_the_accuracy_of_a_probe_has_an_interval_below_one_and_invariance_may_no
     table = layers({(rule, 1, 1): 100.0 for rule in (0, 1)}).assign(**dict.fromkeys(CURVE_KEY, 0))
     table = table.assign(probe=0.5 + 0.45 * table["rule_seed"])
     table["synonym"] *= 1 + table["rule_seed"]
-    monkeypatch.setattr(measure_representations, "read_measured", lambda *given: table)
-    measure_representations.make({"study": "s", "blocks": []}, tmp_path, tmp_path)
+    monkeypatch.setattr(gather_representations, "read_measured", lambda *given: table)
+    gather_representations.make({"study": "s", "blocks": []}, tmp_path, tmp_path)
     found = pd.read_csv(tmp_path / "invariance.csv")
     assert (found["probe_high"] < 1).all() and (found["probe_low"] < found["probe"]).all()
     assert found["high"].max() > 1

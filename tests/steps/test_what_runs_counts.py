@@ -55,6 +55,7 @@ experiments:
     <<: *e
     task: last_token
     architectures: [cnn, transformer, attention, rated, counting, ngram]
+    train_sizes: [16, 32]
     representations: true
     learning_times: true
   distinct:

@@ -56,7 +56,7 @@ def read_measured(
     runs = measured_runs(folder)
     parts = []
     for block in blocks:
-        known = read_table(root / block["measured"], float_precision="round_trip")
+        known = read_table(root / block["measured"])
         parts += [identified(known, study, block)] if len(known) else []
     # several rates may have been tried
     same = [*CURVE_KEY, *REPLICA_KEY, "train_size", "lr"]

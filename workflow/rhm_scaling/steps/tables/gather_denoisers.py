@@ -60,7 +60,7 @@ def _gathered(specification: dict[str, Any], name: str, root: Path) -> pd.DataFr
     """A table of all blocks; `UserError` if one is damaged."""
     parts = []
     for block in specification["blocks"]:
-        rows = read_table(root / block[name], _KNOWN[name], float_precision="round_trip")
+        rows = read_table(root / block[name], _KNOWN[name])
         parts.append(identified(rows[_KNOWN[name]], specification["study"], block))
     return pd.concat(parts)
 

@@ -40,6 +40,7 @@ experiments:
     replicas: {rule_draws: 2}
 """
 TIMING = ["seconds"]
+CHECKPOINTS = "results/store/models/**/checkpoint-*"
 
 
 def project(folder: Path) -> Path:
@@ -109,7 +110,7 @@ def soak(
 ) -> tuple[int, list[str]]:
     """Run undisturbed, then with so many kills, starting over whenever a run is through.
 
-    If these resume no training, up to four times as many.
+    The first kill of a project waits until a training has kept a checkpoint: one is resumed.
 
     Returns
     -------
@@ -126,23 +127,28 @@ def soak(
     say(f"undisturbed: {whole:.0f} s")
     found: list[str] = []
     done, round_, resumed = 0, 0, 0
-    # a kill that hits no training with a checkpoint tests less: then there are more of them
-    while done < kills or (not resumed and done < 4 * kills):
+    while done < kills:
         round_ += 1
-        last = kills if done < kills else done + kills
         wild = project(folder / f"wild-{round_}")
         log = folder / f"wild-{round_}.log"
+        killed = False
         while True:
+            begin = time.monotonic()
             run = start(wild, log, chance.choice((0.003, 0.05)))
             # at least until the workflow is read; a run is through only when it is let
-            patience = chance.uniform(1.0, 0.6 * whole) if done < last else None
+            patience = chance.uniform(1.0, 0.6 * whole) if done < kills else None
+            if patience and not killed:
+                patience = chance.uniform(0.0, 1.0)
+                while run.poll() is None and not any(wild.glob(CHECKPOINTS)):
+                    time.sleep(0.05)
             try:
                 status = run.wait(timeout=patience)
             except subprocess.TimeoutExpired:
                 number = chance.choice(SIGNALS)
                 kill(run, number)
-                done += 1
-                say(f"kill {done}: {signal.Signals(number).name} after {patience:.1f} s")
+                done, killed = done + 1, True
+                after = time.monotonic() - begin
+                say(f"kill {done}: {signal.Signals(number).name} after {after:.1f} s")
                 continue
             if status == 0:
                 break

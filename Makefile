@@ -12,7 +12,7 @@
 # make verify [REMOVE=1]  compare all results with their checksums; remove what is damaged
 # make clean [REMOVE=1]   list products, tables and figures that no study refers to; remove them
 # make test [FAST=1] [PROCESSES=4]   set up, run the whole test suite; FAST: only what needs neither a
-#                         whole run nor a SLURM, less than two minutes on two cores
+#                         whole run nor a SLURM, two to four minutes on two cores
 # make soak [KILLS=50]    all that can happen to a study on a cluster; then kill a run here again and
 #                         again, compare its tables with those of an undisturbed one
 # make lint               format, style, types

@@ -12,7 +12,7 @@ from helpers.cluster import Cluster
 from helpers.daemons import ClusterError, missing
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
-GREEDY = "x = bytearray(400 << 20); import time; time.sleep(60)"
+GREEDY = "x = bytearray(400 << 20); import time; time.sleep(600)"
 
 
 @pytest.fixture(scope="module")

@@ -184,7 +184,7 @@ class Cluster:
                 return job
         raise ClusterError(f"squeue: there is no job {id}")
 
-    def until(self, id: str, *states: str, seconds: float = 30) -> Job:
+    def until(self, id: str, *states: str, seconds: float = 120) -> Job:
         """Wait until a job is in one of these states."""
         if not poll(lambda: self.job(id).state in states, seconds):
             raise ClusterError(f"{self.job(id)}: not {' or '.join(states)} after {seconds:g} s")

@@ -369,8 +369,8 @@ def test_every_model_of_a_study_has_a_section() -> None:
 
 def test_every_key_is_explained() -> None:
     for model in reference.SECTIONS:
-        for key, field in model.model_fields.items():
-            assert field.description, f"{model.__name__}.{key}"
+        for key, meaning in reference.meanings(model).items():
+            assert meaning, f"{model.__name__}.{key}"
 
 
 def test_mappings_are_shared_by_merging() -> None:

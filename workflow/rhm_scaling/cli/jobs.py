@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import importlib
 import json
 import os
@@ -227,7 +228,9 @@ def _batch(arguments: argparse.Namespace) -> None:
 _FAILED, _STOPPED = 1, 2  # how a command ended
 
 
+@functools.cache
 def _parser() -> argparse.ArgumentParser:
+    """All commands: made once for all products of a batch."""
     parser = argparse.ArgumentParser(prog="rhm_scaling", description=__doc__)
     known = parser.add_subparsers(required=True)
 

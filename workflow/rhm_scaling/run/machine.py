@@ -59,7 +59,7 @@ def _as_names(value: Any) -> Any:
 class Machine(BaseModel):
     """What ``config/config.yaml``, ``config/cluster.yaml`` and ``--config`` may hold."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     study: Annotated[
         tuple[Annotated[Line, Field(min_length=1, max_length=4096)], ...],
@@ -171,8 +171,6 @@ def slots(base: Path) -> int:
 
 def settings_schema() -> str:
     """The schema of ``config/config.yaml`` as YAML, where the workflow catalog looks for it."""
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Machine.model_json_schema(mode="validation"),
-    }
-    return yaml.safe_dump(schema, sort_keys=False, width=100)
+    from ..study.reference import schema_of  # what nothing else of a run needs
+
+    return yaml.safe_dump(schema_of(Machine, [Machine]), sort_keys=False, width=100)

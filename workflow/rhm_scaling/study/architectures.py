@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
-    ConfigDict,
     Discriminator,
     Field,
     PrivateAttr,
@@ -238,12 +237,6 @@ _KEYS: dict[str, Any] = {
 }
 
 
-class _Described(NetworkConfig):
-    """Models that are made here, of which pydantic need not search the source for docstrings."""
-
-    model_config = ConfigDict(use_attribute_docstrings=False)
-
-
 def _config(kind: str) -> type[NetworkConfig]:
     """The model of an architecture of this package."""
     known = about(kind)
@@ -260,7 +253,7 @@ def _config(kind: str) -> type[NetworkConfig]:
         **{key: _KEYS[key] for key in known.takes},
     }
     name = f"{kind.title()}Config"
-    return create_model(name, __base__=_Described, __doc__=" ".join(told), **keys)
+    return create_model(name, __base__=NetworkConfig, __doc__=" ".join(told), **keys)
 
 
 NETWORKS = {kind: _config(kind) for kind in kinds()}

@@ -122,9 +122,7 @@ def several(values: Any) -> Any:
 class Model(BaseModel):
     """Base of all parts of a study: no unknown keys, no silent conversions, immutable."""
 
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class _RangeConfig(Model):

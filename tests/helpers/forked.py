@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import gc
 import json
 import os
 import runpy
@@ -88,6 +89,7 @@ def _serve(folder: Path) -> None:
         for module in IMPORTED:
             __import__(module)
         assert not any(name.startswith("rhm_scaling") for name in sys.modules)
+        gc.freeze()  # pages that no collection touches stay shared
         print("ready", flush=True)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
         while sys.stdin not in select.select([sys.stdin, listener], [], [])[0]:

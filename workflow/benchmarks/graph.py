@@ -8,10 +8,11 @@ import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import yaml
+
+from rhm_scaling.run.batches import Batch
 
 from .projects import copied, run
 
@@ -22,8 +23,8 @@ def measure(steps: int = 400) -> pd.DataFrame:
     """A row a way: seconds, and the share of the cores that trainings and tables kept busy.
 
     Trainings end after so many `steps`, so that both ways take minutes; the jobs are those of
-    `make claims`. The share is of core-seconds of jobs, by their records, in the time from the
-    first training's start to the last one's end.
+    `make claims`. The share is of core-seconds of jobs, in the time from the first training's start
+    to the last one's end.
     """
     cores = os.cpu_count() or 1
     rows = []
@@ -37,7 +38,7 @@ def measure(steps: int = 400) -> pd.DataFrame:
             for claims in runs:
                 run(project, [f"config/studies/{claim}.yaml" for claim in claims], cores)
             seconds = time.perf_counter() - start
-            rows.append({"way": way, "s": seconds, **_busy(project, cores)})
+            rows.append({"way": way, "s": seconds, **busy(project / "results", cores)})
     table = pd.DataFrame(rows)
     return table.assign(ratio=table["s"].iloc[0] / table["s"])
 
@@ -54,19 +55,31 @@ def _project(folder: Path, steps: int) -> Path:
     return project
 
 
-def _busy(project: Path, cores: int) -> dict[str, Any]:
-    """Core-seconds of jobs while networks were trained, and their share of all."""
-    spans = []
-    for path in (project / "results").rglob("*record.json"):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        made, what = record["made"], record["specification"]
+def busy(results: Path, cores: int, since: float = 0.0) -> dict[str, float]:
+    """Core-seconds of jobs while networks were trained, and their share of all.
+
+    Parameters
+    ----------
+    results
+        Where one run has made everything, or all from some time on.
+    cores
+        Of the machine.
+    since
+        That time, in seconds since 1970.
+    """
+    spans, trainings = [], []
+    for path in results.glob("batches/*.tsv"):  # jobs, as Snakemake has measured them
+        end = path.stat().st_mtime
+        (seconds,) = pd.read_csv(path, sep="\t")["s"]
+        threads = Batch.read(path.with_suffix(".json")).threads
+        spans.append((end - seconds, end, threads))
+        if path.name.startswith("train_networks"):
+            trainings.append(spans[-1])
+    for path in results.glob("*/stages/*.record.json"):
+        made = json.loads(path.read_text(encoding="utf-8"))["made"]
         end = datetime.fromisoformat(made["at"]).timestamp()
-        trained = what.get("kind") == "models"
-        spans.append((end - made["core_seconds"] / made["threads"], end, made, trained))
-    first = min(start for start, _, _, trained in spans if trained)
-    last = max(end for _, end, _, trained in spans if trained)
-    busy = sum(
-        max(0.0, min(end, last) - max(start, first)) * made["threads"]
-        for start, end, made, _ in spans
-    )
-    return {"core-seconds": busy, "share": busy / cores / (last - first)}
+        spans.append((end - made["core_seconds"], end, 1))
+    first = min(start for start, _, _ in trainings if start > since)
+    last = max(end for _, end, _ in trainings)
+    used = sum(max(0.0, min(end, last) - max(start, first)) * n for start, end, n in spans)
+    return {"core-seconds": used, "share": used / cores / (last - first)}

@@ -58,8 +58,8 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = set[Path]()
     for item in items:
-        in_cluster = item.path.parent.name == "cluster"
-        if in_cluster or "finished_tiny" in getattr(item, "fixturenames", ()):
+        of_seconds = item.path.parent.name in ("cluster", "plots")
+        if of_seconds or "finished_tiny" in getattr(item, "fixturenames", ()):
             item.add_marker("slow")
         if item.get_closest_marker("slow"):
             slow.add(item.path)

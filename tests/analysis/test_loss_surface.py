@@ -8,6 +8,8 @@ from scipy import optimize
 from rhm_scaling.analysis import loss_surface
 from rhm_scaling.analysis.loss_surface import Effort, Surface
 
+pytestmark = pytest.mark.slow
+
 Array = loss_surface.Array
 
 SIZES = np.geomspace(1e3, 1e6, 5)

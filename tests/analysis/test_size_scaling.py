@@ -18,6 +18,8 @@ from rhm_scaling.plots.sizes import network_sizes
 from rhm_scaling.plots.style import save
 from rhm_scaling.theory.complexities import parameters_needed
 
+pytestmark = pytest.mark.slow
+
 SIZES = {4: 100, 8: 300, 16: 1000, 32: 3000, 64: 10000}  # parameters by width
 BATCH, CHANCE = 100, 8.0
 TRUTH = Surface(0.0, 20.0, 0.5, 200.0, 0.7, True)

@@ -18,6 +18,8 @@ from rhm_scaling.claims.verdicts import AGREES, DISAGREES, Finding, together
 from rhm_scaling.grammar.model import Parameters
 from rhm_scaling.theory.complexities import Learner
 
+pytestmark = pytest.mark.slow
+
 DEEP = [Parameters.from_keys(v=16, s=2, L=4, m=m) for m in (2, 3, 4)]
 SIZES = np.round(2 ** np.arange(6, 20, 0.5))
 STUDIES = 8

@@ -19,6 +19,8 @@ from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.theory.correlations import threshold
 from rhm_scaling.theory.denoising import evidence, upward
 
+pytestmark = pytest.mark.slow
+
 SHAPE = Parameters.from_keys(v=8, s=2, L=4, m=2)
 SIZES = [0, *np.round(2 ** np.arange(2, 14.1, 0.5)).astype(int)]
 DRAWS, SENTENCES, STUDIES = 8, 256, 5

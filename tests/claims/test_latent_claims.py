@@ -27,6 +27,8 @@ from rhm_scaling.claims.verdicts import AGREES, DISAGREES, Lacking, together
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.theory.latents import latent_thresholds
 
+pytestmark = pytest.mark.slow
+
 DEPTHS = [Parameters.from_keys(v=16, s=2, L=L, m=2) for L in (4, 6, 8)]
 RULES = [Parameters.from_keys(v=24, s=2, L=4, m=m) for m in (2, 4, 8)]
 SIZES = np.round(2 ** np.arange(4, 22, 0.25))

@@ -18,6 +18,8 @@ from rhm_scaling.claims.verdicts import AGREES, DISAGREES, UNDETERMINED, togethe
 from rhm_scaling.grammar.model import Parameters
 from rhm_scaling.theory.predicted_curves import error_of_known, rule_curve
 
+pytestmark = pytest.mark.slow
+
 Array = NDArray[np.float64]
 
 SIZES = np.round(2 ** np.arange(8, 21, 0.5))

@@ -14,6 +14,8 @@ import pytest
 from rhm_scaling.architecture.registry import kinds
 from rhm_scaling.core import fingerprint as fingerprints
 
+pytestmark = pytest.mark.slow
+
 # what versions of Python parse, write or show in different ways
 SAMPLE = r'''
 @decorated

@@ -25,6 +25,8 @@ from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import validated
 from rhm_scaling.study.schema import Study
 
+pytestmark = pytest.mark.slow
+
 PAGE = "docs/library.md"
 # the default study's cells, and those of the tiny one that stand for them
 SUBSTITUTES = {

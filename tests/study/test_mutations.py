@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 
 from helpers.planning import BASE, STUDIES, only_studies_in, planned, refused
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

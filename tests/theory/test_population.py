@@ -10,6 +10,8 @@ from rhm_scaling.grammar.sampling import Stream
 from rhm_scaling.theory import denoising, population
 from rhm_scaling.theory.denoising import Corruption
 
+pytestmark = pytest.mark.slow
+
 SHARP = Parameters.from_keys(v=16, s=2, L=12, m=4)
 
 

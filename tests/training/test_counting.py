@@ -10,6 +10,8 @@ from rhm_scaling.theory import complexities
 from rhm_scaling.theory.inference import last_token_posteriors
 from rhm_scaling.training.counting import CountingLearner, backoff, ngram, recovery
 
+pytestmark = pytest.mark.slow
+
 UNIFORM = Parameters.from_keys(v=8, s=2, L=3, m=3)
 DEEP = Parameters.from_keys(v=8, s=2, L=4, m=2)
 TERNARY = Parameters.from_keys(v=8, n=6, s=3, L=3, m=4)

@@ -9,8 +9,9 @@ import pytest
 
 from helpers.small_grammars import Case, run, sample
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 @pytest.mark.parametrize("case", sample(20), ids=str)
 def test_every_table_and_figure_is_made(case: Case, tmp_path: Path) -> None:
     made = run(case.study, tmp_path)
@@ -83,7 +84,6 @@ experiments:
 """
 
 
-@pytest.mark.slow
 def test_windows_have_curves_and_floors_of_their_own(tmp_path: Path) -> None:
     made = run(WINDOWS, tmp_path)
     assert all(path.is_file() for path in made)

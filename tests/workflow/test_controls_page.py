@@ -1,0 +1,66 @@
+"""What the page on claims says of their controls is what the kept comparisons say."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from helpers.documents import ROOT, documented, prose
+
+FOLDER = ROOT / "results" / "reference" / "claims"
+TABLE = pd.read_csv(FOLDER / "controls.csv")
+ONCE = TABLE.drop(columns="study").drop_duplicates()
+ONLINE = ONCE[ONCE["quantity"] == "crossed_at"]
+BETTER = ONCE[ONCE["finding"] == "better"]
+TEXT = prose("docs/claims.md")
+
+
+def times(rows: pd.DataFrame) -> float:
+    return float(2 ** rows["log2_ratio"].median())
+
+
+def test_numbers_of_comparisons() -> None:
+    assert list(TABLE) == documented("controls.csv")
+    assert set(TABLE["study"].str.removesuffix("-controlled")) == {
+        *(f"a{n}" for n in range(1, 5)),
+        *(f"b{n}" for n in range(1, 6)),
+    }
+    assert f"Studies share some of the {len(ONCE)} comparisons" in TEXT
+    assert set(BETTER["control"]) == {"width x2"}
+    patience = ONCE[(ONCE["control"] == "patience x2") & (ONCE["finding"] != "not compared")]
+    assert f"Twice the patience never helps, at {len(patience)} points" in TEXT
+    wide = ONCE[ONCE["control"] == "width x2"]
+    assert f"Twice the width helps at {len(BETTER)} of {len(wide)} points" in TEXT
+    assert set(TABLE[TABLE["study"] == "b4-controlled"]["finding"]) == {"within"}
+
+
+def test_half_the_rate_takes_more_sentences() -> None:
+    slow = ONLINE[ONLINE["control"] == "rate /2"]
+    matched = slow[slow["architecture"].isin(["cnn", "lcn"])]
+    first, second, third, last = (
+        f"{times(rows):.2f}" for _, rows in matched.groupby("level") if len(rows)
+    )
+    told = f"(median {times(matched):.2f}; {first}, {second}, {third} and {last} at levels 1 to 4)"
+    assert told in TEXT
+    attending = slow[slow["architecture"] == "transformer"]
+    assert f"{times(attending):.2f} times as many for transformers" in TEXT
+
+
+def test_twice_the_width_helps_upper_levels_of_cnns_and_lower_ones_of_transformers() -> None:
+    better = BETTER[BETTER["quantity"] == "crossed_at"]
+    deep = better[better["grammar"].isin(["deep-m3", "deep-m4"])]
+    cnns = 2 ** deep[deep["architecture"] == "cnn"]["log2_ratio"]
+    assert f"from {cnns.min():.2f} to {cnns.max():.2f} times the sentences" in TEXT
+    attending = better[better["architecture"] == "transformer"]
+    ratios = 2 ** attending["log2_ratio"]
+    assert f"from {ratios.min():.2f} to {ratios.max():.2f} times. " in TEXT
+    assert set(attending["level"]) == {1, 2}
+    wide = ONLINE[(ONLINE["control"] == "width x2") & (ONLINE["architecture"] == "cnn")]
+    ratios = wide[wide["grammar"].str.startswith("deep")].pivot_table(
+        index="grammar", columns="level", values="log2_ratio"
+    )
+    assert (ratios[3] - ratios[2] < 0).all()  # farther from the prediction of B1
+    errors = BETTER[BETTER["quantity"] == "test_error"]
+    halved = errors[errors["log2_ratio"] < -1]
+    assert len(halved) == 1 and halved["mean"].round(3).item() == 0.003
+    others = 1 - 2 ** errors[errors["log2_ratio"] > -1]["log2_ratio"]
+    assert len(others) == 5 and 0.005 < others.min() < 0.015 and 0.095 < others.max() < 0.105

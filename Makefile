@@ -11,8 +11,8 @@
 # make reproduce ARCHIVE=FILE [DIR=FOLDER] [FORCE=1]   unpack it, set up, check; FORCE: run again
 # make verify [REMOVE=1]  compare all results with their checksums; remove what is damaged
 # make clean [REMOVE=1]   list products, tables and figures that no study refers to; remove them
-# make test [FAST=1] [PROCESSES=4]   set up, run the whole test suite; FAST: only what needs neither a
-#                         whole run nor a SLURM, two to four minutes on two cores
+# make test [FAST=1] [PROCESSES=4]   set up, run the whole test suite; FAST: without what needs a
+#                         whole run or a SLURM, or takes long: two minutes on two cores
 # make soak [KILLS=50]    all that can happen to a study on a cluster; then kill a run here again and
 #                         again, compare its tables with those of an undisturbed one
 # make lint               format, style, types

@@ -37,9 +37,10 @@ def run_module(
     module: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """What `python -m module` does in a folder."""
+    server, _ = _server()
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         status = subprocess.run(
-            [str(_server() / "python"), "-m", module, *arguments],
+            [str(server / "python"), "-m", module, *arguments],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -53,10 +54,10 @@ def run_module(
 
 
 @functools.cache
-def _server() -> Path:
-    """The folder of a process of which others are forked, and of a `python` that asks it to.
+def _server() -> tuple[Path, subprocess.Popen[bytes]]:
+    """The folder of a `python` that asks a process to fork itself, and that process.
 
-    The process ends with this one.
+    It ends with this one, which closes its input.
     """
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -74,11 +75,7 @@ def _server() -> Path:
         cwd="/",
     )
     assert server.stdout is not None and server.stdout.readline() == b"ready\n"
-    _kept.append(server)
-    return folder
-
-
-_kept: list[subprocess.Popen[bytes]] = []  # whose input is closed when this process ends
+    return folder, server
 
 
 def _serve(folder: Path) -> None:

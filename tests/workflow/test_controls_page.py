@@ -43,6 +43,8 @@ def test_half_the_rate_takes_more_sentences() -> None:
     assert told in TEXT
     attending = slow[slow["architecture"] == "transformer"]
     assert f"{times(attending):.2f} times as many for transformers" in TEXT
+    ratios = 2 ** slow[slow["architecture"] == "fcn"]["log2_ratio"]
+    assert f"factors scatter, from {ratios.min():.2f} to {ratios.max():.2f}." in TEXT
 
 
 def test_twice_the_width_helps_upper_levels_of_cnns_and_lower_ones_of_transformers() -> None:
@@ -54,6 +56,8 @@ def test_twice_the_width_helps_upper_levels_of_cnns_and_lower_ones_of_transforme
     ratios = 2 ** attending["log2_ratio"]
     assert f"from {ratios.min():.2f} to {ratios.max():.2f} times. " in TEXT
     assert set(attending["level"]) == {1, 2}
+    deepest = deep[(deep["architecture"] == "lcn") & (deep["level"] == 4)].squeeze()
+    assert (deepest["rule_draws"], deepest["unpaired"]) == (1, 2)
     wide = ONLINE[(ONLINE["control"] == "width x2") & (ONLINE["architecture"] == "cnn")]
     ratios = wide[wide["grammar"].str.startswith("deep")].pivot_table(
         index="grammar", columns="level", values="log2_ratio"

@@ -206,3 +206,9 @@ def test_levels_of_online_curves_in_words() -> None:
     ]
     assert said.differing[0].endswith("twice the width does not learn it")
     assert said.summary.endswith("failed: 0 diverged, 4 collapsed")
+
+
+def test_a_control_beside_a_curve_without_a_mistake_in_words() -> None:
+    row = {**one(replicas([0.0] * 4), replicas([0.01] * 4)), "control": "width x2"}
+    (said,) = told(table(row)).differing
+    assert said.endswith("at 65,536: twice the width gives an error of 0.01, the curve none")

@@ -215,7 +215,10 @@ def _effect(row: Mapping[Any, Any]) -> str:
     """What a control does to it."""
     times = row["control_mean"] / row["mean"] if row["mean"] else np.inf
     if row["quantity"] != CROSSED:
-        return f"gives {times:.2g} times the {_NOUNS[str(row['quantity'])]}"
+        noun = _NOUNS[str(row["quantity"])]
+        if np.isinf(times):
+            return f"gives an {noun} of {row['control_mean']:.2g}, the curve none"
+        return f"gives {times:.2g} times the {noun}"
     if row["rule_draws"] >= _PAIRS:
         return f"takes {times:.2g} times the sentences"
     return "learns it, and the curve does not" if row["finding"] == BETTER else "does not learn it"

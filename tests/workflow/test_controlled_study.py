@@ -131,15 +131,19 @@ def test_what_is_trained_too_short_is_marked_and_what_is_not_is_not(controlled: 
 
 
 def test_the_page_and_the_terminal_say_so(controlled: Project) -> None:
-    status, lines, errors = call(controlled, "claims", PATH)
+    name = "results/claims/alone.html"
+    status, lines, errors = call(controlled, "claims", PATH, "--page", name)
     assert (status, errors) == (0, [])
     assert any(line.startswith(f"B3: {MARK}") for line in lines)
-    path = controlled.folder / "results/claims/index.html"
+    path = controlled.folder / name
     page = path.read_text(encoding="utf-8")
     assert MARK in page
     assert {"../controlled/guide.md", "../controlled/claims.csv"} < {*Page(path).links}
     assert Page(path).dead() == []
     assert page.count(">limited by training</span>") == 1
+    path.unlink()
+    assert call(controlled, "claims", PATH)[:2] == (0, lines[:-1])  # no page, unless asked for
+    assert [*path.parent.glob("*.html")] == []
     status, lines, _ = call(controlled, "show", PATH)
     assert status == 0
     assert any(line.startswith(MARK) for line in lines)

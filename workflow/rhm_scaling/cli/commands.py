@@ -99,7 +99,7 @@ def name(arguments: Namespace) -> None:
 
 
 def claims(arguments: Namespace) -> None:
-    """Print the verdicts of finished studies, and write one page with all of them."""
+    """Print the verdicts of finished studies; write them on one page, if asked for one."""
     from ..core.files import write_text
     from ..plots.claims_page import Decided, claims_table, errors_table, page, training
     from ..study.reading import load_study, split_scale
@@ -119,12 +119,13 @@ def claims(arguments: Namespace) -> None:
     for one in found:
         for line in training(one.criteria)[1] if one.criteria is not None else ():
             print(f"{one.name}: {line}")
+    if arguments.page is None:
+        return
     scale = scales.pop()
-    target = arguments.page or results / "claims" / f"{scale or 'index'}.html"
     title = f"The claims of the theory{f', {scale} scale' if scale else ''}"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_text(target, page(found, results, title))
-    print(f"page: {target}")
+    arguments.page.parent.mkdir(parents=True, exist_ok=True)
+    write_text(arguments.page, page(found, results, title))
+    print(f"page: {arguments.page}")
 
 
 def plan(arguments: Namespace) -> None:

@@ -270,7 +270,7 @@ def _parser() -> argparse.ArgumentParser:
 
     claims = command(commands.claims)
     claims.add_argument("study", type=Path, nargs="+", help="studies' YAML files, at one scale")
-    claims.add_argument("--page", type=Path, help="results/claims/<scale>.html")
+    claims.add_argument("--page", type=Path, help="to write, with figures")
     reproduce = command(commands.reproduce)
     reproduce.add_argument("archive", type=Path)
     reproduce.add_argument("--folder", type=Path, help="reproduced/<study>; must be new or empty")

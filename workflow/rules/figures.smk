@@ -27,6 +27,8 @@ use rule gather_runs as draw_theory with:
         record="results/{study}/stages/draw_theory.record.json",
     log:
         "results/{study}/logs/draw_theory.log",
+    benchmark:
+        "results/{study}/benchmarks/draw_theory.tsv"
     localrule: True
     params:
         order=order("draw_theory"),
@@ -53,6 +55,8 @@ use rule gather_runs as draw_denoising with:
         record="results/{study}/stages/draw_denoising.record.json",
     log:
         "results/{study}/logs/draw_denoising.log",
+    benchmark:
+        "results/{study}/benchmarks/draw_denoising.tsv"
     localrule: True
     params:
         order=order("draw_denoising"),

@@ -31,6 +31,8 @@ class Evidence:
     ----------
     key
         Values of `CURVE_KEY`.
+    kind
+        Of its architecture, as in a study's file.
     learner
         Whose thresholds the network is predicted to follow; None for latent prediction.
     parameters

@@ -240,7 +240,8 @@ def test_what_is_said_of_performance_is_the_reference() -> None:
     assert round(exact[1], -1) == 10 and "some ten times as fast as a plain loop" in text
     for name in ("v=32 m=8 s=2 L=4", "the same, Zipf a=1 at every level"):
         assert bench[f"{name} sampler, 2 processes"][0] > 250
-    (runs, _, apart, _), (graph, _, together, _) = rows("results/reference/bench-graph.txt").values()
+    one_graph = rows("results/reference/bench-graph.txt")
+    (runs, _, apart, _), (graph, _, together, _) = one_graph.values()
     assert f"took {runs:.0f} seconds as nine runs and {graph:.0f} as one graph" in text
     assert f"jobs kept {100 * apart:.0f} and {100 * together:.0f} % of the cores busy" in text
     table = {

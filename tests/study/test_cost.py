@@ -26,7 +26,7 @@ from rhm_scaling.study.cost import BlockCost, Rates, threads, work
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study, parse_study
 from rhm_scaling.training import latent
-from rhm_scaling.training.datasets import example_losses
+from rhm_scaling.training.datasets import Examples, example_losses
 
 ROOT = Path(__file__).parents[2]
 GRAMMARS = [
@@ -208,6 +208,28 @@ def test_rates_are_read_back_and_damage_is_named(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(UserError, match=r"machine\.json: damaged .*delete it"):
             Rates.read(path)
+
+
+@pytest.mark.parametrize("v", [8, 256])
+def test_data_sets_need_the_memory_that_is_foretold(v: int) -> None:
+    """Twice as loaded, while they are put together, and once as they lie in their files."""
+    parameters = Parameters.from_keys(v={0: v, 1: 8}, n=8, s=2, L=4, m=8)
+    size, draws = 2**14, 2
+    told = specification(
+        grammar=parameters.specification(), task="classification", train_size=size
+    ) | {"replicas": [[rule, 0, 0] for rule in range(draws)]}
+    more, less = (
+        BlockCost.from_specification(told | {"train_size": n}, 16, 16).memory() for n in (size, 16)
+    )
+    sets = [
+        Stream(Grammar.draw(parameters, rule), rule, 0, "train").take(size) for rule in range(draws)
+    ]
+    tracemalloc.start()
+    Examples.from_sentences("classification", sets, [*range(draws)], v)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    files = sum(one.nbytes for one in sets)
+    assert 2**20 * (more - less) == pytest.approx(peak + files, rel=0.15)
 
 
 def test_a_learner_of_codes_needs_the_memory_that_is_foretold() -> None:

@@ -20,7 +20,7 @@ from ..architecture.registry import about
 from ..core.errors import UserError
 from ..core.files import read_json
 from ..grammar.model import Parameters
-from ..grammar.sampling import ONLINE
+from ..grammar.sampling import ONLINE, unsigned_type
 from ..grammar.tasks import outputs, window
 from .artifacts import TRAINED, Product
 from .types import StudyTask
@@ -175,8 +175,11 @@ class BlockCost:
         evaluations = math.ceil(octaves * settings["evaluations_per_octave"]) + 2
         each, last = validation + (test if online else 0), test
         classes, answers = parameters.v[0], 1
-        # tokens and their masked copy, targets
-        row = 2 * parameters.d + 8
+        # sentences as they are stored, and twice, while data sets are put together, as networks see
+        # them: with a mask, and PyTorch has no unsigned numbers above a byte
+        v = parameters.v[0]
+        token = 1 if v < 2**8 else 2 if v < 2**15 else 4
+        row = parameters.d * (unsigned_type(v).itemsize + 2 * token) + 3 * 4
         if specification["task"] == "classification":
             classes = outputs("classification", parameters)
         if fractions := len(specification.get("masked_fractions", ())):

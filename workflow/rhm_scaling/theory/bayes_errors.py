@@ -180,7 +180,13 @@ def classification_errors_by_rank(grammar: Grammar, tokens: NDArray[np.integer])
     order = ranks.argsort(axis=1, kind="stable").argsort(axis=1)
     by_number = root_errors(grammar, tokens, order, np.arange(patches + 1))
     row = np.arange(len(ranks))
-    return _averages(np.stack([by_number[(ranks < k).sum(axis=1), row] for k in numbers]))
+    # some ranks at a time: there may be thousands of rules, and as many sentences
+    parts = np.array_split(numbers, -(-numbers.size * row.size // BLOCK_SET))
+    return [
+        average
+        for part in parts
+        for average in _averages(np.stack([by_number[(ranks < k).sum(axis=1), row] for k in part]))
+    ]
 
 
 def classification_errors_by_patches(

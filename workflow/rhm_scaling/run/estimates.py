@@ -32,6 +32,7 @@ _POOL = 2**13  # messages of a level, as in `theory.population`
 _BISECTED = 60  # levels that are taken up until the critical fraction is known, about
 _EXCHANGED = 2048  # sentences in which hidden layers are compared, as in `measure_representations`
 MEMORY = 250.0  # MiB of a job that trains nothing
+_PYTORCH = 150.0  # MiB more, of one that imports PyTorch all the same
 _MIB = 2**20
 
 
@@ -100,8 +101,8 @@ def _denoised(product: Product) -> float:
     return float(nodes * of.v[0] * max(of.m) * of.s)
 
 
-def _predicting(product: Product, rates: Rates) -> float:
-    """Core-seconds of the steps of networks that predict siblings."""
+def _siblings(product: Product) -> tuple[int, float, float]:
+    """Of networks that predict siblings: sentences of a step, operations and numbers of each."""
     what = product.specification
     of, learner = Parameters.from_specification(what["grammar"]), what["learner"]
     s, w, K = of.s, learner["width"], learner["codes"]
@@ -114,8 +115,15 @@ def _predicting(product: Product, rates: Rates) -> float:
         operations += 2 * nodes * (4 * (below * w + w * K) + 3 * K * told)
         numbers += nodes * (6 * w + 8 * K + 4 * told)
     sentences = min(learner["batch_size"], what["train_size"]) * len(what["replicas"])
+    return sentences, operations, numbers
+
+
+def _predicting(product: Product, rates: Rates) -> float:
+    """Core-seconds of the steps of networks that predict siblings."""
+    sentences, operations, numbers = _siblings(product)
+    levels, steps = product.specification["grammar"]["L"], product.specification["learner"]["steps"]
     each = sentences * (operations * rates.operation + numbers * rates.number)
-    return float(learner["steps"] * (each + 60 * of.L * rates.call))
+    return float(steps * (each + 60 * levels * rates.call))
 
 
 def memory(product: Product) -> float:
@@ -129,7 +137,14 @@ def memory(product: Product) -> float:
     if product.kind == "denoising":  # messages of a level, of its children, and what they pick
         of = _grammar(product)
         return MEMORY + 8.0 * of.v[0] * max(_POOL, of.v[0]) * (of.s + 3) / _MIB
-    return MEMORY + (_activations(product) / _MIB if product.kind == "representations" else 0.0)
+    if product.kind == "coordinates":
+        return MEMORY + _PYTORCH
+    if product.kind == "representations":
+        return MEMORY + _PYTORCH + _activations(product) / _MIB
+    if product.kind == "predictors":
+        sentences, _, numbers = _siblings(product)
+        return MEMORY + _PYTORCH + 4.0 * sentences * numbers / _MIB
+    return MEMORY
 
 
 def _activations(product: Product) -> float:

@@ -183,6 +183,23 @@ def test_learning_rates_can_be_read_at_a_columns_width(study: str, tmp_path: Pat
     readable(learning_rates("A title of $L$", *tables), tmp_path, beside=2)
 
 
+def test_best_rates_of_sizes_stand_beside_that_of_online_training(tmp_path: Path) -> None:
+    style()
+    rates, best = of_study("claims-rates", "rates", "best_rates")
+    scaling, coordinates = of_study("rates", "rate_scaling", "coordinates")
+    mine = [table[table["architecture"] == "transformer"] for table in (rates, best)]
+    figure = learning_rates("A title of $L$", *mine, scaling[:0], coordinates[:0])
+    losses, optima = figure.axes
+    assert "online" in losses.get_legend().get_title().get_text()
+    assert [label.get_text() for label in optima.get_xticklabels()] == ["512", "2048", "8192"]
+    left, right = optima.get_xlim()
+    assert 256 < left < 512 and 8192 < right < 16384
+    endless = best[np.isinf(best["train_size"]) & (best["architecture"] == "transformer")]
+    lines = [[*line.get_ydata()] for line in optima.lines if line.get_linestyle() == "--"]
+    assert lines == [[endless["optimum"].iloc[0]] * 2]
+    readable(figure, tmp_path, beside=2)
+
+
 @pytest.mark.parametrize(
     ("numbers", "told"),
     [

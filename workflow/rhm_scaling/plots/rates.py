@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -27,6 +28,8 @@ def learning_rates(
 ) -> Figure:
     """By network: loss against rate at the largest size, best rate; below, the coordinate check.
 
+    The largest is that of online training, if there is such a curve.
+
     The tables are those of the stage ``rates``, for one experiment.
     """
     networks = list(rates[_NETWORK].drop_duplicates().itertuples(index=False, name=None))
@@ -42,7 +45,7 @@ def learning_rates(
         largest = mine["train_size"].max()
         grammar, _, architecture, depth, context = network
         window = f", last {context} tokens" if context else ""
-        named = f"{grammar}, {architecture}\ndepth {depth}{window}, $P={largest}$"
+        named = f"{grammar}, {architecture}\ndepth {depth}{window}, {_size(largest)}"
         _losses(row[0], mine[mine["train_size"] == largest], optima, named)
         _optima(row[1], optima, slopes)
         if len(checks):
@@ -54,6 +57,11 @@ def learning_rates(
 
 def _of(table: pd.DataFrame, network: tuple[Any, ...]) -> pd.DataFrame:
     return table[(table[_NETWORK] == pd.Series(network, index=_NETWORK)).all(axis=1)]
+
+
+def _size(sentences: Any) -> str:
+    """The size of a training set for a legend; a training that ends nowhere has none."""
+    return "online" if math.isinf(sentences) else f"$P={sentences:.0f}$"
 
 
 def _losses(axis: Axes, rates: pd.DataFrame, optima: pd.DataFrame, named: str) -> None:
@@ -89,13 +97,18 @@ def slope_in_words(slope: pd.Series) -> str:
 
 
 def _optima(axis: Axes, optima: pd.DataFrame, slopes: pd.DataFrame) -> None:
-    """The best rate against the width, a line a training size; open if at an edge of the list."""
+    """The best rate against the width, a line a training size; open if at an edge of the list.
+
+    Of a single width it is against the size, and a dashed line is the best rate online.
+    """
     several = optima["width"].nunique() > 1
     over, other = ("width", "train_size") if several else ("train_size", "width")
+    online = optima[np.isinf(optima[over])]
+    tried, optima = optima["chosen"], optima.drop(online.index)
     look = looks(optima[other].nunique())
     handles = []
     for (value, group), (color, marker) in zip(optima.groupby(other), look):
-        label = f"$P={value}$" if several else f"width {value}"
+        label = _size(value) if several else f"width {value}"
         slope = slopes[slopes["train_size"] == value] if several else slopes[:0]
         if slope["exponent"].notna().any():
             label += f":\n{slope_in_words(slope.iloc[0])}"
@@ -114,10 +127,12 @@ def _optima(axis: Axes, optima: pd.DataFrame, slopes: pd.DataFrame) -> None:
                 shown[over], shown["optimum"], linestyle="none", marker=marker, color=color,
                 markerfacecolor=face,
             )  # fmt: skip
+    for found in online["optimum"]:
+        axis.axhline(found, color="0.4", linestyle="--", linewidth=0.8)
+        handles.append(handle("online", color="0.4", linestyle="--"))
     axis.set(xscale="log", yscale="log", ylabel="best learning rate")
     axis.set_xlabel("width" if several else "training sentences $P$")
     _only_ticks(axis, optima[over])
-    tried = optima["chosen"]
     low, high = axis.get_ylim()
     axis.set_ylim(min(low, tried.min() / 3), max(high, tried.max() * 3))
     handles.append(handle("at an edge", marker="o", linestyle="none", markerfacecolor="white"))
@@ -144,6 +159,6 @@ def _coordinates(axis: Axes, checks: pd.DataFrame) -> None:
 def _only_ticks(axis: Axes, values: pd.Series, most: int = _MOST_TICKS) -> None:
     """Name values that occur, no others, and no more than there is room for."""
     shown = sorted(values.unique())
-    shown = shown[:: math.ceil(len(shown) / most)]
+    shown = shown[:: math.ceil(len(shown) / most) or 1]
     axis.set_xticks(shown, [f"{value:g}" for value in shown])
     axis.minorticks_off()

@@ -153,6 +153,7 @@ def test_signals_are_noted_and_do_what_they_did() -> None:
     code = """
 import os, signal, sys
 from rhm_scaling.run.setup import note_stops
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs the tests may ignore it
 signal.signal(signal.SIGTERM, lambda *_: print("handled"))
 came = note_stops()
 os.kill(os.getpid(), signal.SIGTERM)

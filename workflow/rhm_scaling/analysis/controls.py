@@ -213,12 +213,12 @@ def _point(row: Mapping[Any, Any]) -> str:
 
 def _effect(row: Mapping[Any, Any]) -> str:
     """What a control does to it."""
-    times = row["control_mean"] / row["mean"] if row["mean"] else np.inf
+    noun = _NOUNS.get(str(row["quantity"]), "sentences")
+    if not row["mean"]:  # only an error may be zero
+        return f"gives an {noun} of {row['control_mean']:.2g}, the curve none"
+    times = row["control_mean"] / row["mean"]
     if row["quantity"] != CROSSED:
-        noun = _NOUNS[str(row["quantity"])]
-        if np.isinf(times):
-            return f"gives an {noun} of {row['control_mean']:.2g}, the curve none"
         return f"gives {times:.2g} times the {noun}"
     if row["rule_draws"] >= _PAIRS:
-        return f"takes {times:.2g} times the sentences"
+        return f"takes {times:.2g} times the {noun}"
     return "learns it, and the curve does not" if row["finding"] == BETTER else "does not learn it"

@@ -137,14 +137,13 @@ def memory(product: Product) -> float:
     if product.kind == "denoising":  # messages of a level, of its children, and what they pick
         of = _grammar(product)
         return MEMORY + 8.0 * of.v[0] * max(_POOL, of.v[0]) * (of.s + 3) / _MIB
-    if product.kind == "coordinates":
-        return MEMORY + _PYTORCH
+    more = 0.0
     if product.kind == "representations":
-        return MEMORY + _PYTORCH + _activations(product) / _MIB
-    if product.kind == "predictors":
+        more = _activations(product)
+    elif product.kind == "predictors":
         sentences, _, numbers = _siblings(product)
-        return MEMORY + _PYTORCH + 4.0 * sentences * numbers / _MIB
-    return MEMORY
+        more = 4.0 * sentences * numbers
+    return MEMORY + (_PYTORCH if product.kind in _IMPORTS else 0.0) + more / _MIB
 
 
 def _activations(product: Product) -> float:

@@ -40,7 +40,7 @@ LONG = [round(0.1 + 0.01 * i, 2) for i in range(40)]
 @pytest.mark.parametrize(
     ("changes", "whys"),
     [
-        ([("[16, 32, 64, 128]", "[16, 32, 64, 128, 256]")], {"models": {"new: train_size 256"}}),
+        ([("[16, 32, 64, 128]", "[16, 32, 64, 128, 256]")], {"models": {"new: train_size"}}),
         ([("[16, 32, 64, 128]", "[16, 32, 64, 130]")], {"models": {"train_size: 128 -> 130"}}),
         # with another file of sentences, which is no reason of its own
         ([("[16, 32, 64, 128]", "[16, 32, 64, 2048]")], {"models": {"train_size: 128 -> 2048"}}),
@@ -92,6 +92,21 @@ def test_the_plan_says_why(
         of_kind = table["kinds"].str.split(", ").map(lambda kinds, kind=kind: kind in kinds)
         assert set(table.loc[of_kind, "why"]) == why
     assert table["products"].sum() == len(now.needed())
+
+
+@pytest.mark.parametrize(
+    ("change", "sizes"),
+    [
+        (("[16, 32, 64, 128]", "[16, 32, 64, 128, 1024, 256]"), {"256, 1024"}),
+        (("max_steps: 64", "max_steps: 65"), {"16 to 128", "16, 64, 256", "64"}),
+        (("rule_draws: 2}\n  last:", "rule_draws: 2}\n    online: true\n  last:"), {"online"}),
+    ],
+)
+def test_the_plan_says_which_training_sizes(
+    project: Project, change: tuple[str, str], sizes: set[str]
+) -> None:
+    table = dry_run.cells(status_of(project, project.edited("planned", change)))
+    assert set(table.loc[table["kinds"].str.contains("models"), "P"]) == sizes
 
 
 def test_the_plan_names_changed_sources(project: Project) -> None:

@@ -58,6 +58,7 @@ _LAYERS = (
 _DECIDE = ("torch", "numpy")  # packages whose versions may change results
 _SIMILAR = 4  # records that are compared with what is missing
 _WIDTH = 100  # characters of a reason
+_FEW = 3  # training sizes that are listed one by one
 
 
 def lines(status: Status, rates: Rates, cores: int) -> Iterator[str]:
@@ -160,15 +161,24 @@ def costs(status: Status, rates: Rates) -> pd.DataFrame:
 
 
 def cells(status: Status) -> pd.DataFrame:
-    """What is to be made: a row a cell and reason, with the kinds and the number of products."""
-    reasons, found = _Reasons(status), defaultdict[tuple[str, str], list[str]](list)
+    """What is to be made: a row a cell and reason, with kinds, training sizes and products."""
+    reasons, found = _Reasons(status), defaultdict[tuple[str, str], list[Product]](list)
     controls = _controls(status.plan)
     for product in status.needed():
-        found[_cell(product, controls), reasons.why(product)].append(product.kind)
+        found[_cell(product, controls), reasons.why(product)].append(product)
     rows = [
-        (cell, ", ".join(sorted({*kinds})), len(kinds), why) for (cell, why), kinds in found.items()
+        (cell, ", ".join(sorted({one.kind for one in made})), _sizes(made), len(made), why)
+        for (cell, why), made in found.items()
     ]
-    return pd.DataFrame(sorted(rows), columns=["cell", "kinds", "products", "why"])
+    return pd.DataFrame(sorted(rows), columns=["cell", "kinds", "P", "products", "why"])
+
+
+def _sizes(made: Iterable[Product]) -> str:
+    """The training sizes of products, or the least and the largest of many."""
+    sizes = {one.specification.get("train_size") for one in made} - {None}
+    told = [str(size) for size in sorted(sizes - {"online"})]
+    told = told if len(told) <= _FEW else [f"{told[0]} to {told[-1]}"]
+    return ", ".join([*told, *({"online"} & sizes)])
 
 
 def _controls(plan: Plan) -> dict[str, str]:
@@ -257,6 +267,8 @@ def _said(key: str, old: Any, new: Any, added: bool) -> str:
     """A difference in words."""
     if key in (words := {"code": "source changed", "inputs": "what it is made from"}):
         return words[key]
+    if added and key == "train_size":  # which has a column of its own
+        return key
     if key == "replicas":  # first and last rule draw, sample and initialisation, as in names
         sides = ([f"{min(n):03d}-{max(n):03d}" for n in zip(*seeds)] for seeds in (old, new))
         pairs = [(f"{x}{a}", f"{x}{b}") for x, a, b in zip("rsi", *sides) if a != b]

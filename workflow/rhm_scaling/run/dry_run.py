@@ -175,7 +175,8 @@ def cells(status: Status) -> pd.DataFrame:
 
 def _sizes(made: Iterable[Product]) -> str:
     """The training sizes of products, or the least and the largest of many."""
-    sizes = {one.specification.get("train_size") for one in made} - {None}
+    given = (one.specification for one in made)
+    sizes = {one["train_size"] for one in given if "train_size" in one}
     told = [str(size) for size in sorted(sizes - {"online"})]
     told = told if len(told) <= _FEW else [f"{told[0]} to {told[-1]}"]
     return ", ".join([*told, *({"online"} & sizes)])

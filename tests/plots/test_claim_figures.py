@@ -142,6 +142,22 @@ def test_a_learners_growth_starts_at_level_two() -> None:
     plt.close()
 
 
+@pytest.mark.parametrize("name", ["A3", "B2"])
+def test_a_line_is_of_one_protocol(name: ClaimName) -> None:
+    task = CLAIM_TASKS[name]
+    finite = tables(task, (200.0, 500.0, 900.0))
+    online = finite.thresholds.assign(crossed_at=9e4, protocol="online")
+    later = finite.curves.assign(protocol="online", sentences=100 * finite.curves["sentences"])
+    both = {"thresholds": [finite.thresholds, online], "curves": [finite.curves, later]}
+    figure = claim(name, criterion(), tables(task, **{k: pd.concat(v) for k, v in both.items()}))
+    axis = figure.axes[1]
+    drawn = [np.asarray(line.get_ydata()) for line in axis.lines if len(line.get_xdata()) > 1]
+    assert drawn and all(sizes.max() < 10 * sizes.min() for sizes in drawn)
+    labels = axis.get_legend_handles_labels()[1]
+    assert [label.split(", ")[-1] for label in labels[:2]] == ["finite", "online"]
+    plt.close(figure)
+
+
 def test_what_theory_leaves_open_is_a_line_below_the_interval() -> None:
     for ends, drawn in (((0.4, 0.4), 0), ((0.3, 0.5), 1)):
         told = dict(zip(("prediction_low", "prediction_high"), ends))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -162,17 +162,27 @@ def _exponents(axis: Axes, tables: Tables) -> None:
     _legend(axis, tables)
 
 
+def _networks(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Rows of the same network and protocol, whose grammars differ, and their name."""
+    labels = curve_labels(table.assign(grammar=""))
+    for key, rows in table.groupby(CURVE_KEY[1:], sort=False):
+        yield labels["", *key], rows
+
+
 def _depths(axis: Axes, tables: Tables) -> None:
     """The size at a quarter of chance against depth, and its predicted growth."""
     points = []
-    for _, grammar, rows, _, _ in tables.each(tables.curves):
-        sizes, means = rows["sentences"].to_numpy(float), rows["mean"].to_numpy(float)
-        at = falls_to(sizes, means, float(rows["chance"].iloc[0]) / 4)
-        points.append((grammar.zipf[0], grammar.L, at, float(np.mean(np.log(grammar.m[1:])))))
-    found = pd.DataFrame(points, columns=["a", "L", "at", "growth"]).sort_values(["a", "L"])
+    networks = [*_networks(tables.curves)]
+    for network, curves in networks:
+        for _, grammar, rows, _, _ in tables.each(curves):
+            sizes, means = rows["sentences"].to_numpy(float), rows["mean"].to_numpy(float)
+            at = falls_to(sizes, means, float(rows["chance"].iloc[0]) / 4)
+            label = f"$a = {grammar.zipf[0]:g}$" if grammar.zipf[0] else "uniform rules"
+            label += f", {network}" if len(networks) > 1 else ""
+            points.append((label, grammar.L, at, float(np.mean(np.log(grammar.m[1:])))))
+    found = pd.DataFrame(points, columns=["label", "L", "at", "growth"]).sort_values(["label", "L"])
     found = found[np.isfinite(found["at"])]
-    for (a, rows), marker, shade in zip(found.groupby("a", dropna=False), MARKERS, _SHADES):
-        label = "uniform rules" if pd.isna(a) else f"$a = {a:g}$"
+    for (label, rows), marker, shade in zip(found.groupby("label"), MARKERS, _SHADES):
         axis.semilogy(rows["L"], rows["at"], marker=marker, color=shade, label=label)
         predicted = rows["at"].iloc[0] * np.exp(rows["growth"] * (rows["L"] - rows["L"].iloc[0]))
         axis.semilogy(rows["L"], predicted, "--", color=shade, linewidth=1)
@@ -269,13 +279,11 @@ def _by_rules(axis: Axes, tables: Tables) -> None:
     found = tables.thresholds
     found = found[(found["level"] == 3) & np.isfinite(found["crossed_at"])]
     seen: set[float] = set()
-    for (kind, rows), color, marker in zip(
-        found.groupby("architecture", sort=False), _SHADES, reversed(MARKERS)
-    ):
+    for (network, rows), color, marker in zip(_networks(found), _SHADES, reversed(MARKERS)):
         rules = rows["grammar"].map(lambda name: np.prod(tables.grammars[name].m[:3]) ** (1 / 3))
         rows, rules = rows.loc[rules.sort_values().index], rules.sort_values()
         look = {"color": color, "marker": marker, "linestyle": "-", "linewidth": 0.6}
-        errorbars(axis, rules, rows, "crossed_at", label=kind, **look)
+        errorbars(axis, rules, rows, "crossed_at", label=network, **look)
         _growth(axis, tables, rules, rows, color)
         seen |= {*rules}
     if found.empty:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping
 from functools import reduce
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -24,6 +25,7 @@ from pydantic import (
 from ..architecture.about import Architecture
 from ..architecture.registry import about, kinds, name_of, network_code, summary
 from ..core import texts
+from ..grammar.sampling import ONLINE
 from ..theory.complexities import Learner
 from .counted import CountingConfig, LatentConfig, LatentNetworkConfig, NgramConfig
 from .types import (
@@ -52,13 +54,30 @@ class _OptimizerConfig(Model):
 
     @model_validator(mode="after")
     def _shrinks(self) -> _OptimizerConfig:
-        most = max(self.lr)  # type: ignore[attr-defined]
+        most = self.all_rates[-1]
         if most * self.weight_decay >= 1:
             raise ValueError(
                 f"weight_decay: {self.weight_decay:g} times lr {most:g} would turn weights over at "
                 "every step; take it below 1 / lr"
             )
         return self
+
+    @property
+    def all_rates(self) -> list[float]:
+        """Learning rates at any training size."""
+        lr = self.lr  # type: ignore[attr-defined]
+        return sorted({*chain(*lr.values())} if isinstance(lr, dict) else lr)
+
+    def rates(self, size: int | str) -> list[float]:
+        """Learning rates at a training size, or ``online``."""
+        lr = self.lr  # type: ignore[attr-defined]
+        if not isinstance(lr, dict):
+            return sorted(lr)
+        if size in lr:
+            return sorted(lr[size])
+        named = sorted(known for known in lr if known != ONLINE)
+        below = [known for known in named if size == ONLINE or known < size]
+        return sorted(lr[[ONLINE, *named[:1], *below][-1]])
 
     def settings(self) -> dict[str, Any]:
         """All but the rates, and of the common keys those that are set."""
@@ -78,8 +97,9 @@ class SgdConfig(_OptimizerConfig):
     """Always `sgd`."""
     lr: LearningRates = [0.5]
     """Learning rate, or several to try: every point of a curve then takes the one of least
-    validation loss. Where a `kind` says so, and with `base_width`, it is scaled so that it suits
-    all widths."""
+    validation loss. Or by training size, as in `{512: 0.02, 4096: 0.01, online: 0.003}`: a size
+    that is not named, and `online`, take what the nearest named size below has, or the least one.
+    Where a `kind` says so, and with `base_width`, rates are scaled so that they suit all widths."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Momentum."""
     warmup_steps: PositiveInt = 1
@@ -93,8 +113,9 @@ class AdamConfig(_OptimizerConfig):
     """Always `adam`."""
     lr: LearningRates = [1e-3]
     """Learning rate, or several to try: every point of a curve then takes the one of least
-    validation loss. Where a `kind` says so, and with `base_width`, it is scaled so that it suits
-    all widths."""
+    validation loss. Or by training size, as in `{512: 0.02, 4096: 0.01, online: 0.003}`: a size
+    that is not named, and `online`, take what the nearest named size below has, or the least one.
+    Where a `kind` says so, and with `base_width`, rates are scaled so that they suit all widths."""
     warmup_steps: PositiveInt = 100
     """Steps over which the rate rises linearly to `lr`; 1 for none."""
 
@@ -197,6 +218,11 @@ class NetworkConfig(Model):
     def depths(self) -> list[int]:
         """All depths; none where the grammar decides."""
         return [] if self.depth is None else sizes(self.depth)
+
+    def packs(self, size: int | str, side: int) -> list[list[float]]:
+        """Learning rates at a training size, as many in a block as `side` says."""
+        rates = self.optimizer.rates(size)
+        return [rates[start : start + side] for start in range(0, len(rates), side)]
 
     def shapes(self, L: int) -> list[tuple[int, int]]:
         """Widths and depths to train on a grammar of depth `L`.

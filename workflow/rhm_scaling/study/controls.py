@@ -55,13 +55,20 @@ def varied(config: NetworkConfig, control: str, online: bool) -> NetworkConfig:
     if control == WIDTH:
         given["width"] = [2 * width for width in config.widths]
     if control == RATE:
-        optimizer["lr"] = [rate / 2 for rate in optimizer["lr"]]
+        optimizer["lr"] = _halved(optimizer["lr"])
     if control == PATIENCE:
         training["patience"] *= 2
     if control != WIDTH and not online:
         for steps in ("min_steps", "max_steps"):
             training[steps] *= 2
     return config.with_keys(**given)
+
+
+def _halved(lr: Any) -> Any:
+    """Half the rates, at every size if they are given by size."""
+    if isinstance(lr, dict):
+        return {size: _halved(rates) for size, rates in lr.items()}
+    return [rate / 2 for rate in lr]
 
 
 def check_controls(here: str, experiment: Any, architectures: Mapping[str, Any]) -> None:

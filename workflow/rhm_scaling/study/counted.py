@@ -22,6 +22,10 @@ class CountedConfig(Model):
         """One shape: no width, the grammar's depth."""
         return [(0, L)]
 
+    def packs(self, size: int | str, side: int) -> list[list[float]]:
+        """One block at every size, without learning rates."""
+        return [[]]
+
 
 class CountingConfig(CountedConfig):
     """Clusters synonyms by their counted correlations, level by level, and predicts by counting."""

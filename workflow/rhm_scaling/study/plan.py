@@ -15,7 +15,7 @@ from ..grammar.sparse import SparseParameters
 from ..grammar.tasks import PREDICTED, Task, levels_seen
 from ..theory import training_sizes
 from . import controls, size_limits
-from .architectures import ArchitectureConfig, NetworkConfig
+from .architectures import ArchitectureConfig
 from .artifacts import TRAINED, Product
 from .counted import CountedConfig, predicts_codes, predicts_tokens, recovers
 from .grids import grid
@@ -182,22 +182,22 @@ class Plan:
             width = curve.width * (2 if control == WIDTH else 1)
             network = replace(curve, width=width)
             groups = self._members(curve, experiment, rules)
-            for members, size, span in cartesian(groups, sizes, self._rates(other)):
-                block = self._products.block(network, experiment, size, members, span, other)
-                self.controls.append((curve, control, block))
+            for members, size in cartesian(groups, sizes):
+                for span in other.packs(size, self.study.block.learning_rates):
+                    block = self._products.block(network, experiment, size, members, span, other)
+                    self.controls.append((curve, control, block))
 
     def _train(self, curve: Curve, experiment: ExperimentConfig) -> int:
         """Add the blocks of a curve, with as many rule draws as its precision takes; how many."""
-        grid = self.grids[curve.experiment, curve.grammar].sizes
-        sizes: Sequence[int | str] = grid if curve.protocol == "finite" else (ONLINE,)
+        sizes = self._sizes(curve)
         config, asked = self.study.architectures[curve.architecture], experiment.precision
-        rates, counts = self._rates(config), isinstance(config, CountedConfig)
         first, draws = 0, experiment.replicas.rule_draws
         blocks: list[Product] = []
         while True:
             groups = self._members(curve, experiment, experiment.replicas.rules(first, draws))
-            for members, size, span in cartesian(groups, sizes, rates):
-                blocks.append(self._products.block(curve, experiment, size, members, span))
+            for members, size in cartesian(groups, sizes):
+                for span in config.packs(size, self.study.block.learning_rates):
+                    blocks.append(self._products.block(curve, experiment, size, members, span))
             if asked is None:
                 break
             design = Design.of_blocks(draws, blocks, self._measured)
@@ -207,8 +207,8 @@ class Plan:
                 break
             first, draws = draws, min(draws + self.study.block.rule_draws, most)
             # counting costs little, and finds hidden symbols at other sizes than losses tell
-            if curve.protocol == "finite" and not counts:
-                sizes = known.telling(grid)
+            if curve.protocol == "finite" and not isinstance(config, CountedConfig):
+                sizes = known.telling(self.grids[curve.experiment, curve.grammar].sizes)
         self.blocks += [(curve, block) for block in blocks]
         return draws
 
@@ -267,13 +267,6 @@ class Plan:
                 for start, (axis, span) in zip(corner, whole.items())
             ]
             yield [(r, s, i) for r, s, i in cartesian(*spans)]
-
-    def _rates(self, config: ArchitectureConfig) -> list[list[float]]:
-        """The learning rates that are tried, by block; one empty list for learners that count."""
-        if not isinstance(config, NetworkConfig):
-            return [[]]
-        rates, side = sorted(config.optimizer.lr), self.study.block.learning_rates
-        return [rates[start : start + side] for start in range(0, len(rates), side)]
 
     def _check_coordinates(self, curve: Curve) -> None:
         """Add the coordinate check of a network that sweeps both width and learning rate."""
@@ -378,8 +371,14 @@ class Plan:
         return [curve for curve in self.curves if self.tries(curve) > 1]
 
     def tries(self, curve: Curve) -> int:
-        """How many learning rates are tried."""
-        return sum(map(len, self._rates(self.study.architectures[curve.architecture])))
+        """How many learning rates are tried at a size, at most."""
+        config, side = self.study.architectures[curve.architecture], self.study.block.learning_rates
+        return max(sum(map(len, config.packs(size, side))) for size in self._sizes(curve))
+
+    def _sizes(self, curve: Curve) -> Sequence[int | str]:
+        """Training sizes of a curve."""
+        grid = self.grids[curve.experiment, curve.grammar].sizes
+        return grid if curve.protocol == "finite" else (ONLINE,)
 
     def resolved(self) -> dict[str, Any]:
         """The content of ``study.json``: the study with every default, and all its products."""

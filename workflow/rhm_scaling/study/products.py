@@ -325,7 +325,7 @@ class Products:
         """The coordinate check of a network that sweeps both width and learning rate."""
         config = self._network(curve)
         settings = self._settings(config, curve)
-        parameters, rates = self.parameters(curve.grammar), sorted(config.optimizer.lr)
+        parameters, rates = self.parameters(curve.grammar), config.optimizer.all_rates
         what = {
             "grammar": parameters.specification(),
             "task": curve.task,

@@ -355,5 +355,5 @@ def _holds(value: Any, part: int | str) -> bool:
 def _is_tag(where: list[str], index: int) -> bool:
     """Whether part `index` of a location is a union's tag, not a key or a user's name."""
     before = where[index - 1]
-    unions = ("v", "m", "optimizer", "train_sizes", "width", "depth")
+    unions = ("v", "m", "lr", "optimizer", "train_sizes", "width", "depth")
     return before in unions or where[index] == "[key]" or index == 2

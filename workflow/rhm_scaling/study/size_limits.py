@@ -86,7 +86,7 @@ def counts(study: Study, experiment: ExperimentConfig) -> dict[str, int]:
     for name in experiment.architectures:
         config: Any = study.architectures[name]
         shapes = len(getattr(config, "widths", [0])) * len(getattr(config, "depths", []) or [0])
-        rates = len(config.optimizer.lr) if hasattr(config, "optimizer") else 1
+        rates = len(config.optimizer.all_rates) if hasattr(config, "optimizer") else 1
         trainings += shapes * points * rates * math.prod(axes.values())
         blocks = (-(-count // getattr(block, axis)) for axis, count in axes.items())
         packs = -(-rates // block.learning_rates)

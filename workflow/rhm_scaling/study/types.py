@@ -86,9 +86,24 @@ Some = Field(min_length=1, max_length=MOST_LISTED)
 Sizes = Annotated[list[PositiveInt], Some, AfterValidator(_distinct)]
 Names = Annotated[list[Name], Some, AfterValidator(_distinct)]
 Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-LearningRates = Annotated[
+_Rates = Annotated[
     Annotated[list[PositiveFloat], Some, AfterValidator(_distinct)],
     BeforeValidator(_as_list, json_schema_input_type=PositiveFloat | list[PositiveFloat]),
+]
+
+
+def _sizes_or_online(given: dict[Any, Any]) -> dict[Any, Any]:
+    for size in given:
+        if size != "online" and (type(size) is not int or not 1 <= size <= 10**9):
+            raise ValueError(f"{texts.short(size)}: is no training size; name sizes, or online")
+    return given
+
+
+_by_size = Discriminator(lambda value: "by size" if isinstance(value, dict) else "one for all")
+LearningRates = Annotated[
+    Annotated[_Rates, Tag("one for all")]
+    | Annotated[dict[Any, _Rates], Some, AfterValidator(_sizes_or_online), Tag("by size")],
+    _by_size,
 ]
 Width = Annotated[int, Field(ge=1, le=2**16)]
 Depth = Annotated[int, Field(ge=1, le=1000)]

@@ -150,6 +150,9 @@ def test_a_control_that_the_study_trains_anyway_is_trained_once() -> None:
     rates = {"cnn": {**NETS["cnn"], "optimizer": {"kind": "sgd", "lr": [0.4, 0.1, 0.2]}}}
     (first, _) = of(plan(rates, architectures=["cnn"], controls=ASKED), "cnn", "rate /2")
     assert first.specification["learning_rates"] == [0.05, 0.1, 0.2]
+    by_size = {"cnn": {**NETS["cnn"], "optimizer": {"kind": "sgd", "lr": {1: 0.4, 32: 0.1}}}}
+    halved = of(plan(by_size, architectures=["cnn"], controls=ASKED), "cnn", "rate /2")
+    assert {block.specification["learning_rates"][0] for block in halved} == {0.2, 0.05}
 
 
 def test_controls_have_all_rule_draws_if_not_told() -> None:

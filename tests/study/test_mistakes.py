@@ -79,6 +79,12 @@ def test_the_study_itself_is_right() -> None:
             "lr: fast",
             "architectures.cnn.optimizer.lr: input should be a valid number",
         ),
+        (
+            "lr: 0.1",
+            "lr: {much: 0.1}",
+            "architectures.cnn.optimizer.lr: 'much': is no training size; name sizes, or online",
+        ),
+        ("lr: 0.1", "lr: {64: -1}", "architectures.cnn.optimizer.lr.64: input should be greater"),
         ("lr: 0.1", "lr: [0.1, fast]", "architectures.cnn.optimizer.lr.1: input should be a valid"),
         ("L: [2, 3]", "L: [2, 0.5]", "grammars.h.L: input should be a valid integer, not 0.5"),
         # keys without a value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,7 +14,7 @@ from rhm_scaling.run.records import write_record
 from rhm_scaling.run.status import Status
 from rhm_scaling.steps.claimed import claimed
 from rhm_scaling.steps.plan import stages
-from rhm_scaling.study.artifacts import capacity
+from rhm_scaling.study.artifacts import Product, capacity
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import parse_study
 
@@ -219,6 +220,27 @@ def test_growing_makes_only_new_blocks() -> None:
 
 def test_a_training_set_is_a_prefix_of_a_file_that_does_not_depend_on_other_sizes() -> None:
     assert [capacity(size) for size in (1, 1024, 1025, 10**7)] == [1024, 1024, 4096, 2**24]
+
+
+def test_learning_rates_may_depend_on_the_training_size() -> None:
+    sizes = [8, 16, 32, 64]
+    changed = {"experiments.e.train_sizes": sizes, "experiments.e.online": True}
+
+    def blocks(lr: Any) -> dict[Any, Product]:
+        found = plan({**changed, "architectures.cnn.optimizer": {"kind": "sgd", "lr": lr}})
+        mine = [block for curve, block in found.blocks if curve.architecture == "cnn"]
+        return {block.specification["train_size"]: block for block in mine}
+
+    def rates(lr: Any) -> list[list[float]]:
+        found = blocks(lr)
+        return [found[size].specification["learning_rates"] for size in [*sizes, "online"]]
+
+    assert rates({16: 0.2, 64: [0.1, 0.05]}) == [*[[0.2]] * 3, *[[0.05, 0.1]] * 2]
+    assert rates({16: 0.2, "online": 0.4}) == [*[[0.2]] * 4, [0.4]]
+    assert rates({"online": 0.4}) == rates(0.4) == [[0.4]] * 5
+    # a block has the identity that it has where its rate is that of all sizes
+    several, one = blocks({16: 0.2, "online": 0.4}), blocks(0.2)
+    assert {size for size in one if one[size].name == several[size].name} == {*sizes}
 
 
 def test_learning_rates_are_one_more_axis_of_the_pack() -> None:

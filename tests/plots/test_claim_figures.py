@@ -151,10 +151,10 @@ def test_a_line_is_of_one_protocol(name: ClaimName) -> None:
     both = {"thresholds": [finite.thresholds, online], "curves": [finite.curves, later]}
     figure = claim(name, criterion(), tables(task, **{k: pd.concat(v) for k, v in both.items()}))
     axis = figure.axes[1]
-    drawn = [np.asarray(line.get_ydata()) for line in axis.lines if len(line.get_xdata()) > 1]
+    drawn = [np.asarray(line.get_ydata()) for line in axis.lines if len(line.get_xdata())]
     assert drawn and all(sizes.max() < 10 * sizes.min() for sizes in drawn)
-    labels = axis.get_legend_handles_labels()[1]
-    assert [label.split(", ")[-1] for label in labels[:2]] == ["finite", "online"]
+    labels = {label.split(", ")[-1] for label in axis.get_legend_handles_labels()[1]}
+    assert {"finite", "online"} < labels
     plt.close(figure)
 
 

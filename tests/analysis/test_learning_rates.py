@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from rhm_scaling.analysis.curves import CURVE_KEY
 from rhm_scaling.analysis.learning_rates import (
     at_chosen_rate,
     best_rate,
@@ -14,6 +17,7 @@ from rhm_scaling.analysis.learning_rates import (
     rate_curve,
     scaling_with_width,
 )
+from rhm_scaling.steps.tables import compare_rates
 
 RATES = np.geomspace(0.01, 10, 13)
 
@@ -123,3 +127,13 @@ def test_a_curve_of_rates_has_a_row_a_rate() -> None:
     assert (curve["replicas"] == 4).all()
     assert curve["low"].lt(curve["val_loss"]).all()
     assert curve["chosen"].sum() == 1
+
+
+def test_a_size_with_one_rate_of_its_own_is_not_compared(tmp_path: Path) -> None:
+    runs = sweep({16: 1.0})
+    alone = runs[runs["lr"] == RATES[3]].assign(train_size=128)
+    pd.concat([runs, alone]).to_csv(tmp_path / "runs.csv", index=False)
+    curve = runs.iloc[0][CURVE_KEY].to_dict()
+    compare_rates.make({"study": "s", "curves": [curve], "coordinates": []}, tmp_path, tmp_path)
+    for name in ("rates", "best_rates"):
+        assert set(pd.read_csv(tmp_path / f"{name}.csv")["train_size"]) == {64}

@@ -33,6 +33,8 @@ def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
     """Average over replicas at every rate, locate the optima, and follow them over widths."""
     runs = pd.read_csv(folder / "runs.csv")
     swept = pd.concat([rows_of(runs, curve) for curve in specification["curves"]])
+    # at a size that has one rate of its own, nothing is compared
+    swept = swept.groupby(POINT).filter(lambda group: group["lr"].nunique() > 1)
     rates, best, scaling = [], [], []
     # equal seeds, so that the same rule draws are resampled at every width
     seed = seed_from("bootstrap of learning rates")

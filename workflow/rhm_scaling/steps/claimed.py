@@ -61,13 +61,14 @@ def _designed(plan: Plan, curve: Curve) -> dict[str, Any]:
     experiment = plan.study.experiments[curve.experiment]
     replicas, online = experiment.replicas, curve.protocol == "online"
     read_off = ("max_steps", "batch_size", "evaluations_per_octave")
+    training = config.training.settings(online) if online else {}
     sizes = [] if online else plan.grids[curve.experiment, curve.grammar].sizes
     return {
         **curve.key(),
         "kind": config.kind if config.kind == "latent" else config.name,
         "learner": config.learner,
         "train_sizes": sizes,
-        "online": {name: getattr(config.training, name) for name in read_off} if online else {},
+        "online": {name: training[name] for name in read_off} if online else {},
         "replicas": {
             "rule_seed": [*replicas.rules()],
             "sample_seed": [*range(replicas.samples)],

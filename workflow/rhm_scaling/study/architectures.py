@@ -130,6 +130,8 @@ class TrainingConfig(Model):
     """Sentences in a batch of one replica."""
     max_steps: PositiveInt = 20000
     """Cap on the steps."""
+    online_steps: PositiveInt | None = None
+    """Steps of a training of the online protocol; `max_steps` if not given."""
     min_steps: PositiveInt = 500
     """Patience does not end a replica before this step."""
     patience: Annotated[float, Field(gt=1, allow_inf_nan=False)] = 3.0
@@ -139,6 +141,16 @@ class TrainingConfig(Model):
     """A replica stops once its training loss (nats, mean since the last evaluation) falls below."""
     evaluations_per_octave: Annotated[int, Field(ge=1, le=100)] = 4
     """Evaluations on the validation set per doubling of the step."""
+
+    def settings(self, online: bool) -> dict[str, Any]:
+        """What a training of the protocol is told (`training.Settings`)."""
+        known = self.model_dump(exclude={"online_steps"})
+        if not online:
+            return known
+        # a curve that is read off one training has all its replicas at every step
+        stops = {"min_steps", "patience", "train_loss"}
+        read_off = {name: value for name, value in known.items() if name not in stops}
+        return {**read_off, "max_steps": self.online_steps or self.max_steps}
 
 
 class NetworkConfig(Model):

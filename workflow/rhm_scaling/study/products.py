@@ -298,13 +298,11 @@ class Products:
     def _settings(config: NetworkConfig, curve: Curve) -> dict[str, Any]:
         """How a network is trained (`training.Settings`)."""
         optimizer = config.optimizer.settings()
-        # a curve that is read off one training has all its replicas at every step
-        stops = {"min_steps", "patience", "train_loss"} if curve.protocol == "online" else set()
         return {
             "optimizer": optimizer.pop("kind"),
             "momentum": optimizer.pop("momentum", 0.0),
             **optimizer,
-            **config.training.model_dump(exclude=stops),
+            **config.training.settings(online=curve.protocol == "online"),
         }
 
     def measured(self, kind: MeasuredKind, curve: Curve, block: Product) -> Product:

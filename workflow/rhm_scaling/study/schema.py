@@ -83,8 +83,8 @@ class ExperimentConfig(Model):
     left out only with `online: true`."""
     online: bool = False
     """Whether networks also have a curve of the online protocol: one training that sees every
-    sentence once and is measured on the test set as it goes, up to `max_steps`. Sentence `i` is
-    that of the training sets; nothing is stored, and only `max_steps` ends it, or a failure."""
+    sentence once and is measured on the test set as it goes, up to `online_steps`. Sentence `i` is
+    that of the training sets; nothing is stored, and only its last step ends it, or a failure."""
     masked_fractions: MaskedFractions = []
     """Probabilities with which tokens are masked (task `masked`); a training sentence has one."""
     replacement: bool = True

@@ -243,6 +243,22 @@ def test_learning_rates_may_depend_on_the_training_size() -> None:
     assert {size for size in one if one[size].name == several[size].name} == {*sizes}
 
 
+def test_finite_and_online_trainings_have_lengths_of_their_own() -> None:
+    def blocks(**training: int) -> dict[bool, Product]:
+        changed = {"experiments.e.online": True, "architectures.cnn.training": training}
+        mine = [b for c, b in plan(changed).blocks if c.architecture == "cnn"]
+        return {b.specification["train_size"] == "online": b for b in mine}
+
+    def steps(**training: int) -> list[int]:
+        found = blocks(**training)
+        return [found[online].specification["settings"]["max_steps"] for online in (False, True)]
+
+    assert steps(max_steps=90) == [90, 90]
+    assert steps(max_steps=90, online_steps=40) == [90, 40]
+    longer, short = blocks(max_steps=90, online_steps=40), blocks(max_steps=40)
+    assert longer[True].name == short[True].name and longer[False].name != short[False].name
+
+
 def test_learning_rates_are_one_more_axis_of_the_pack() -> None:
     change = "architectures.cnn.optimizer"
     one, same = (plan({change: {"kind": "sgd", "lr": lr}}) for lr in (0.2, [0.2]))

@@ -143,18 +143,27 @@ def test_a_learners_growth_starts_at_level_two() -> None:
 
 
 @pytest.mark.parametrize("name", ["A3", "B2"])
-def test_a_line_is_of_one_protocol(name: ClaimName) -> None:
+def test_each_protocol_has_panels_of_its_own_and_a_curve_the_same_look_in_all(
+    name: ClaimName,
+) -> None:
     task = CLAIM_TASKS[name]
     finite = tables(task, (200.0, 500.0, 900.0))
     online = finite.thresholds.assign(crossed_at=9e4, protocol="online")
+    # of fewer grammars, so that a curve has another place among those of its protocol
     later = finite.curves.assign(protocol="online", sentences=100 * finite.curves["sentences"])
+    later = later[later["grammar"] != later["grammar"].iloc[0]]
     both = {"thresholds": [finite.thresholds, online], "curves": [finite.curves, later]}
     figure = claim(name, criterion(), tables(task, **{k: pd.concat(v) for k, v in both.items()}))
-    axis = figure.axes[1]
-    drawn = [np.asarray(line.get_ydata()) for line in axis.lines if len(line.get_xdata())]
-    assert drawn and all(sizes.max() < 10 * sizes.min() for sizes in drawn)
-    labels = {label.split(", ")[-1] for label in axis.get_legend_handles_labels()[1]}
-    assert {"finite", "online"} < labels
+    first, second, finite_only, online_only, _ = figure.axes
+    for axis, protocol in zip(figure.axes, ["finite", "online"] * 2):
+        assert axis.get_xlabel().endswith(f" ({protocol})")
+    for axis in (finite_only, online_only):
+        drawn = [np.asarray(line.get_ydata()) for line in axis.lines if len(line.get_xdata())]
+        assert all(sizes.max() < 10 * sizes.min() for sizes in drawn)
+    named = [
+        {c.get_label(): c.lines[0].get_color() for c in axis.containers} for axis in (first, second)
+    ]
+    assert {*named[1]} <= {*named[0]} and named[1].items() <= named[0].items()
     plt.close(figure)
 
 

@@ -53,13 +53,24 @@ class Tables:
     grammars: Mapping[str, Parameters]
     transitions: pd.DataFrame = field(default_factory=pd.DataFrame)
     generated: pd.DataFrame = field(default_factory=pd.DataFrame)
+    looking: pd.DataFrame | None = None  # curves of which these are some, and have the looks
 
     def for_task(self, task: Task) -> Tables:
         """Their rows on one task; a study may have others beside."""
+        return self._rows("task", task)
+
+    def by_protocol(self) -> dict[str, Tables]:
+        """The rows of each protocol; a curve looks the same in all of them."""
+        return {
+            name: replace(self._rows("protocol", name), looking=self.curves.assign(protocol=name))
+            for name in self.curves["protocol"].unique()
+        }
+
+    def _rows(self, column: str, value: str) -> Tables:
         names = ("curves", "fits", "crossings", "thresholds", "theory", "invariance")
         tables = {name: getattr(self, name) for name in names}
         # tables that nothing was measured for may have no columns
-        return replace(self, **{n: t[t["task"] == task] for n, t in tables.items() if "task" in t})
+        return replace(self, **{n: t[t[column] == value] for n, t in tables.items() if column in t})
 
     def each(self, table: pd.DataFrame) -> list[tuple[str, Parameters, pd.DataFrame, Any, str]]:
         """The curves of a table: label, grammar, rows, colour, marker, the same in all panels."""
@@ -72,7 +83,7 @@ class Tables:
 
     def named(self) -> dict[tuple[Any, ...], tuple[str, Any, str]]:
         """Label, colour and marker of every curve."""
-        labels = curve_labels(self.curves)
+        labels = curve_labels(self.curves if self.looking is None else self.looking)
         look = looks(len(labels))
         return {key: (label, *look[row]) for row, (key, label) in enumerate(labels.items())}
 

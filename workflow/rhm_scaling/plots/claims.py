@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from textwrap import wrap
 
 import numpy as np
@@ -47,12 +48,16 @@ def claim(name: ClaimName, decided: pd.DataFrame, tables: Tables) -> Figure:
     """
     panels, task = PANELS[name], CLAIM_TASKS.get(name)
     tables = tables.for_task(task) if task else tables
-    named = {label: look for label, *look in tables.named().values()}
+    parts = tables.by_protocol() or {"": tables}
+    named = {label: look for label, *look in next(iter(parts.values())).named().values()}
     rows = _ROW * len(decided) + 0.3
-    figure, axes = stacked(*([1.9] * len(panels)), rows, around=0.2 + 0.08 * len(named))
+    drawn = [*product(panels, parts)]
+    figure, axes = stacked(*([1.9] * len(drawn)), rows, around=0.2 + 0.08 * len(named))
     told: set[str] = set()
-    for axis, panel in zip(axes, panels):
-        panel(axis, tables)
+    for axis, (panel, protocol) in zip(axes, drawn):
+        panel(axis, parts[protocol])
+        if len(parts) > 1:
+            axis.set_xlabel(f"{axis.get_xlabel()} ({protocol})")
         told |= {*axis.get_legend_handles_labels()[1]}
         sns.despine(ax=axis)
     _criteria(axes[-1], decided)

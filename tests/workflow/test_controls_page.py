@@ -28,7 +28,7 @@ def test_numbers_of_comparisons() -> None:
     assert set(BETTER["control"]) == {"width x2"}
     patience = ONCE[(ONCE["control"] == "patience x2") & (ONCE["finding"] != "not compared")]
     assert f"Twice the patience never helps, at {len(patience)} points" in TEXT
-    wide = ONCE[ONCE["control"] == "width x2"]
+    wide = ONCE[(ONCE["control"] == "width x2") & (ONCE["finding"] != "not compared")]
     assert f"Twice the width helps at {len(BETTER)} of {len(wide)} points" in TEXT
     assert set(TABLE[TABLE["study"] == "b4-controlled"]["finding"]) == {"within"}
 
@@ -42,7 +42,10 @@ def test_half_the_rate_takes_more_sentences() -> None:
     told = f"(median {times(matched):.2f}; {first}, {second}, {third} and {last} at levels 1 to 4)"
     assert told in TEXT
     attending = slow[slow["architecture"] == "transformer"]
-    assert f"{times(attending):.2f} times as many for transformers" in TEXT
+    by_level = [2 ** rows["log2_ratio"].median() for _, rows in attending.groupby("level")]
+    told = "({:.2f}, {:.2f} and {:.2f} at levels 1 to 3)".format(*by_level)
+    assert f"{times(attending):.2f} times as many for transformers {told}" in TEXT
+    assert f"becomes {by_level[2] / by_level[1]:.2f} times as large" in TEXT
     ratios = 2 ** slow[slow["architecture"] == "fcn"]["log2_ratio"]
     assert f"factors scatter, from {ratios.min():.2f} to {ratios.max():.2f}." in TEXT
 

@@ -186,6 +186,8 @@ def test_what_is_said_of_single_rules_is_the_reference() -> None:
     assert f"a factor of {two['spread']:.2f} apart at `L = 2` and {three['spread']:.2f} at" in text
     assert f"({two['shuffled']:.1f} and {three['shuffled']:.1f} if ranks are shuffled)" in text
     assert f"`P f_k` = {two['learnt_at_f']:.1f} and {three['learnt_at_f']:.1f}, the same" in text
+    predicted = [x["learnt_at_f"] * x["predicted_at"] / x["learnt_at"] for x in (two, three)]
+    assert "where theory has {:.0f} and {:.0f}.".format(*predicted) in text
 
 
 def test_what_is_said_of_network_sizes_is_the_reference() -> None:

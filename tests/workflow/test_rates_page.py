@@ -22,6 +22,23 @@ CLAIMED = {
 }
 
 
+def test_transformers_on_finite_sets_have_the_best_rates() -> None:
+    best = pd.read_csv(FOLDER.parent / "attending-rates" / "best_rates.csv")
+    assert best["edge"].isna().all()
+    places = [*best.groupby(["grammar", "train_size"])["chosen"].first().items()]
+    ((_, small), (_, middle), (_, large)) = places
+    told = f"best are {small:g} for 8,192 sentences at `m` = 2, and {middle:g} and {large:g} for "
+    assert told + "4,096 and 16,384 at `m` = 3" in prose("docs/claims.md")
+    swept = BEST[(BEST["architecture"] == "transformer") & (BEST["protocol"] == "finite")]
+    places += [*swept.groupby(["grammar", "train_size"])["chosen"].first().items()]
+    for claim in ("b1", "b2", "b4"):
+        study = load_study(ROOT / "config" / "studies" / f"{claim}.yaml:night")
+        optimizer = study.architectures["transformer"].optimizer
+        for (_, size), chosen in places:
+            if claim != "b4" or size > 512:  # which has none so small at `m = 2`
+                assert optimizer.rates(int(size)) == [chosen], (claim, size)
+
+
 def test_the_rates_of_the_claims_are_near_the_best_of_the_list() -> None:
     text = prose("docs/claims.md")
     assert list(RATES) == documented("rates.csv") and list(BEST) == documented("best_rates.csv")

@@ -11,6 +11,7 @@ TABLE = pd.read_csv(FOLDER / "controls.csv")
 ONCE = TABLE.drop(columns="study").drop_duplicates()
 ONLINE = ONCE[ONCE["quantity"] == "crossed_at"]
 BETTER = ONCE[ONCE["finding"] == "better"]
+NIGHT = pd.read_csv(FOLDER / "controls-night.csv")
 TEXT = prose("docs/claims.md")
 
 
@@ -71,3 +72,15 @@ def test_twice_the_width_helps_upper_levels_of_cnns_and_lower_ones_of_transforme
     assert len(halved) == 1 and halved["mean"].round(3).item() == 0.003
     others = 1 - 2 ** errors[errors["log2_ratio"] > -1]["log2_ratio"]
     assert len(others) == 5 and 0.005 < others.min() < 0.015 and 0.095 < others.max() < 0.105
+
+
+def test_on_finite_training_sets_no_control_is_better() -> None:
+    assert list(NIGHT) == list(TABLE)
+    tokens = NIGHT[(NIGHT["task"] == "last_token") & (NIGHT["protocol"] == "finite")]
+    # the networks of B4's only grammar are those of the others, under another name
+    once = tokens[tokens["study"] != "b4-night"].drop(columns="study").drop_duplicates()
+    assert f"At none of the {len(once)} points of next-token prediction on finite sets" in TEXT
+    assert not tokens["finding"].isin(["better", "not compared"]).any()
+    worse = once[once["finding"] == "worse"]["control"].value_counts()
+    assert worse.to_dict() == {"rate /2": 5, "width x2": 1}
+    assert "half the rate is worse at five, twice the width at one." in TEXT

@@ -153,25 +153,56 @@ def test_what_is_said_of_learning_rates_is_the_reference() -> None:
     assert best.query("architecture == 'cnn'")["optimum"].between(0.7, 1).all()
 
 
+def judged() -> pd.DataFrame:
+    """Claim, verdict and rule draws of each claim, at the largest scale that was run."""
+    both = pd.concat([reference("claims/night"), reference("claims/laptop")])
+    return both.groupby("claim").first().reset_index()[["claim", "claim_verdict", "rule_draws"]]
+
+
 def test_what_is_said_of_the_claims_is_the_reference() -> None:
-    table = reference("claims/laptop")
     text = text_of("docs/claims.md")
-    both = pd.concat([table, reference("claims/night")])
+    both = pd.concat([reference("claims/laptop"), reference("claims/night")])
     known = {f"{r.estimate:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in both.itertuples()}
     told = re.findall(r"-?[0-9.]+ \[-?[0-9.]+, -?[0-9.]+\]", text)
     assert len(told) >= 10 and {*told} <= known
-    verdicts = table.groupby("claim")["claim_verdict"].first()
-    assert re.findall(r"^\| ([AB]\d) \| (.*?) \|", text, re.M) == [*verdicts.items()]
-    ((rule, day),) = {*zip(table["criteria"], table["frozen"], strict=True)}
+    rows = re.findall(r"^\| ([AB]\d) \| (.*?) \| (\d+) \|", text, re.M)
+    assert rows == [tuple(map(str, row)) for row in judged().itertuples(index=False)]
+    ((rule, day),) = {*zip(both["criteria"], both["frozen"], strict=True)}
     assert f"rule with hash `{rule}`" in prose("docs/claims.md")
     assert f"of {day} " in prose("docs/claims.md")
     assert f"on {day} (rule `{rule}`" in prose("README.md")
 
 
+def test_what_is_said_of_both_protocols_is_the_reference() -> None:
+    text = prose("docs/claims.md")
+    night, laptop = (
+        reference(f"claims/{scale}").groupby("claim")["claim_verdict"].first()
+        for scale in ("night", "laptop")
+    )
+    assert "At the laptop scale, of the same verdicts," in text
+    assert night.equals(laptop[night.index])
+    table = reference("b1-night/crossings")
+    crossed = table[np.isfinite(table["crossed_at"])]
+    place = [crossed[key] for key in ("protocol", "architecture", "grammar", "level")]
+    times = np.log(crossed["crossed_at"] / crossed["threshold"])
+    means = np.exp(times.groupby(place).mean()).unstack("level")
+    ends = means[[2, 3]].stack().groupby(["protocol", "architecture"]).agg(["min", "max"])
+    finite, online = ends.loc["finite"], ends.loc["online"]
+    first = means[1]["finite"]["cnn"]
+    assert f"by CNNs at {first.min():.1f} to {first.max():.1f} times the predicted size" in text
+    told = "CNNs are learnt at {:.1f} to {:.1f} times the predicted sizes, those of transformers at"
+    assert told.format(*finite.loc["cnn"]) in text
+    assert "transformers at {:.1f} to {:.1f} times (".format(*finite.loc["transformer"]) in text
+    told = "cost {:.0f} to {:.0f} and {:.0f} to {:.0f} times the predicted sizes"
+    assert told.format(*online.loc["cnn"], *online.loc["transformer"]) in text
+    rise = (means[3] / means[2])["online"]
+    assert (rise["cnn"] < 1).all() and rise["transformer"]["deep-m3"] > 1
+
+
 def test_the_verdicts_of_the_readme_are_the_reference_in_the_words_of_the_criteria() -> None:
     criteria = ROOT / "workflow" / "rhm_scaling" / "claims" / "criteria.yaml"
     claims = yaml.safe_load(criteria.read_text(encoding="utf-8"))["claims"]
-    verdicts = reference("claims/laptop").groupby("claim")["claim_verdict"].first()
+    verdicts = judged().set_index("claim")["claim_verdict"]
     rows = re.findall(r"^\| ([AB]\d) \| (.*?) \| (.*?) \|", text_of("README.md"), re.M)
     assert [name for name, *_ in rows] == [*claims]
     for name, claim, verdict in rows:

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pandas as pd
+
 from rhm_scaling.steps.columns import tables
 
 ROOT = Path(__file__).parents[2]
@@ -32,3 +34,8 @@ def own_network() -> str:
     """The network that CONTRIBUTING.md shows."""
     (shown,) = code("CONTRIBUTING.md", "python")
     return shown
+
+
+def reference(table: str) -> pd.DataFrame:
+    """A table of the reference results."""
+    return pd.read_csv(ROOT / "results" / "reference" / f"{table}.csv")

@@ -1,15 +1,13 @@
 """Documents that describe the code, held against the code."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import yaml
 
-from helpers.documents import code, documented, prose, text_of
+from helpers.documents import ROOT, code, documented, prose, reference, text_of
 from helpers.grammars import GRAMMARS
 from helpers.pages import Page
 from rhm_scaling.core.errors import UserError
@@ -21,12 +19,6 @@ from rhm_scaling.study.artifacts import KINDS
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study, parse_study
 from rhm_scaling.theory.solve import solve
-
-ROOT = Path(__file__).parents[2]
-
-
-def reference(table: str) -> pd.DataFrame:
-    return pd.read_csv(ROOT / "results" / "reference" / f"{table}.csv")
 
 
 def test_columns_of_runs_and_theory_are_documented() -> None:
@@ -151,74 +143,6 @@ def test_what_is_said_of_learning_rates_is_the_reference() -> None:
         assert row["at_edge"] == 0
     best = reference("rates/best_rates")
     assert best.query("architecture == 'cnn'")["optimum"].between(0.7, 1).all()
-
-
-def judged() -> pd.DataFrame:
-    """Claim, verdict and rule draws of each claim, at the largest scale that was run."""
-    both = pd.concat([reference("claims/night"), reference("claims/laptop")])
-    return both.groupby("claim").first().reset_index()[["claim", "claim_verdict", "rule_draws"]]
-
-
-def test_what_is_said_of_the_claims_is_the_reference() -> None:
-    text = text_of("docs/claims.md")
-    both = pd.concat([reference("claims/laptop"), reference("claims/night")])
-    known = {f"{r.estimate:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in both.itertuples()}
-    told = re.findall(r"-?[0-9.]+ \[-?[0-9.]+, -?[0-9.]+\]", text)
-    assert len(told) >= 10 and {*told} <= known
-    rows = re.findall(r"^\| ([AB]\d) \| (.*?) \| (\d+) \|", text, re.M)
-    assert rows == [tuple(map(str, row)) for row in judged().itertuples(index=False)]
-    ((rule, day),) = {*zip(both["criteria"], both["frozen"], strict=True)}
-    assert f"rule with hash `{rule}`" in prose("docs/claims.md")
-    assert f"of {day} " in prose("docs/claims.md")
-    assert f"on {day} (rule `{rule}`" in prose("README.md")
-
-
-def test_what_is_said_of_both_protocols_is_the_reference() -> None:
-    text = prose("docs/claims.md")
-    night, laptop = (
-        reference(f"claims/{scale}").groupby("claim")["claim_verdict"].first()
-        for scale in ("night", "laptop")
-    )
-    assert "At the laptop scale, of the same verdicts," in text
-    assert night.equals(laptop[night.index])
-    table = reference("b1-night/crossings")
-    crossed = table[np.isfinite(table["crossed_at"])]
-    place = [crossed[key] for key in ("protocol", "architecture", "grammar", "level")]
-    times = np.log(crossed["crossed_at"] / crossed["threshold"])
-    means = np.exp(times.groupby(place).mean()).unstack("level")
-    ends = means[[2, 3]].stack().groupby(["protocol", "architecture"]).agg(["min", "max"])
-    finite, online = ends.loc["finite"], ends.loc["online"]
-    first = means[1]["finite"]["cnn"]
-    assert f"by CNNs at {first.min():.1f} to {first.max():.1f} times the predicted size" in text
-    told = "CNNs are learnt at {:.1f} to {:.1f} times the predicted sizes, those of transformers at"
-    assert told.format(*finite.loc["cnn"]) in text
-    assert "transformers at {:.1f} to {:.1f} times (".format(*finite.loc["transformer"]) in text
-    told = "cost {:.0f} to {:.0f} and {:.0f} to {:.0f} times the predicted sizes"
-    assert told.format(*online.loc["cnn"], *online.loc["transformer"]) in text
-    rise = (means[3] / means[2])["online"]
-    assert (rise["cnn"] < 1).all() and rise["transformer"]["deep-m3"] > 1
-
-
-def test_the_verdicts_of_the_readme_are_the_reference_in_the_words_of_the_criteria() -> None:
-    criteria = ROOT / "workflow" / "rhm_scaling" / "claims" / "criteria.yaml"
-    claims = yaml.safe_load(criteria.read_text(encoding="utf-8"))["claims"]
-    verdicts = judged().set_index("claim")["claim_verdict"]
-    rows = re.findall(r"^\| ([AB]\d) \| (.*?) \| (.*?) \|", text_of("README.md"), re.M)
-    assert [name for name, *_ in rows] == [*claims]
-    for name, claim, verdict in rows:
-        statement = claims[name]["statement"].split(" (")[0]  # remarks in brackets are left out
-        assert (claim.replace("`", ""), verdict) == (statement, verdicts[name]), name
-
-
-def test_what_is_said_of_single_rules_is_the_reference() -> None:
-    table = reference("claims/rule_collapse")
-    two, three = (table[table["L"] == L].iloc[0] for L in (2, 3))
-    text = prose("docs/claims.md")
-    assert f"a factor of {two['spread']:.2f} apart at `L = 2` and {three['spread']:.2f} at" in text
-    assert f"({two['shuffled']:.1f} and {three['shuffled']:.1f} if ranks are shuffled)" in text
-    assert f"`P f_k` = {two['learnt_at_f']:.1f} and {three['learnt_at_f']:.1f}, the same" in text
-    predicted = [x["learnt_at_f"] * x["predicted_at"] / x["learnt_at"] for x in (two, three)]
-    assert "where theory has {:.0f} and {:.0f}.".format(*predicted) in text
 
 
 def test_what_is_said_of_network_sizes_is_the_reference() -> None:

@@ -59,7 +59,7 @@ def reference(study: str, task: str, *depths: int) -> tuple[pd.DataFrame, ...]:
     ("study", "task", "depth"),
     [
         *(("laptop", "last_token", 4), ("laptop", "classification", 2)),
-        *(("laptop", "classification", 3), ("b5", "last_token", 4)),
+        *(("laptop", "classification", 3), ("b5-night", "last_token", 4)),
     ],
 )
 def test_learning_curves_can_be_read_at_a_columns_width(
@@ -109,7 +109,7 @@ def test_thresholds_are_named_in_the_legend_and_stand_above_the_data() -> None:
 
 def test_entropies_are_named_for_each_of_several_grammars() -> None:
     style()
-    curves, fits, theory, _ = reference("b5", "last_token", 4)
+    curves, fits, theory, _ = reference("b5-night", "last_token", 4)
     axis = learning_curves(curves, fits, theory, "title").axes[0]
     names = [text.get_text() for text in axis.texts]
     assert names.count("$H_{4}$") == curves["grammar"].nunique() > 1

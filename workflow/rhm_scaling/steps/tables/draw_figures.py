@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ th:first-child, td:first-child, td:last-child, th:last-child {{ text-align: left
 classification, for tokens the excess over the Bayes limit, falls as <i>P</i> to minus
 them.</p>{table}</body></html>
 """
+_MOST = 8  # curves of a figure; of more, each grammar has a figure to itself
 
 
 def planned(plan: Plan) -> Part:
@@ -44,11 +46,15 @@ def planned(plan: Plan) -> Part:
     denoisers = dict.fromkeys(curve for curve, _ in plan.denoisers)
     sparse = [one for one in plan.scanned if dense_of(plan.parameters(one.grammar))[1]]
     told = [curve for curve in plan.curves if curve not in plan.scanned]  # one by one
-    sloping = [
-        curve
-        for curve in told
-        if curve.protocol == "online" or len(plan.grids[curve.experiment, curve.grammar].sizes) > 1
-    ]
+    drawn = _by_figure(told)
+    sloping = {
+        name: curves
+        for name, curves in drawn.items()
+        if any(
+            curve.protocol == "online" or len(plan.grids[curve.experiment, curve.grammar].sizes) > 1
+            for curve in curves
+        )
+    }
     what = {
         "curves": _named(plan.curves),
         "families": _named(families.values()),
@@ -59,7 +65,8 @@ def planned(plan: Plan) -> Part:
             + (f", last {experiment.context} tokens" if experiment.context else "")
             for name, experiment in study.experiments.items()
         },
-        "sloping": _experiments(sloping),
+        "drawn": {name: _named(curves) for name, curves in drawn.items()},
+        "sloping": [*sloping],
         "recovering": _experiments(plan.recovering),
         "sweeping": _experiments(plan.sweeping),
         "title": study.title or study.name,
@@ -77,8 +84,6 @@ def planned(plan: Plan) -> Part:
         **({"grammars": plan.specifications()} if study.claim or windows else {}),
     }
     kinds = {
-        "learning_curves": told,
-        "local_exponents": sloping,
         "recovery": plan.recovering,
         "learning_rates": plan.sweeping,
         "scaling": plan.sized,
@@ -92,7 +97,9 @@ def planned(plan: Plan) -> Part:
         "sensitivity": sensitive,
         **dict.fromkeys(("masked", "composition"), denoisers),
     }
-    names = [f"{kind}-{name}" for kind, curves in kinds.items() for name in _experiments(curves)]
+    names = [f"learning_curves-{name}" for name in drawn]
+    names += [f"local_exponents-{name}" for name in sloping]
+    names += [f"{kind}-{name}" for kind, curves in kinds.items() for name in _experiments(curves)]
     names += [f"claim-{study.claim}"] if study.claim else []
     names += ["rule_errors-classification"] if ranked else []
     after = (
@@ -120,6 +127,17 @@ def _named(curves: Iterable[Curve]) -> list[dict[str, Any]]:
 
 def _experiments(curves: Iterable[Curve]) -> list[str]:
     return sorted({curve.experiment for curve in curves})
+
+
+def _by_figure(curves: Sequence[Curve]) -> dict[str, list[Curve]]:
+    """Curves by the name of their figure: their experiment, where it has many with the grammar."""
+    counts = Counter(curve.experiment for curve in curves)
+    found: dict[str, list[Curve]] = {}
+    for curve in curves:
+        name = curve.experiment
+        name += f"-{curve.grammar}" if counts[name] > _MOST else ""
+        found.setdefault(name, []).append(curve)
+    return found
 
 
 def make(specification: dict[str, Any], folder: Path, root: Path) -> None:
@@ -292,12 +310,10 @@ def _draw_curves(specification: dict[str, Any], folder: Path) -> None:
         pd.read_csv(folder / f"{name}.csv")
         for name in ("curves", "fits", "local_exponents", "theory")
     )
-    experiments = dict.fromkeys(curve["experiment"] for curve in specification["curves"])
-    for experiment in (name for name in experiments if name not in specification["scans"]):
-        keys, title = (
-            _keys(specification["curves"], experiment),
-            specification["titles"][experiment],
-        )
+    for name, drawn in specification["drawn"].items():
+        experiment = drawn[0]["experiment"]
+        keys, title = _keys(drawn, experiment), specification["titles"][experiment]
+        title += f", {drawn[0]['grammar']}" if name != experiment else ""
         mine = curves.merge(keys)
         mine["learner"] = mine["architecture"].map(specification["learners"])
         known = theory[theory["grammar"].isin(keys["grammar"])]
@@ -306,14 +322,11 @@ def _draw_curves(specification: dict[str, Any], folder: Path) -> None:
             grammar = Parameters.from_specification(specification["grammars"][window["grammar"]])
             above = known["level"] > levels_seen(grammar, window["context"])
             known = known[~((known["grammar"] == window["grammar"]) & above)]
-        save(
-            learning_curves(mine, fits, known, title),
-            folder / "figures",
-            f"learning_curves-{experiment}",
-        )
-        if experiment in specification["sloping"]:
-            drawn = local_exponents(mine, local, fits, title)
-            save(drawn, folder / "figures", f"local_exponents-{experiment}")
+        figure = learning_curves(mine, fits, known, title)
+        save(figure, folder / "figures", f"learning_curves-{name}")
+        if name in specification["sloping"]:
+            figure = local_exponents(mine, local, fits, title)
+            save(figure, folder / "figures", f"local_exponents-{name}")
     table = exponent_table(fits).to_html(index=False, border=0)
     page = _PAGE.format(title=html.escape(specification["title"]), table=table)
     write_text(folder / "figures" / "exponents-table.html", page)

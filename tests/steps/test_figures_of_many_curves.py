@@ -36,12 +36,19 @@ def drawn(plan: Plan) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("study", "grammars"), [("b5", ["-deep-m2", "-deep-m3", "-deep-m4"]), ("b3", [""])]
+    ("study", "experiment", "grammars"),
+    [
+        ("b5", "deep", ["-deep-m2", "-deep-m3", "-deep-m4"]),
+        ("b3", "deep", [""]),
+        ("sizes", "last-token", [""]),  # many widths of one grammar
+    ],
 )
-def test_names_of_figures(study: str, grammars: list[str]) -> None:
+def test_names_of_figures(study: str, experiment: str, grammars: list[str]) -> None:
     plan = Plan(load_study(ROOT / "config" / "studies" / f"{study}.yaml"))
     kinds = ("learning_curves", "local_exponents")
-    assert drawn(plan) == [f"{kind}-deep{grammar}" for kind in kinds for grammar in grammars]
+    assert drawn(plan) == [
+        f"{kind}-{experiment}{grammar}" for kind in kinds for grammar in grammars
+    ]
 
 
 def test_all_of_them_are_drawn(tmp_path: Path) -> None:

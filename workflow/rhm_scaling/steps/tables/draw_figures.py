@@ -29,7 +29,7 @@ th:first-child, td:first-child, td:last-child, th:last-child {{ text-align: left
 classification, for tokens the excess over the Bayes limit, falls as <i>P</i> to minus
 them.</p>{table}</body></html>
 """
-_MOST = 8  # curves of a figure; of more, each grammar has a figure to itself
+_MOST = 8  # curves of a figure; of more, each grammar has one to itself
 
 
 def planned(plan: Plan) -> Part:
@@ -130,13 +130,14 @@ def _experiments(curves: Iterable[Curve]) -> list[str]:
 
 
 def _by_figure(curves: Sequence[Curve]) -> dict[str, list[Curve]]:
-    """Curves by the name of their figure: their experiment, where it has many with the grammar."""
+    """Curves by the name of their figure: their experiment, or, of many, it and their grammar."""
     counts = Counter(curve.experiment for curve in curves)
+    grammars = Counter(experiment for experiment, _ in {(c.experiment, c.grammar) for c in curves})
     found: dict[str, list[Curve]] = {}
     for curve in curves:
         name = curve.experiment
-        name += f"-{curve.grammar}" if counts[name] > _MOST else ""
-        found.setdefault(name, []).append(curve)
+        alone = counts[name] > _MOST and grammars[name] > 1
+        found.setdefault(f"{name}-{curve.grammar}" if alone else name, []).append(curve)
     return found
 
 

@@ -60,6 +60,30 @@ def test_what_is_said_of_both_protocols_is_the_reference() -> None:
     assert (rise["cnn"] < 1).all() and rise["transformer"]["deep-m3"] > 1
 
 
+def test_the_table_of_growths_is_the_reference() -> None:
+    """Each number in its own cell."""
+    rows = {}
+    names = {"cnn": "CNN", "lcn": "locally connected", "fcn": "fully connected"}
+    both = pd.concat([reference("b5-night/thresholds"), reference("b1-night/thresholds")])
+    upper = both[both["level"] == 3].drop_duplicates(["architecture", "protocol", "grammar"])
+    for (network, protocol), mine in upper.groupby(["architecture", "protocol"]):
+        cells = mine.set_index("grammar").reindex([f"deep-m{m}" for m in (2, 3, 4)])
+        rows[f"{names.get(str(network), network)}, {protocol}"] = [
+            f"{r.growth:.2f} [{r.growth_low:.2f}, {r.growth_high:.2f}]"
+            if np.isfinite(r.growth)
+            else "–"
+            for r in cells.itertuples()
+        ]
+    known = upper[(upper["architecture"] == "cnn") & (upper["protocol"] == "online")]
+    for name, kind in (("CNNs", "cnn"), ("all others", "transformer")):
+        ordered = known.sort_values("grammar")[f"growth_predicted_{kind}"]
+        rows[f"thresholds of {name}"] = [f"{growth:.1f}" for growth in ordered]
+    text = text_of("docs/claims.md")
+    assert len(rows) == 10
+    for name, cells in rows.items():
+        assert f"| {name} | {' | '.join(cells)} |" in text
+
+
 def test_thresholds_of_classification_grow_less_with_depth_than_with_m() -> None:
     table = reference("a1-night/crossings")
     mean = np.log(table[["crossed_at", "threshold"]]).groupby(table["grammar"]).mean()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
-from helpers.documents import ROOT, documented, prose
+from helpers.documents import ROOT, documented, prose, reference
 
 FOLDER = ROOT / "results" / "reference" / "claims"
 TABLE = pd.read_csv(FOLDER / "controls.csv")
 ONCE = TABLE.drop(columns="study").drop_duplicates()
 ONLINE = ONCE[ONCE["quantity"] == "crossed_at"]
 BETTER = ONCE[ONCE["finding"] == "better"]
-NIGHT = pd.read_csv(FOLDER / "controls-night.csv")
+NIGHT = reference("claims/controls-night")
 TEXT = prose("docs/claims.md")
 
 

@@ -47,14 +47,14 @@ def planned(plan: Plan) -> Part:
     sparse = [one for one in plan.scanned if dense_of(plan.parameters(one.grammar))[1]]
     told = [curve for curve in plan.curves if curve not in plan.scanned]  # one by one
     drawn = _by_figure(told)
-    sloping = {
-        name: curves
+    sloping = [
+        name
         for name, curves in drawn.items()
         if any(
             curve.protocol == "online" or len(plan.grids[curve.experiment, curve.grammar].sizes) > 1
             for curve in curves
         )
-    }
+    ]
     what = {
         "curves": _named(plan.curves),
         "families": _named(families.values()),
@@ -66,7 +66,7 @@ def planned(plan: Plan) -> Part:
             for name, experiment in study.experiments.items()
         },
         "drawn": {name: _named(curves) for name, curves in drawn.items()},
-        "sloping": [*sloping],
+        "sloping": sloping,
         "recovering": _experiments(plan.recovering),
         "sweeping": _experiments(plan.sweeping),
         "title": study.title or study.name,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from helpers.documents import ROOT, documented, prose, reference
+from helpers.documents import documented, prose, reference
 
-FOLDER = ROOT / "results" / "reference" / "claims"
-TABLE = pd.read_csv(FOLDER / "controls.csv")
+TABLE = reference("claims/controls")
 ONCE = TABLE.drop(columns="study").drop_duplicates()
 ONLINE = ONCE[ONCE["quantity"] == "crossed_at"]
 BETTER = ONCE[ONCE["finding"] == "better"]

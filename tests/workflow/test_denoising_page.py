@@ -3,13 +3,12 @@
 import pandas as pd
 import pytest
 
-from helpers.documents import ROOT, code, documented, prose
+from helpers.documents import ROOT, code, documented, prose, reference
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study, parse_study
 
 PAGE = prose("docs/denoising.md")
-FOLDER = ROOT / "results" / "reference" / "denoising"
-ROWS, CROSSINGS = (pd.read_csv(FOLDER / f"{name}.csv") for name in ("denoising", "transition"))
+ROWS, CROSSINGS = reference("denoising/denoising"), reference("denoising/transition")
 MASKED = CROSSINGS[CROSSINGS["denoising"] == "masked"].set_index("L")
 
 

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
-from helpers.documents import prose, text_of
+from helpers.documents import prose, reference, text_of
 from rhm_scaling.claims.frozen import rules_of
 from rhm_scaling.grammar.model import Grammar, Parameters
 from rhm_scaling.theory.latents import marginal, with_sibling
 
-ROOT = Path(__file__).parents[2]
 RULES = rules_of("C1")
 FIRST = RULES.first_rule_seed
-
-
-def reference(table: str) -> pd.DataFrame:
-    return pd.read_csv(ROOT / "results" / "reference" / "latent" / f"{table}.csv")
 
 
 def told(row: pd.Series) -> str:
@@ -27,19 +20,19 @@ def told(row: pd.Series) -> str:
 
 def test_laws_are_those_of_the_tables() -> None:
     text = prose("docs/latent.md")
-    laws = reference("scan_laws").set_index(["experiment", "law", "term"])
+    laws = reference("latent/scan_laws").set_index(["experiment", "law", "term"])
     assert f"`L` = 4, 5, 6 | 1.0 +- 0.1 | {told(laws.loc['labels', 'bare', 'bare'])}" in text
     # n m^L doubles from level to level
     law = laws.loc[("depth", "parameters", "L"), ["estimate", "low", "high"]] / np.log(2)
     assert f"at most 0.05, with its interval | {told(law)} |" in text and law["high"] < 0.05
     law = laws.loc["rules", "threshold", "threshold"]
-    points = reference("scan_points").query("experiment == 'rules'")
+    points = reference("latent/scan_points").query("experiment == 'rules'")
     many = points[points["m"] >= 4]
     slope = np.polyfit(np.log(many["threshold"]), np.log(many["crossed_at"]), 1)[0]
     assert f"{told(law)}: missed; with `m >= 4` alone {slope:.2f}" in text and law["high"] < 0.9
     law = laws.loc["rules", "parameters", "m"]
     assert f"{law['predicted_same_fit']:.2f} by the same thresholds | {told(law)} |" in text
-    every = reference("scan_points").query("experiment != 'labels' and m == 2")["ratio"]
+    every = reference("latent/scan_points").query("experiment != 'labels' and m == 2")["ratio"]
     (many_rules,) = points.loc[points["m"] == 8, "ratio"]
     ends = f"it is {every.min():.2f} to {every.max():.2f} of it, at `m = 8` {many_rules:.2f}."
     assert ends in text
@@ -51,7 +44,7 @@ def test_laws_are_those_of_the_tables() -> None:
 
 def test_the_deepest_grammar_is_that_of_the_tables() -> None:
     text = prose("docs/latent.md")
-    recovery, runs = reference("recovery-deepest"), reference("runs-deepest")
+    recovery, runs = reference("latent/recovery-deepest"), reference("latent/runs-deepest")
     assert len(recovery) == 12 * 11 and {*recovery["train_size"]} == {1024}
     worst = recovery["recovered"].min()
     well = (recovery["recovered"] >= 0.9).sum()
@@ -64,7 +57,7 @@ def test_the_deepest_grammar_is_that_of_the_tables() -> None:
 
 def test_verdicts_are_those_of_the_tables() -> None:
     text = text_of("docs/latent.md")
-    for name, table in (("C1", reference("c1")), ("C2", reference("c2"))):
+    for name, table in (("C1", reference("latent/c1")), ("C2", reference("latent/c2"))):
         (verdict,) = {*table["claim_verdict"]}
         rivals = [f"{rival:.2f}: " for rival in table["rival"]]
         (line,) = [line for line in text.splitlines() if line.startswith(f"| {name} |")]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.documents import ROOT, code, documented, prose
+from helpers.documents import ROOT, code, documented, prose, reference
 from rhm_scaling.analysis.denoisers import composed_at
 from rhm_scaling.claims.frozen import frozen
 from rhm_scaling.plots.style import with_interval
@@ -14,9 +14,8 @@ from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study, parse_study
 
 PAGE = prose("docs/denoising.md")
-FOLDER = ROOT / "results" / "reference" / "masked"
 NAMES = ("masked_curves", "composed_at", "masked")
-CURVES, COMPOSED, MASKED = (pd.read_csv(FOLDER / f"{name}.csv") for name in NAMES)
+CURVES, COMPOSED, MASKED = (reference(f"masked/{name}") for name in NAMES)
 LONGER = CURVES[CURVES["architecture"] == "longer"]
 DRAWS = CURVES[CURVES["architecture"] == "unet"]
 
@@ -96,7 +95,7 @@ def test_where_the_order_of_levels_is_not_resolved() -> None:
 
 
 def test_sizes_are_those_of_what_was_generated() -> None:
-    generation = pd.read_csv(FOLDER / "generation.csv")
+    generation = reference("masked/generation")
     for fraction, rows in generation.groupby("fraction"):
         again = composed_at(rows, dict.fromkeys(range(1, 5), 0.25)).set_index(["measure", "level"])
         for name in ("obeying", "composing"):

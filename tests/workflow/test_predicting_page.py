@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,24 +9,19 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from helpers.documents import prose, text_of
+from helpers.documents import ROOT, prose, reference, text_of
 from rhm_scaling.analysis.denoisers import stays_above
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
 
-ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "config" / "studies" / "predicting.yaml"
 NETWORKS = ["codes", "tokens"]
-
-
-def reference(table: str) -> pd.DataFrame:
-    return pd.read_csv(ROOT / "results" / "reference" / "predicting" / f"{table}.csv")
 
 
 @pytest.fixture(scope="module")
 def top() -> pd.DataFrame:
     """Sizes at which the level below the root is read, a row a network and rule draw."""
-    table = reference("recovered_at")
+    table = reference("predicting/recovered_at")
     return table[table["level"] == table["depth"] - 1]
 
 
@@ -88,7 +82,7 @@ def test_growth_with_depth_is_that_of_the_table(top: pd.DataFrame) -> None:
 
 
 def test_sizes_from_which_on_half_is_kept_grow() -> None:
-    recovery = reference("recovery")
+    recovery = reference("predicting/recovery")
     mine = recovery[recovery["architecture"] == "codes"]
     mine = mine[mine["level"] == mine["depth"] - 1]
     rows = [
@@ -132,7 +126,7 @@ def test_tokens_take_more_sentences_draw_by_draw(top: pd.DataFrame) -> None:
 
 
 def test_labels_and_ends_are_those_of_the_tables() -> None:
-    text, runs = prose("docs/latent.md"), reference("runs")
+    text, runs = prose("docs/latent.md"), reference("predicting/runs")
     networks = runs[runs["architecture"] != "counting"]
     assert {*networks["status"]} == {"ok"}
     assert f"None of the {len(networks)} trainings of the study did" in text
@@ -145,7 +139,7 @@ def test_labels_and_ends_are_those_of_the_tables() -> None:
 
 
 def test_what_the_optimizer_does_to_tokens_is_told() -> None:
-    text, recovery = prose("docs/latent.md"), reference("recovery")
+    text, recovery = prose("docs/latent.md"), reference("predicting/recovery")
     here = recovery[(recovery["level"] == 5) & (recovery["grammar"] == "depth-L6")]
     read = here.groupby(["architecture", "train_size"])["recovered"].mean()
     pairs = {
@@ -155,7 +149,7 @@ def test_what_the_optimizer_does_to_tokens_is_told() -> None:
     assert f"read to {pairs[''][0]} at 512 and {pairs[''][1]} at 1,024 sentences" in text
     assert f"with three times the steps to {pairs['-long'][0]} and {pairs['-long'][1]}" in text
     assert f"a third of the rate to {pairs['-slow'][0]} and {pairs['-slow'][1]}" in text
-    table = reference("recovered_at")
+    table = reference("predicting/recovered_at")
     long = table[(table["architecture"] == "tokens-long") & (table["level"] == 5)]["recovered_at"]
     assert np.isfinite(long).sum() == 3
     sizes = table[table["level"] == 5].pivot(
@@ -168,7 +162,7 @@ def test_what_the_optimizer_does_to_tokens_is_told() -> None:
 
 def test_the_reference_is_of_the_study_as_it_is() -> None:
     experiments = load_study(STUDY).experiments
-    runs = reference("runs")
+    runs = reference("predicting/runs")
     for name, experiment in experiments.items():
         assert {*experiment.architectures} <= {*runs["architecture"]}, name
     sizes = {size for grid in Plan(load_study(STUDY)).grids.values() for size in grid.sizes}

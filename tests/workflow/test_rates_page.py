@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from helpers.documents import ROOT, documented, prose
+from helpers.documents import ROOT, documented, prose, reference
 from rhm_scaling.study.reading import load_study
 
-FOLDER = ROOT / "results" / "reference" / "claims-rates"
-RATES, BEST = (pd.read_csv(FOLDER / f"{name}.csv") for name in ("rates", "best_rates"))
+RATES, BEST = reference("claims-rates/rates"), reference("claims-rates/best_rates")
 
 # the networks of the sweep, as a study of a claim trains them
 CLAIMED = {
@@ -23,7 +22,7 @@ CLAIMED = {
 
 
 def test_transformers_on_finite_sets_have_the_best_rates() -> None:
-    best = pd.read_csv(FOLDER.parent / "attending-rates" / "best_rates.csv")
+    best = reference("attending-rates/best_rates")
     assert best["edge"].isna().all()
     places = [*best.groupby(["grammar", "train_size"])["chosen"].first().items()]
     ((_, small), (_, middle), (_, large)) = places

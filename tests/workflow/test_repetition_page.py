@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from helpers.documents import ROOT, prose, text_of
+from helpers.documents import ROOT, prose, reference, text_of
 
 PAGE = "docs/repetition.md"
 
 
 def table(name: str, architecture: str = "cnn") -> pd.DataFrame:
-    known = pd.read_csv(ROOT / "results" / "reference" / "repetition" / f"{name}.csv")
+    known = reference(f"repetition/{name}")
     return known[known["architecture"] == architecture]
 
 

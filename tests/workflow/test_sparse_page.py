@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.documents import prose
+from helpers.documents import ROOT, prose, reference
 from rhm_scaling.analysis.curves import CURVE_KEY
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
 
-ROOT = Path(__file__).parents[2]
 PAGE = "docs/sparse.md"
 NAMES = {"cnn": "CNN", "lcn": "locally connected"}
-
-
-def reference(table: str) -> pd.DataFrame:
-    return pd.read_csv(ROOT / "results" / "reference" / "sparse" / f"{table}.csv")
 
 
 def size(value: float) -> str:
@@ -28,7 +21,7 @@ def size(value: float) -> str:
 
 def test_sizes_are_those_of_the_table() -> None:
     text = prose(PAGE)
-    points = reference("scan_points")
+    points = reference("sparse/scan_points")
     for row in points.to_dict("records"):
         told = f"{size(row['crossed_at'])} [{size(row['low'])}, {size(row['high'])}]"
         if not np.isfinite(row["crossed_at"]):
@@ -40,7 +33,7 @@ def test_sizes_are_those_of_the_table() -> None:
 
 def test_exponents_are_those_of_the_law_of_blanks() -> None:
     text = prose(PAGE)
-    laws = reference("scan_laws").query("law == 'blanks'")
+    laws = reference("sparse/scan_laws").query("law == 'blanks'")
     assert len(laws) == 2
     for row in laws.to_dict("records"):
         told = f"{row['estimate']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
@@ -53,7 +46,7 @@ def test_exponents_are_those_of_the_law_of_blanks() -> None:
     )
     assert found.loc["cnn", "low"] > 2
     assert found.loc["lcn", "low"] > 3
-    ratios = reference("scan_points").set_index(["architecture", "sparsity"])["ratio"]
+    ratios = reference("sparse/scan_points").set_index(["architecture", "sparsity"])["ratio"]
     told = "{:.2f} of the threshold without blanks, {:.2f} with one and {:.2f} with two"
     assert told.format(*ratios["cnn"][[0, 1, 2]]) in text
     told = "{:.2f}, {:.2f} and {:.2f} of the threshold with none, one and two blanks"
@@ -61,7 +54,7 @@ def test_exponents_are_those_of_the_law_of_blanks() -> None:
 
 
 def test_one_network_was_ended_too_early() -> None:
-    runs = reference("runs").query("architecture == 'lcn' and grammar == 'three-sparsity2'")
+    runs = reference("sparse/runs").query("architecture == 'lcn' and grammar == 'three-sparsity2'")
     errors = runs.pivot(index="rule_seed", columns="train_size", values="test_error")
     late = errors[errors[8192] > errors[4096]]
     assert len(late) == 1 and len(errors) == 4
@@ -73,10 +66,10 @@ def test_one_network_was_ended_too_early() -> None:
 @pytest.fixture(scope="module")
 def answers() -> tuple[pd.DataFrame, pd.Series]:
     """Sensitivities of the answer, a column a change and level, beside the error over chance."""
-    table = reference("sensitivity_curves").query("layer == 'output'")
+    table = reference("sparse/sensitivity_curves").query("layer == 'output'")
     key = [*CURVE_KEY, "train_size"]
     wide = table.pivot_table("mean", key, ["change", "level"])
-    errors = reference("curves").set_index(key)
+    errors = reference("sparse/curves").set_index(key)
     return wide, (errors["mean"] / errors["chance"]).loc[wide.index]
 
 
@@ -106,6 +99,6 @@ def test_the_results_are_those_of_the_study_as_it_is() -> None:
     # but for the code that made them
     made, planned = (
         {name.rpartition("-")[0] for name in names}
-        for names in (reference("runs")["product"], [block.name for _, block in plan.blocks])
+        for names in (reference("sparse/runs")["product"], [block.name for _, block in plan.blocks])
     )
     assert made == planned

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.documents import prose, text_of
+from helpers.documents import ROOT, prose, reference, text_of
 from rhm_scaling.analysis.learning_times import residual
 from rhm_scaling.study.reading import load_study
 
-ROOT = Path(__file__).parents[2]
 PAGE = "docs/spectrum.md"
 CURVE = ["grammar", "architecture"]
 GRAMMARS = {"deep": "`v = 16, m = 3`", "small": "`v = 8, m = 2`"}
 
 
-def reference(name: str) -> pd.DataFrame:
-    return pd.read_csv(ROOT / "results" / "reference" / "spectrum" / f"{name}.csv")
-
-
 @pytest.fixture(scope="module")
 def peaks() -> pd.DataFrame:
     """Levels above 0, beside the places where mean curves cross them."""
-    known = reference("learning_spectrum").query("level > 0")
-    crossed = reference("thresholds")[[*CURVE, "level", "crossed_at", "draws"]]
+    known = reference("spectrum/learning_spectrum").query("level > 0")
+    crossed = reference("spectrum/thresholds")[[*CURVE, "level", "crossed_at", "draws"]]
     return known.merge(crossed, on=[*CURVE, "level"])
 
 
@@ -81,7 +74,7 @@ def test_positions_and_widths_of_peaks(peaks: pd.DataFrame) -> None:
 
 
 def test_how_well_curves_are_rebuilt() -> None:
-    text, curves = prose(PAGE), reference("rebuilt_curves")
+    text, curves = prose(PAGE), reference("spectrum/rebuilt_curves")
     by_curve = [mine for _, mine in curves.groupby(CURVE)]
     levels, whole = (
         pd.Series([residual(mine, column) for mine in by_curve])
@@ -101,7 +94,7 @@ def test_how_well_curves_are_rebuilt() -> None:
 
 def test_the_study_is_that_of_the_reference() -> None:
     study = load_study(ROOT / "config" / "studies" / "spectrum.yaml")
-    sizes = reference("rebuilt_curves").groupby("grammar")["train_size"].unique()
+    sizes = reference("spectrum/rebuilt_curves").groupby("grammar")["train_size"].unique()
     for experiment in study.experiments.values():
         (grammar,) = experiment.grammars
         assert [*sizes[grammar]] == experiment.train_sizes

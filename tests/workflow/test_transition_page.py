@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.documents import ROOT, documented, prose, text_of
+from helpers.documents import ROOT, documented, prose, reference, text_of
 from rhm_scaling.analysis.curves import student_factor
 from rhm_scaling.claims.deciding import findings
 from rhm_scaling.claims.frozen import rules_of
@@ -14,10 +14,7 @@ from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study
 
 PAGE = prose("docs/denoising.md")
-FOLDER = ROOT / "results" / "reference" / "d1"
-CLAIMS, DRAWS, MEANS = (
-    pd.read_csv(FOLDER / f"{name}.csv") for name in ("claims", "transitions", "transition")
-)
+CLAIMS, DRAWS, MEANS = (reference(f"d1/{name}") for name in ("claims", "transitions", "transition"))
 RULES = rules_of("D1")
 LAST = DRAWS[DRAWS["L"] == 12]
 
@@ -82,10 +79,7 @@ def test_crossings_lie_within_the_target() -> None:
     assert f"by a factor of {factor:.2f}: {half.iloc[-1]:.4f} of the tokens" in PAGE
 
 
-COMPOSED, GENERATED = (
-    pd.read_csv(ROOT / "results" / "reference" / "d2" / f"{name}.csv")
-    for name in ("claims", "generation")
-)
+COMPOSED, GENERATED = reference("d2/claims"), reference("d2/generation")
 
 
 def test_the_verdict_on_d2_follows_from_what_networks_generated() -> None:

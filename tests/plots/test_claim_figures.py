@@ -81,6 +81,10 @@ def xs(axis: Axes, marker: str) -> list[float]:
     return [float(np.asarray(line.get_xdata()).flat[0]) for line in lines]
 
 
+def words(axis: Axes) -> list[str]:
+    return [line for text in axis.texts for line in text.get_text().split("\n")]
+
+
 @pytest.mark.parametrize("name", CLAIM_TASKS)
 def test_every_claim_can_be_read_at_a_columns_width(name: ClaimName, tmp_path: Path) -> None:
     style()
@@ -91,6 +95,11 @@ def test_every_claim_can_be_read_at_a_columns_width(name: ClaimName, tmp_path: P
     decided = pd.concat([criterion(**told)] * 3)
     figure = claim(name, decided, tables(task, (200.0, 500.0, 900.0), fits=fits))
     readable(figure, tmp_path)
+    axis = figure.axes[-1]
+    intervals = axis.transData.transform((-3.0, 0.0))[0]
+    figure.draw_without_rendering()  # at the resolution of the screen
+    heading, *curves = (text.get_window_extent() for text in axis.texts)
+    assert heading.x1 < figure.bbox.x1 and all(curve.x1 < intervals for curve in curves)
 
 
 @pytest.mark.parametrize(("name", "panel"), [("B2", 0), ("B3", 0), ("A3", 1)])
@@ -105,7 +114,7 @@ def test_levels_are_whole_numbers(name: ClaimName, panel: int) -> None:
 @pytest.mark.parametrize("name", CLAIM_TASKS)
 def test_gaps_are_drawn_as_gaps(name: ClaimName) -> None:
     figure = claim(name, criterion(), tables(CLAIM_TASKS[name]))
-    assert "no estimate: undetermined" in [text.get_text() for text in figure.axes[-1].texts]
+    assert words(figure.axes[-1]) == ["growth", "cnn", "no estimate: undetermined"]
     plt.close(figure)
 
 
@@ -172,7 +181,8 @@ def test_what_theory_leaves_open_is_a_line_below_the_interval() -> None:
         told = dict(zip(("prediction_low", "prediction_high"), ends))
         told |= {"estimate": 0.5, "prediction": 0.4, "rival": 0.2}
         axis = claim("A4", criterion(**told), tables("last_token")).axes[-1]
-        below = [line for line in axis.lines if (np.asarray(line.get_ydata()) < 0).all()]
+        (at,) = (line.get_ydata()[0] for line in axis.lines if line.get_marker() == "|")
+        below = [line for line in axis.lines if (np.asarray(line.get_ydata()) < at).all()]
         assert len(below) == drawn
         assert all(np.allclose(line.get_xdata(), [0.0, 2.0]) for line in below)
         plt.close()
@@ -190,6 +200,29 @@ def test_an_inequality_shows_its_bound_and_no_prediction() -> None:
     told = criterion(bound=1.0, estimate=2.0, prediction=np.nan, rival=1.0)
     axis = claim("A1", told, tables("classification")).axes[-1]
     assert xs(axis, "x") == [-1.0] and not xs(axis, "|")
+    plt.close()
+
+
+def test_an_inequality_that_is_not_fulfilled_lies_on_the_other_side_of_its_bound() -> None:
+    for verdict, at in (("agrees", 0.5), ("disagrees", -0.5)):
+        told = {"estimate": at, "low": at - 0.1, "high": at + 0.1, "verdict": verdict}
+        row = criterion(bound=0.0, prediction=np.nan, rival=0.0, **told)
+        axis = claim("B1", row, tables("last_token")).axes[-1]
+        ((bound,), (measured,)) = xs(axis, "x"), xs(axis, "o")
+        assert np.sign(measured - bound) == np.sign(at)
+        # and its interval with it, which is drawn to its ends
+        (ends,) = (
+            np.asarray(line.get_xdata()) for line in axis.lines if line.get_linewidth() == 1.4
+        )
+        assert (np.sign(ends - bound) == np.sign(at)).all() and np.abs(ends).max() < 3.0
+        plt.close()
+
+
+def test_a_criterion_of_several_curves_has_one_heading() -> None:
+    rows = pd.concat([criterion(about="cnn"), criterion(about="lcn"), criterion(criterion="sharp")])
+    axis = claim("B1", rows, tables("last_token")).axes[-1]
+    none = "no estimate: undetermined"
+    assert words(axis) == ["growth", "cnn", none, "lcn", none, "sharp", "cnn", none]
     plt.close()
 
 

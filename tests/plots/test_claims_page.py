@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rhm_scaling.claims.frozen import frozen
+from rhm_scaling.claims.frozen import all_rules, frozen
 from rhm_scaling.claims.names import CLAIM_TASKS, ClaimName
 from rhm_scaling.claims.verdicts import AGREES, DISAGREES, NEARER, UNDETERMINED
 from rhm_scaling.grammar.model import Parameters
@@ -111,6 +111,28 @@ def test_errors_of_made_up_studies_are_a_table_of_their_own() -> None:
     assert table[["claim", "rival", "rival agrees"]].to_numpy().tolist() == [
         ["A1", "no slope", "2%"]
     ]
+
+
+@pytest.mark.parametrize(
+    ("rates", "told"), [((0.02, 0.03), "at most 5%"), ((0.0, 0.0), "less than 1%")]
+)
+def test_no_share_of_made_up_studies_is_a_probability_of_nothing(
+    rates: tuple[float, float], told: str, tmp_path: Path
+) -> None:
+    studies = [
+        decided(name, rival_agrees=rate) for name, rate in zip(("A1", "A2"), rates, strict=True)
+    ]
+    html = page(studies, tmp_path, "Claims")
+    assert f"with a probability of {told} (the sum" in html
+
+
+def test_inequalities_are_above_their_bounds_as_pages_say() -> None:
+    claims = [claim for rules in all_rules() for claim in rules.claims.values()]
+    unequal = [c for claim in claims for c in claim.criteria if c.bound is not None]
+    assert unequal
+    assert all(
+        c.example is not None and c.bound is not None and c.example > c.bound for c in unequal
+    )
 
 
 @pytest.mark.parametrize(
@@ -219,9 +241,8 @@ def test_every_claim_has_a_figure(name: ClaimName) -> None:
     figure = claim(name, pd.DataFrame(rows), tables(name))
     figure.canvas.draw()
     last = [text.get_text() for text in figure.axes[-1].texts]
-    assert "0.87 [0.70, 1.04]: agrees" in last
-    assert "no estimate: undetermined" in last
-    assert "the <slope> (cnn)" in last
+    told = ("0.87 [0.70, 1.04]: agrees", "no estimate: undetermined", "0.87: agrees")
+    assert last == ["the <slope>", *(f"cnn\n{said}" for said in told)]
     plt.close(figure)
 
 

@@ -20,7 +20,9 @@ section { break-inside: avoid; }
 h2 { font-size: 1.05em; margin: 0.3em 0; }
 table { width: 100%; }
 img { width: 25em; }
-.verdict { padding: 0.1em 0.5em; border-radius: 0.3em; color: white; background: #666; }
+.verdict { padding: 0.1em 0.5em; border-radius: 0.3em; white-space: nowrap; }
+.verdict { color: white; background: #666; }
+nav span { display: inline-block; margin: 0.1em 0.6em 0.1em 0; }
 .agrees { background: #0173b2; } .nearer { background: #1b7f9e; }
 .disagrees { background: #c04e00; } .limited { background: #7a3b8f; }
 """
@@ -67,7 +69,9 @@ def size(train_size: float) -> str:
 
 
 def with_interval(estimate: float, low: float, high: float) -> str:
-    """An estimate and its interval."""
+    """An estimate and its interval; a dash if there is neither."""
+    if np.isnan([estimate, low, high]).all():
+        return number(estimate)
     return f"{number(estimate)} [{number(low)}, {number(high)}]"
 
 
@@ -90,8 +94,7 @@ def training(criteria: pd.DataFrame) -> tuple[str, list[str], list[str]]:
 def predicted(row: Mapping[Any, Any]) -> str:
     """What is predicted for these rule draws, with its range; of an inequality, its bound."""
     if not pd.isna(row["bound"]):
-        above = "below" if row["rival"] > row["estimate"] and row["verdict"] == AGREES else "above"
-        return f"{above} {number(row['bound'])}"
+        return f"above {number(row['bound'])}"
     low, high = (row.get(f"prediction_{end}", row["prediction"]) for end in ("low", "high"))
     within = "" if number(low) == number(high) else f" ({number(low)} to {number(high)})"
     return number(row["prediction"]) + within
@@ -149,10 +152,12 @@ def _family(studies: Iterable[Decided]) -> str:
     count = sum(map(len, decisive))
     # a badge needs all criteria of a claim, so the strictest of them bounds it
     error = sum(float(criteria["rival_agrees"].min()) for criteria in decisive)
+    said = "less than 1%" if error < 0.01 else f"at most {min(error, 1.0):.0%}"
     return (
         f"{count} criteria of {len(decisive)} claims are decisive. Were every claim false and its "
-        f"rival true, one of them or more would be called {AGREES!r} with a probability of at most "
-        f"{min(error, 1.0):.0%} (the sum over claims of their strictest criterion's)."
+        f"rival true, one of them or more would be called {AGREES!r} with a probability of {said} "
+        "(the sum over claims of their strictest criterion's, each found from "
+        f"{frozen().made_up} made-up studies)."
     )
 
 

@@ -84,6 +84,25 @@ def test_the_table_of_growths_is_the_reference() -> None:
         assert f"| {name} | {' | '.join(cells)} |" in text
 
 
+def test_what_is_said_of_growths_beside_thresholds_is_the_reference() -> None:
+    text, table = prose("docs/claims.md"), reference("b1-night/thresholds")
+    finite = table[(table["protocol"] == "finite") & (table["level"] == 3)]
+    grown = finite.pivot(index="architecture", columns="grammar", values="growth")
+    expected = finite.pivot(index="architecture", columns="grammar", values="growth_predicted")
+    beyond = (grown / expected).loc["cnn"]
+    assert f"CNNs more, by a factor of {beyond.min():.1f} to {beyond.max():.1f}." in text
+    double = [(t.loc["transformer"] / t.loc["cnn"])["deep-m3"] for t in (grown, expected)]
+    assert "at `m` = 3 alone {:.1f}, where thresholds have {:.1f}.".format(*double) in text
+
+
+def test_zipf_rules_change_the_first_step_by_a_fifth_at_most() -> None:
+    assert "the width of the curve's first step changes by a fifth at most (A4)" in prose(
+        "docs/claims.md"
+    )
+    widths = reference("claims/night").query("criterion == 'the local shape differs'")
+    assert np.exp(widths[["low", "high"]].abs().to_numpy().max()) - 1 <= 0.2
+
+
 def test_thresholds_of_classification_grow_less_with_depth_than_with_m() -> None:
     table = reference("a1-night/crossings")
     mean = np.log(table[["crossed_at", "threshold"]]).groupby(table["grammar"]).mean()

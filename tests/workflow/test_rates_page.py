@@ -24,6 +24,7 @@ CLAIMED = {
 def test_transformers_on_finite_sets_have_the_best_rates() -> None:
     best = reference("attending-rates/best_rates")
     assert best["edge"].isna().all()
+    best = best[best["architecture"] == "transformer"]
     places = [*best.groupby(["grammar", "train_size"])["chosen"].first().items()]
     ((_, small), (_, middle), (_, large)) = places
     told = f"best are {small:g} for 8,192 sentences at `m` = 2, and {middle:g} and {large:g} for "
@@ -36,6 +37,17 @@ def test_transformers_on_finite_sets_have_the_best_rates() -> None:
         for (_, size), chosen in places:
             if claim != "b4" or size > 512:  # which has none so small at `m = 2`
                 assert optimizer.rates(int(size)) == [chosen], (claim, size)
+
+
+def test_attention_alone_has_the_best_rate_online() -> None:
+    swept = reference("attending-rates/rates").query("architecture == 'attention'")
+    losses = swept.set_index("lr")["val_loss"] / swept["val_loss"].min()
+    best = losses.idxmin()
+    study = load_study(ROOT / "config" / "studies" / "b2-attention.yaml")
+    assert study.architectures["attention"].optimizer.lr == [best]
+    assert losses[[best / 2, best * 2]].max() < 1.01
+    told = f"it is {best:g}, and losses with half and twice that are within 1 %."
+    assert told in prose("docs/claims.md")
 
 
 def test_the_rates_of_the_claims_are_near_the_best_of_the_list() -> None:

@@ -101,6 +101,16 @@ def test_a_structureless_power_law_is_no_staircase() -> None:
     assert not found[AGREES]
 
 
+def test_a_staircase_far_above_its_thresholds_and_with_sharp_steps_is_still_one() -> None:
+    """Online networks learn levels at a hundred times the thresholds, in some two octaves."""
+    sizes = np.geomspace(2**12, 2**21, 28)
+    curve = trained(design(DEEP[1], "last_token", "cnn", sizes), staircase(None, 300, 12), 0)
+    (found,) = (
+        f for c, _, f in findings("B1", [curve]) if c.contrast == "staircase_over_power_law"
+    )
+    assert found.verdict == AGREES
+
+
 def layers(at_once: bool, seed: int) -> list[Evidence]:
     """A network that learns level by level, with a hidden layer."""
     curve = trained(design(DEEP[1], "last_token", "cnn", SIZES, 6, "finite"), staircase(), seed)

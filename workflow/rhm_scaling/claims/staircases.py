@@ -18,8 +18,9 @@ from .verdicts import Lacking, Observed
 
 Array = NDArray[np.float64]
 
-_FACTORS = np.geomspace(0.5, 64, 29)  # of all sizes
-_SHARPNESS = np.geomspace(0.5, 8, 9)
+# of all sizes: online, networks learn at up to some hundred times the thresholds
+_FACTORS = 2.0 ** np.arange(-1, 12.25, 0.25)
+_SHARPNESS = np.geomspace(0.5, 32, 13)
 _BEGUN = 0.75  # of the excess of who knows nothing: where curves have begun to fall
 _FEWEST = 6  # sizes
 _RESOLVED = 1e-3  # an error of a logarithm that tells nothing

@@ -9,6 +9,7 @@ import pandas as pd
 import yaml
 
 from helpers.documents import ROOT, prose, reference, text_of
+from rhm_scaling.analysis.curves import student_factor
 
 
 def judged() -> pd.DataFrame:
@@ -84,6 +85,17 @@ def test_the_table_of_growths_is_the_reference() -> None:
         assert f"| {name} | {' | '.join(cells)} |" in text
 
 
+def double_ratio_on_finite_sets(grammar: str) -> list[float]:
+    """The ends of its interval, as a logarithm, over rule draws."""
+    table = reference("b1-night/crossings").query("protocol == 'finite'")
+    mine = table[table["grammar"] == grammar]
+    crossed = np.log(mine.pivot(index="rule_seed", columns=["architecture", "level"])["crossed_at"])
+    growth = crossed.xs(3, axis=1, level="level") - crossed.xs(2, axis=1, level="level")
+    ratios = growth["transformer"] - growth["cnn"]
+    half = student_factor(len(ratios)) * ratios.std() / np.sqrt(len(ratios))
+    return [ratios.mean() - half, ratios.mean() + half]
+
+
 def test_what_is_said_of_growths_beside_thresholds_is_the_reference() -> None:
     text, table = prose("docs/claims.md"), reference("b1-night/thresholds")
     finite = table[(table["protocol"] == "finite") & (table["level"] == 3)]
@@ -91,8 +103,19 @@ def test_what_is_said_of_growths_beside_thresholds_is_the_reference() -> None:
     expected = finite.pivot(index="architecture", columns="grammar", values="growth_predicted")
     beyond = (grown / expected).loc["cnn"]
     assert f"CNNs more, by a factor of {beyond.min():.1f} to {beyond.max():.1f}." in text
-    double = [(t.loc["transformer"] / t.loc["cnn"])["deep-m3"] for t in (grown, expected)]
-    assert "at `m` = 3 alone {:.1f}, where thresholds have {:.1f}.".format(*double) in text
+    (two, three), (two_expected, three_expected) = (
+        (t.loc["transformer"] / t.loc["cnn"])[["deep-m2", "deep-m3"]] for t in (grown, expected)
+    )
+    told = f"at `m` = 3 alone {three:.1f}, where thresholds have {three_expected:.1f}."
+    assert told in text
+    told = f"{np.log(two):.2f} at `m` = 2, where thresholds have {np.log(two_expected):.2f}, and "
+    low, high = double_ratio_on_finite_sets("deep-m3")
+    told += f"{np.log(three):.2f}, between {low:.2f} and {high:.2f}, at `m` = 3, where they have "
+    smooth = reference("claims/night").query(
+        "claim == 'B2' & criterion == 'the double ratio' & about == 'transformer, online'"
+    )["prediction_low"]
+    told += f"{np.log(three_expected):.2f} and the smoothest steps {smooth.item():.2f}."
+    assert told in text
 
 
 def test_zipf_rules_change_the_first_step_by_a_fifth_at_most() -> None:
@@ -158,3 +181,31 @@ def test_what_is_said_of_single_rules_is_the_reference() -> None:
     assert f"`P f_k` = {two['learnt_at_f']:.1f} and {three['learnt_at_f']:.1f}, the same" in text
     predicted = [x["learnt_at_f"] * x["predicted_at"] / x["learnt_at"] for x in (two, three)]
     assert "where theory has {:.0f} and {:.0f}.".format(*predicted) in text
+    # eight symbols of level 1, equally probable; two and four patches
+    occurs = np.array([two["learnt_at_f"], three["learnt_at_f"]]) / 8
+    told = "in each patch ({:.1f} and {:.1f} times), or {:.1f} and {:.1f} times in all patches"
+    assert told.format(*occurs, *occurs * [2, 4]) in text
+
+
+def test_what_a_table_of_seen_sentences_would_show_in_the_tail_is_the_reference() -> None:
+    curves = reference("a2/curves")
+    text, zipf = prose("docs/claims.md"), curves[curves["grammar"].str.startswith("zipf")]
+    for depth in (2, 3):
+        mine = zipf[zipf["depth"] == depth]
+        exponents = [
+            -np.polyfit(*np.log(curve[["sentences", "lookup"]].to_numpy()).T, 1)[0]
+            for _, curve in mine.groupby("grammar")
+        ]
+        ratio, seen = mine["lookup"] / mine["mean"], 100 * mine["overlap"]
+        if depth == 2:
+            told = (
+                f"where {seen.min():.0f} to {seen.max():.0f} % of the test sentences occur in the "
+            )
+            told += "training set, its exponents at the same sizes, {:.2f}, {:.2f} and {:.2f}, rise"
+            errors = f"which are {ratio.min():.1f} to {ratio.max():.1f} times smaller at `L = 2`"
+        else:
+            told = f"({seen.min():.0f} to {seen.max():.0f} %) they are "
+            told += "{:.2f}, {:.2f} and {:.2f}."
+            errors = f"and {ratio.min():.0f} to {ratio.max():.0f} times at `L = 3`."
+        assert told.format(*exponents) in text
+        assert errors in text

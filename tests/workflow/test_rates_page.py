@@ -46,7 +46,8 @@ def test_attention_alone_has_the_best_rate_online() -> None:
     study = load_study(ROOT / "config" / "studies" / "b2-attention.yaml")
     assert study.architectures["attention"].optimizer.lr == [best]
     assert losses[[best / 2, best * 2]].max() < 1.01
-    told = f"it is {best:g}, and losses with half and twice that are within 1 %."
+    told = f"the best rate online at `m` = 2 is {best:g}, and losses with half and twice that are "
+    told += "within 1 %."
     assert told in prose("docs/claims.md")
 
 

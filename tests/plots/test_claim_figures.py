@@ -30,6 +30,7 @@ def key(grammar: str, task: str) -> dict[str, object]:
 
 def curve(grammar: str, task: str, mean: object) -> pd.DataFrame:
     columns = {"sentences": SIZES, "mean": mean, "chance": 2.0, "lookup": np.nan}
+    columns["predicted_smooth"] = mean
     columns["measure"] = "test_error" if task == "classification" else "test_excess"
     return pd.DataFrame({**key(grammar, task), **columns})
 
@@ -193,6 +194,15 @@ def test_rival_and_prediction_stand_at_the_same_places_in_every_row(sign: float)
     told = {"estimate": 0.5 * sign, "prediction": 0.4 * sign, "rival": 0.2 * sign}
     axis = claim("A4", criterion(**told), tables("last_token")).axes[-1]
     assert [xs(axis, marker)[0] for marker in ("x", "|", "o")] == pytest.approx([-1.0, 1.0, 2.0])
+    plt.close()
+
+
+def test_constants_are_those_at_their_own_exponent_beside_the_predicted_ones() -> None:
+    parts = [curve(name, "classification", 3 * SIZES**-0.5) for name in GRAMMARS]
+    mine = pd.concat(part.assign(predicted_smooth=7 * SIZES**-0.5) for part in parts)
+    axis = claim("A3", criterion(), tables("classification", curves=mine)).axes[1]
+    drawn = [line.get_ydata() for line in axis.lines if len(line.get_ydata())]
+    assert [float(y[0]) for y in map(np.asarray, drawn)] == pytest.approx([3.0, 7.0])
     plt.close()
 
 

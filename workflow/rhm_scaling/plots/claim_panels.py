@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ..analysis.curves import CURVE_KEY, falls_to, rows_of
+from ..analysis.curves import CURVE_KEY, rows_of
 from ..claims.names import ClaimName
 from ..grammar.model import Parameters
 from ..grammar.tasks import Task
@@ -180,28 +180,31 @@ def _networks(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield labels["", *key], rows
 
 
-def _depths(axis: Axes, tables: Tables) -> None:
-    """The size at a quarter of chance against depth, and its predicted growth."""
+def _constants(axis: Axes, tables: Tables) -> None:
+    """The constant of each tail, at its exponent a/(1+a), against depth, and the predicted one.
+
+    Both are geometric means over the three largest sizes.
+    """
     points = []
-    networks = [*_networks(tables.curves)]
-    for network, curves in networks:
-        for _, grammar, rows, _, _ in tables.each(curves):
-            sizes, means = rows["sentences"].to_numpy(float), rows["mean"].to_numpy(float)
-            at = falls_to(sizes, means, float(rows["chance"].iloc[0]) / 4)
-            label = f"$a = {grammar.zipf[0]:g}$" if grammar.zipf[0] else "uniform rules"
-            label += f", {network}" if len(networks) > 1 else ""
-            points.append((label, grammar.L, at, float(np.mean(np.log(grammar.m[1:])))))
-    found = pd.DataFrame(points, columns=["label", "L", "at", "growth"]).sort_values(["label", "L"])
-    found = found[np.isfinite(found["at"])]
-    for (label, rows), marker, shade in zip(found.groupby("label"), MARKERS, _SHADES):
-        axis.semilogy(rows["L"], rows["at"], marker=marker, color=shade, label=label)
-        predicted = rows["at"].iloc[0] * np.exp(rows["growth"] * (rows["L"] - rows["L"].iloc[0]))
-        axis.semilogy(rows["L"], predicted, "--", color=shade, linewidth=1)
+    several = tables.curves["architecture"].nunique() > 1
+    for _, grammar, rows, _, _ in tables.each(tables.curves):
+        a, shown = grammar.zipf[0], rows[rows["mean"] > 0].nlargest(3, "sentences")
+        if a is None or shown.empty:
+            continue
+        powers = shown["sentences"] ** (a / (1 + a))
+        constants = [np.exp(np.log(shown[c] * powers).mean()) for c in ("mean", "predicted_smooth")]
+        label = f"$a = {a:g}$" + (f", {shown['architecture'].iloc[0]}" if several else "")
+        points.append((label, grammar.L, *constants))
+    columns = ["label", "L", "measured", "predicted"]
+    found = pd.DataFrame(points, columns=columns).sort_values(["label", "L"])
     if found.empty:
-        nothing(axis, "no curve falls to a quarter of chance")
+        nothing(axis, "no curve with Zipf rules at level 1")
         return
-    axis.plot([], [], "--", color=GREY, linewidth=1, label="growth by $m$ a level")
-    axis.set(xlabel="depth $L$", ylabel="$P$ at a quarter of chance")
+    for (named, rows), marker, shade in zip(found.groupby("label"), MARKERS, _SHADES):
+        axis.semilogy(rows["L"], rows["measured"], marker=marker, color=shade, label=named)
+        axis.semilogy(rows["L"], rows["predicted"], "--", marker=marker, color=shade, linewidth=1)
+    axis.plot([], [], "--", color=GREY, linewidth=1, label="predicted from the uniform curve")
+    axis.set(xlabel="depth $L$", ylabel="error $\\times P^{a/(1+a)}$")
     whole_numbers(axis, found["L"])
     amounts(axis)
     _legend(axis)
@@ -363,7 +366,7 @@ def _invariance(axis: Axes, tables: Tables) -> None:
 PANELS: dict[ClaimName, tuple[Callable[[Axes, Tables], None], ...]] = {
     "A1": (_at_threshold,),
     "A2": (_at_size, _exponents),
-    "A3": (_at_size, _depths),
+    "A3": (_at_size, _constants),
     "A4": (_at_size, _exponents),
     "B1": (_collapse, _against_predicted),
     "B2": (_by_level, _by_rules),

@@ -209,3 +209,19 @@ def test_what_a_table_of_seen_sentences_would_show_in_the_tail_is_the_reference(
             errors = f"and {ratio.min():.0f} to {ratio.max():.0f} times at `L = 3`."
         assert told.format(*exponents) in text
         assert errors in text
+
+
+def test_what_is_said_of_constants_is_the_reference() -> None:
+    curves = reference("a3-night/curves")
+    zipf = curves[curves["grammar"].str.startswith("zipf")]
+    last = zipf[zipf["mean"] > 0].sort_values("train_size").groupby("grammar").tail(3)
+    ratios = np.log(last["predicted_smooth"] / last["mean"]).groupby(last["grammar"]).mean()
+    two, four = (np.exp([ratios[f"zipf-L{L}-zipf1_{a}"] for a in (1, 2)]) for L in (2, 4))
+    told = (
+        "are {:.1f} and {:.1f} times the measured ones at `L = 2`, and {:.0f} and {:.0f} times at"
+    )
+    assert told.format(*two, *four) in prose("docs/claims.md")
+    growth = reference("claims/night").query("criterion == 'the constant grows with depth'")
+    assert (growth["high"] < np.log(2)).all() and (growth["low"] > 0).all()
+    told = "predicted are {:.2f} and {:.2f}. That is".format(*growth["prediction"])
+    assert told in prose("docs/claims.md")

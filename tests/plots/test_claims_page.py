@@ -148,6 +148,7 @@ def curves(name: ClaimName) -> pd.DataFrame:
         for size in (64, 256, 1024, 4096):
             key = {"grammar": grammar, "task": CLAIM_TASKS[name], **KEY}
             told = {"sentences": size, "mean": 40 / size, "chance": 0.8, "lookup": 0.7}
+            told["predicted_smooth"] = 50 / size
             told |= {"low": 30 / size, "high": np.nan, "measure": "test_error"}
             rows.append({**key, **told, "rule_draws": 6, "diverged": 0, "collapsed": 0})
     return pd.DataFrame(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from helpers.documents import documented, prose, reference
@@ -83,3 +84,14 @@ def test_on_finite_training_sets_no_control_is_better() -> None:
     worse = once[once["finding"] == "worse"]["control"].value_counts()
     assert worse.to_dict() == {"rate /2": 5, "width x2": 1}
     assert "half the rate is worse at five, twice the width at one." in TEXT
+
+
+def test_width_changes_the_constants_of_a3_alike_at_all_depths() -> None:
+    wide = NIGHT[(NIGHT["study"] == "a3-night") & (NIGHT["control"] == "width x2")]
+    zipf = wide[wide["grammar"].str.startswith("zipf")]
+    better = zipf[zipf["finding"] == "better"]
+    factors = 2 ** better["log2_ratio"]
+    told = f"gives {factors.min():.2f} to {factors.max():.2f} times the error at {len(better)} of "
+    assert told + f"{len(zipf)} points, at `a` = 1 by nearly the same factor" in TEXT
+    one = better[better["grammar"].str.endswith("zipf1_1")]
+    assert one["depth"].nunique() == 3 and np.ptp(2 ** one["log2_ratio"]) < 0.02

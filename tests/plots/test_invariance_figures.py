@@ -10,9 +10,9 @@ import pytest
 
 from rhm_scaling.analysis.curves import CURVE_KEY
 from rhm_scaling.analysis.invariance import SUMMED
-from rhm_scaling.plots.claims_page import size
 from rhm_scaling.plots.guides import order_of_invariance
 from rhm_scaling.plots.invariance import invariance_ratios, invariance_sizes
+from rhm_scaling.plots.numbers import size
 from rhm_scaling.plots.style import save
 
 KEY = dict(zip(CURVE_KEY, ("deep", "last_token", "cnn", 64, 3, "finite", 0)))

@@ -9,7 +9,7 @@ import pytest
 from helpers.documents import ROOT, code, documented, prose, reference
 from rhm_scaling.analysis.denoisers import composed_at
 from rhm_scaling.claims.frozen import frozen
-from rhm_scaling.plots.style import with_interval
+from rhm_scaling.plots.numbers import with_interval
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study, parse_study
 

@@ -18,6 +18,7 @@ from matplotlib.transforms import blended_transform_factory
 from ..claims.names import CLAIM_TASKS, ClaimName
 from ..claims.verdicts import AGREES, DISAGREES, NEARER, UNDETERMINED
 from .claim_panels import PANELS, Tables
+from .numbers import with_interval
 from .style import (
     GREY,
     SMALL,
@@ -26,7 +27,6 @@ from .style import (
     legend_above,
     legend_of,
     stacked,
-    with_interval,
 )
 
 COLORS = {AGREES: "#0173b2", NEARER: "#56b4e9", DISAGREES: "#d55e00", UNDETERMINED: "0.45"}
@@ -97,9 +97,7 @@ def _lines(decided: pd.DataFrame) -> list[_Line]:
     for name, rows in decided.groupby("criterion", sort=False):
         lines.append(_Line("\n".join(wrap(str(name), _LETTERS))))
         for row in rows.to_dict("records"):
-            number = "no estimate"
-            if np.isfinite(row["estimate"]):
-                number = with_interval(row["estimate"], row["low"], row["high"])
+            number = with_interval(row["estimate"], row["low"], row["high"], "no estimate")
             said = f"{number}: {row['verdict']}{'' if row['decisive'] else ', not decisive'}"
             told = [said] if pd.isna(row["about"]) else [str(row["about"]), said]
             words = [line for part in told for line in wrap(part, _LETTERS_BESIDE)]

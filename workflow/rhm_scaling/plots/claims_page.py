@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ..claims.frozen import frozen, rules_of
 from ..claims.names import ClaimName
 from ..claims.verdicts import AGREES, DISAGREES, NEARER
+from .numbers import number, with_interval
 from .pages import document, image, link, text
 
 _STYLE = """
@@ -49,30 +49,6 @@ class Decided:
     def verdict(self) -> str:
         """On the claim."""
         return "not run" if self.criteria is None else str(self.criteria["claim_verdict"].iloc[0])
-
-
-def number(value: float) -> str:
-    """A number for a reader; an empty one is a dash."""
-    if np.isnan(value):
-        return "–"
-    if np.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")  # zero has no sign
-
-
-def size(train_size: float) -> str:
-    """A training size in few digits: 64, 512, 1.3k, 13k."""
-    for unit, letter in ((1e6, "M"), (1e3, "k")):
-        if float(f"{train_size:.3g}") >= unit:
-            return f"{train_size / unit:.{1 if train_size < 9.95 * unit else 0}f}{letter}"
-    return f"{train_size:.0f}"
-
-
-def with_interval(estimate: float, low: float, high: float) -> str:
-    """An estimate and its interval; a dash if there is neither."""
-    if np.isnan([estimate, low, high]).all():
-        return number(estimate)
-    return f"{number(estimate)} [{number(low)}, {number(high)}]"
 
 
 def subject(row: Mapping[Any, Any]) -> str:
@@ -115,7 +91,7 @@ def claims_table(studies: Iterable[Decided]) -> pd.DataFrame:
                     "criterion": subject(row),
                     "predicted": predicted(row),
                     "rival": number(row["rival"]),
-                    "measured": with_interval(row["estimate"], row["low"], row["high"]),
+                    "measured": with_interval(row["estimate"], row["low"], row["high"], "–"),
                     "alone": row["verdict"],
                     "decisive": "yes" if row["decisive"] else "no",
                     "needed": "" if pd.isna(row["needed"]) else row["needed"],
@@ -247,7 +223,7 @@ def _criteria(criteria: pd.DataFrame) -> str:
             f"{text(subject(row))}<br><small>{text(row['rule'])}</small>",
             text(predicted(row)) + limit,
             f"{number(row['rival'])}<br><small>{text(row['rival_is'])}</small>",
-            with_interval(row["estimate"], row["low"], row["high"]),
+            with_interval(row["estimate"], row["low"], row["high"], "–"),
             _yes(row["holds"]),
             _yes(row["nearer"]),
             _yes(row["holds_limit"]),

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import blended_transform_factory, offset_copy
 
 from ..analysis.curves import CURVE_KEY, FAILED, rows_of
+from .numbers import with_interval
 from .style import (
     GREY,
     SMALL,
@@ -30,7 +31,6 @@ from .style import (
     same_curves,
     sizes_axis,
     stacked,
-    with_interval,
 )
 
 MEASURE_LABELS = {

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .numbers import with_interval
 from .style import (
     GREY,
     errorbars,
@@ -19,7 +20,6 @@ from .style import (
     ordered,
     stacked,
     whole_numbers,
-    with_interval,
 )
 
 _PANEL = 1.7  # inches high

@@ -15,7 +15,8 @@ from ..claims.frozen import rules_of
 from ..claims.names import TRANSITION_CLAIMS, ClaimName
 from ..claims.verdicts import DISAGREES, NEARER
 from ..grammar.model import Parameters
-from .claims_page import number, predicted, size, subject, training, with_interval
+from .claims_page import predicted, subject, training
+from .numbers import number, size, with_interval
 
 _RULES = "arXiv:2505.07067 (power-law distributed production rules)"
 _LEARNERS = "arXiv:2505.07070 (convolutional networks and transformers)"
@@ -220,8 +221,8 @@ def _found(row: Mapping[Any, Any], power: pd.DataFrame) -> str:
     limit = "" if pd.isna(row["limit"]) else f", in the limit {number(row['limit'])}"
     said = (
         f"- *{subject(row)}*: {row['verdict']}{weight}. {row['rule']}: "
-        f"{with_interval(row['estimate'], row['low'], row['high'])}; predicted for these draws "
-        f"{predicted(row)}{limit}; rival ({row['rival_is']}) {number(row['rival'])}."
+        f"{with_interval(row['estimate'], row['low'], row['high'], '–')}; "
+        f"predicted for these draws {predicted(row)}{limit}; rival ({row['rival_is']}) {number(row['rival'])}."
     )
     if not pd.isna(row["claim_agrees"]):
         said += (

@@ -15,8 +15,8 @@ from matplotlib.patches import Rectangle
 
 from ..analysis.curves import CURVE_KEY, rows_of
 from ..analysis.invariance import HALF, NO_SIZES, mean_or_bound
-from .claims_page import size
 from .curves import curve_labels
+from .numbers import size
 from .style import COLUMN, SMALLEST, TEXT, nothing_to_draw
 
 _MATRICES, _RATIOS = 2, 5  # side by side

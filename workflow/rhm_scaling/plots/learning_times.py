@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from ..analysis.curves import CURVE_KEY, rows_of
 from ..analysis.learning_times import WHOLE, residual
-from .claims_page import number
 from .curves import curve_labels
+from .numbers import number
 from .style import (
     EDGE,
     SMALL,

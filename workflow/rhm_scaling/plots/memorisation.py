@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..analysis.curves import CURVE_KEY, REPLICA_KEY, cluster_means, geometric_mean, rows_of
-from .claims_page import size
 from .curves import curve_labels
+from .numbers import size, with_interval
 from .style import (
     EDGE,
     GREY,
@@ -24,7 +24,6 @@ from .style import (
     ordered,
     sizes_axis,
     stacked,
-    with_interval,
 )
 
 _PANEL = 1.9  # inches high

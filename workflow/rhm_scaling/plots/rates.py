@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..analysis.learning_rates import LIST_EDGES
-from .style import COLUMN, handle, heading, legend_above, looks, ordered, with_interval
+from .numbers import with_interval
+from .style import COLUMN, handle, heading, legend_above, looks, ordered
 
 _NETWORK = ["grammar", "task", "architecture", "depth", "context"]
 _MOST_RATES, _MOST_TICKS = 3, 4  # panels side by side have no room for more

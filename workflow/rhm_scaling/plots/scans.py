@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ..analysis.curves import CURVE_KEY
 from ..analysis.scans import NETWORK
+from .numbers import with_interval
 from .style import (
     EDGE,
     GREY,
@@ -23,7 +24,6 @@ from .style import (
     legend_of,
     ordered,
     stacked,
-    with_interval,
 )
 
 _PANEL = 1.75  # inches high

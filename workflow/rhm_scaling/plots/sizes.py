@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from ..analysis.power_law import FEWEST_POINTS
 from ..analysis.size_scaling import family, surface_of
+from .numbers import with_interval
 from .style import (
     GREY,
     SMALL,
@@ -26,7 +27,6 @@ from .style import (
     nothing,
     ordered,
     stacked,
-    with_interval,
 )
 
 _EXCESS = "excess over the Bayes limit (nats)"

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from ..analysis.curves import CURVE_KEY, rows_of
 from ..analysis.scans import NETWORK
 from .curves import curve_labels
+from .numbers import with_interval
 from .style import (
     GREY,
     amounts,
@@ -25,7 +26,6 @@ from .style import (
     sizes_axis,
     stacked,
     whole_numbers,
-    with_interval,
 )
 
 _PANEL = 1.9  # inches high

@@ -26,7 +26,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from ..core.files import write_aside
-from .claims_page import number, size
+from .numbers import size
 
 COLUMN = 85 / 25.4  # inches: the width of every figure
 TEXT, SMALL, SMALLEST = 7.0, 6.0, 5.5  # points
@@ -300,11 +300,3 @@ def apart(values: Sequence[float], gap: float) -> list[float]:
         if not moved:
             break
     return [*places]
-
-
-def with_interval(estimate: float, low: float, high: float) -> str:
-    """A fitted number with its interval, for a legend."""
-    if not np.isfinite(estimate):
-        return "no fit"
-    told = number(estimate)
-    return f"{told} [{number(low)}, {number(high)}]" if np.isfinite(low) else told

@@ -222,7 +222,8 @@ def _found(row: Mapping[Any, Any], power: pd.DataFrame) -> str:
     said = (
         f"- *{subject(row)}*: {row['verdict']}{weight}. {row['rule']}: "
         f"{with_interval(row['estimate'], row['low'], row['high'], '–')}; "
-        f"predicted for these draws {predicted(row)}{limit}; rival ({row['rival_is']}) {number(row['rival'])}."
+        f"predicted for these draws {predicted(row)}{limit}; "
+        f"rival ({row['rival_is']}) {number(row['rival'])}."
     )
     if not pd.isna(row["claim_agrees"]):
         said += (

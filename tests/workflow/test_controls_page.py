@@ -86,12 +86,35 @@ def test_on_finite_training_sets_no_control_is_better() -> None:
     assert "half the rate is worse at five, twice the width at one." in TEXT
 
 
-def test_width_changes_the_constants_of_a3_alike_at_all_depths() -> None:
-    wide = NIGHT[(NIGHT["study"] == "a3-night") & (NIGHT["control"] == "width x2")]
+def wider(study: str) -> pd.DataFrame:
+    """Its networks on Zipf rules beside those of twice the width, and ratios of errors."""
+    wide = NIGHT[(NIGHT["study"] == study) & (NIGHT["control"] == "width x2")]
     zipf = wide[wide["grammar"].str.startswith("zipf")]
-    better = zipf[zipf["finding"] == "better"]
-    factors = 2 ** better["log2_ratio"]
-    told = f"gives {factors.min():.2f} to {factors.max():.2f} times the error at {len(better)} of "
-    assert told + f"{len(zipf)} points, at `a` = 1 by nearly the same factor" in TEXT
+    return zipf.assign(ratio=2 ** zipf["log2_ratio"])
+
+
+def test_twice_the_width_makes_errors_with_zipf_rules_a_little_smaller() -> None:
+    told = []
+    for study in ("a2-night", "a3-night"):
+        points = wider(study)
+        better = points[points["finding"] == "better"]
+        ends = (better["ratio"].min(), better["ratio"].max(), len(better), len(points))
+        told.append(ends)
+    first, second = told
+    said = "Of A2's curves with Zipf rules twice the width gives {:.2f} to {:.2f} times the error "
+    said += "at {} of {} points, and of A3's {:.2f} to {:.2f} times at {} of {}, at `a` = 1 by "
+    assert said.format(*first, *second) in TEXT
     one = better[better["grammar"].str.endswith("zipf1_1")]
-    assert one["depth"].nunique() == 3 and np.ptp(2 ** one["log2_ratio"]) < 0.02
+    assert one["depth"].nunique() == 3 and np.ptp(one["ratio"]) < 0.02
+
+
+def test_what_twice_the_width_would_change_of_exponents_is_the_reference() -> None:
+    steeper = {}
+    for grammar, points in wider("a2-night").groupby("grammar"):
+        at = points.sort_values("train_size")
+        octaves = np.diff(np.log2(at["train_size"].astype(float)))
+        steeper[grammar] = -(np.diff(at["log2_ratio"]) / octaves).item()
+    most = steeper.pop("zipf-L3-zipf1_2")
+    others = max(map(abs, steeper.values()))
+    told = f"exponents would change by {others:.2f} at most, but for `a` = 2 at `L = 3`, which "
+    assert told + f"would be {-most:.2f} smaller" in TEXT

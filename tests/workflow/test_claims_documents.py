@@ -23,6 +23,12 @@ def test_what_is_said_of_the_claims_is_the_reference() -> None:
     text = text_of("docs/claims.md")
     both = pd.concat([reference("claims/laptop"), reference("claims/night")])
     known = {f"{r.estimate:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in both.itertuples()}
+    attending = reference("b2-attention/claims").query("criterion == 'the double ratio'")
+    told = "double ratio is {:.2f} [{:.2f}, {:.2f}] ({:.2f} to {:.2f}), still farther beyond."
+    columns = ["estimate", "low", "high", "prediction_low", "prediction_high"]
+    assert told.format(*attending[columns].squeeze()) in prose("docs/claims.md")
+    assert {*attending["claim_verdict"]} == {"undetermined"}
+    known |= {f"{r.estimate:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in attending.itertuples()}
     growths = pd.concat([reference("b1-night/thresholds"), reference("b5-night/thresholds")])
     known |= {
         f"{r.growth:.2f} [{r.growth_low:.2f}, {r.growth_high:.2f}]" for r in growths.itertuples()

@@ -212,3 +212,9 @@ def test_a_control_beside_a_curve_without_a_mistake_in_words() -> None:
     row = {**one(replicas([0.0] * 4), replicas([0.01] * 4)), "control": "width x2"}
     (said,) = told(table(row)).differing
     assert said.endswith("at 65,536: twice the width gives an error of 0.01, the curve none")
+
+
+def test_a_control_without_a_mistake_in_words() -> None:
+    row = {**one(replicas([0.01] * 4), replicas([0.0] * 4)), "control": "width x2"}
+    (said,) = told(table(row)).limited
+    assert said.endswith("at 65,536: twice the width gives no error, the curve 0.01")

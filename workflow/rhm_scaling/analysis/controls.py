@@ -216,6 +216,8 @@ def _effect(row: Mapping[Any, Any]) -> str:
     noun = _NOUNS.get(str(row["quantity"]), "sentences")
     if not row["mean"]:  # only an error may be zero
         return f"gives an {noun} of {row['control_mean']:.2g}, the curve none"
+    if not row["control_mean"]:
+        return f"gives no {noun}, the curve {row['mean']:.2g}"
     times = row["control_mean"] / row["mean"]
     if row["quantity"] != CROSSED:
         return f"gives {times:.2g} times the {noun}"

@@ -118,3 +118,13 @@ def test_what_twice_the_width_would_change_of_exponents_is_the_reference() -> No
     others = max(map(abs, steeper.values()))
     told = f"exponents would change by {others:.2f} at most, but for `a` = 2 at `L = 3`, which "
     assert told + f"would be {-most:.2f} smaller" in TEXT
+    half = NIGHT[NIGHT["study"].isin(["a2-night", "a3-night"]) & (NIGHT["control"] == "rate /2")]
+    zipf = half[half["grammar"].str.startswith("zipf")]
+    most = (2 ** zipf["log2_ratio"]).groupby(zipf["depth"]).max()
+    told = f"Half the rate makes errors up to {most[3]:.2f} times as large at `L = 3`, and up to "
+    assert told + f"{most[4]:.2f} times at `L = 4`, at `a` = 2," in TEXT
+    assert most[2] < 1.03
+    few = NIGHT[(NIGHT["grammar"] == "few-L3") & (NIGHT["train_size"] == 16384)]
+    ratios = 2 ** few.groupby("control")["log2_ratio"].first()
+    told = f"they are {ratios['width x2']:.1f} times as large with twice the width and "
+    assert told + f"{ratios['rate /2']:.1f} times with half the rate." in TEXT

@@ -106,9 +106,9 @@ def collapse(curves: pd.DataFrame) -> dict[str, float]:
     Returns
     -------
     dict
-        bins: how many do; learnt_at, learnt_at_f: median of ``P/P_k`` and of ``P f_k`` there;
-        spread: upper over lower quartile of ``P/P_k``; shuffled: the same if every range has the
-        threshold of another, median over permutations; these are NaN for fewer than two.
+        bins: how many do; learnt_at, learnt_at_f: median of ``P/P_k`` and of ``P f_k`` there, NaN
+        for none; spread: upper over lower quartile of ``P/P_k``; shuffled: the same if every range
+        has the threshold of another, median over permutations; NaN for fewer than two.
         predicted_at: where what is predicted from a grammar with uniform rules passes it.
     """
     found = []
@@ -119,15 +119,17 @@ def collapse(curves: pd.DataFrame) -> dict[str, float]:
         if np.isfinite(at) and np.isfinite(told["threshold"].iloc[0]):
             found.append((at, told["threshold"].iloc[0], told["probability"].iloc[0]))
     counted = {"bins": len(found), "predicted_at": _predicted_at(curves.dropna(subset="predicted"))}
-    if len(found) < 2:
+    if not found:
         return {**dict.fromkeys(COLLAPSE, np.nan), **counted}
     at, thresholds, f = np.log(np.array(found)).T
+    counted["learnt_at"] = float(np.exp(np.median(at - thresholds)))
+    counted["learnt_at_f"] = float(np.exp(np.median(at + f)))
+    if len(found) < 2:
+        return {**dict.fromkeys(COLLAPSE, np.nan), **counted}
     source = np.random.Generator(np.random.Philox(seed_from("shuffled ranks", len(found))))
     shuffles = np.stack([source.permutation(thresholds) for _ in range(_SHUFFLES)])
     return {
         **counted,
-        "learnt_at": float(np.exp(np.median(at - thresholds))),
-        "learnt_at_f": float(np.exp(np.median(at + f))),
         "spread": float(_spread(at - thresholds)),
         "shuffled": float(np.median(_spread(at - shuffles))),
     }

@@ -316,3 +316,20 @@ def test_what_is_said_of_constants_is_the_reference() -> None:
     assert (growth["high"] < np.log(2)).all() and (growth["low"] > 0).all()
     told = "predicted are {:.2f} and {:.2f}. The interval lies".format(*growth["prediction"])
     assert told in prose("docs/claims.md")
+
+
+def test_what_is_said_of_invented_studies_is_the_reference() -> None:
+    lines = text_of("results/reference/rivals.txt").splitlines()[1:]
+    rows = [re.match(r" *(\w\d) +(.+?)((?: +\d+){4})$", line) for line in lines]
+    named = {(row[1], row[2]): row[3].split() for row in rows if row}
+    assert len(named) == len(lines)
+    names = ("disagrees", "undetermined", "nearer", "agrees")
+    counted = pd.DataFrame(named, index=names).T.astype(int)
+    counted.index.names = ["claim", "studies obey"]
+    assert (counted.sum(axis=1) == 100).all()
+    obeying = counted.xs("claim", level="studies obey")["agrees"]
+    assert not counted.drop("claim", level="studies obey")["agrees"].any()
+    told = f"Of those that obey the claims {obeying.min()} to {obeying.max()} agree, "
+    assert told + f"{obeying['A2']} of A2's." in prose("docs/claims.md")
+    powers = counted.loc["A3"].filter(regex=r"L\^[345]", axis=0)
+    assert len(powers) == 3 and (powers["undetermined"] >= 98).all()

@@ -20,6 +20,8 @@ from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import load_study, parse_study
 from rhm_scaling.theory.solve import solve
 
+COVERAGE = "results/reference/coverage.txt"
+
 
 def test_columns_of_runs_and_theory_are_documented() -> None:
     assert documented("runs.csv") == gather_runs.COLUMNS
@@ -289,3 +291,19 @@ def test_what_is_said_of_the_authors_code_is_measured() -> None:
     shapes = {name: plan.parameters(name).label() for name in runs["grammar"].unique()}
     labels = runs["grammar"].map(shapes)
     assert all(map(str.startswith, runs["product"], labels + "/"))
+
+
+def test_what_is_said_of_the_coverage_of_intervals_is_the_reference() -> None:
+    text = prose("docs/studies.md")
+    rows = re.findall(r"^ *(.+?) +(\d+ rule|stopped)\D.* ([\d.]+)$", text_of(COVERAGE), re.M)
+    found: dict[tuple[bool, bool], list[float]] = {}
+    for curves, design, held in rows:
+        key = (curves == "power laws", design == "stopped")
+        found.setdefault(key, []).append(100 * float(held))
+    assert len(rows) == 20
+    told = "the design that stops held the exponent of {:.0f} %, those of 4, 6 and 12 fixed draws "
+    told += "of {:.0f}, {:.0f} and {:.0f} %."
+    assert told.format(*found[True, True], *found[True, False]) in text
+    fixed, stopped = found[False, False], found[False, True]
+    told = f"hold the exponent of {min(fixed):.0f} to {max(fixed):.0f} %, those of the design that "
+    assert told + f"stops of {min(stopped):.0f} to {max(stopped):.0f} %" in text

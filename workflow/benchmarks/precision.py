@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rhm_scaling.analysis.power_law import fit_with_interval
+from rhm_scaling import draw_grammar, solve
+from rhm_scaling.analysis.power_law import fit_power_law, fit_with_interval, mean_curve
 from rhm_scaling.run.precision import plan_of, unsettled
 from rhm_scaling.run.status import Status
 from rhm_scaling.study.plan import Plan
 from rhm_scaling.study.reading import parse_study
+from rhm_scaling.theory.predicted_curves import predicted_excess
 
 from .projects import copied, core_seconds, run
 
@@ -113,18 +116,36 @@ def measure() -> pd.DataFrame:
 
 
 def coverage(trials: int = 300, asked: float = 0.15) -> pd.DataFrame:
-    """How often the 95 % interval holds the exponent: made-up power laws, a row a design."""
-    sizes: Array = 256.0 * 2.0 ** np.arange(5, dtype=np.float64)
+    """How often the 95 % interval holds the exponent: a row a kind of curves and a design.
+
+    Of made-up power laws, and of what is predicted for rule draws of two grammars, the CNN's and
+    the transformer's curve: steps at the thresholds of each draw, at four times their size, points
+    with a scatter of 15 %. There the exponent to be held is that of all draws' mean curve.
+    """
+    rows = []
+    for name, sizes, replicas in _populations():
+        exponent = 1.0
+        if name != "power laws":
+            exponent = fit_power_law(sizes, mean_curve(replicas)).exponent
+        rows += _coverage(name, sizes, replicas, exponent, trials, asked)
+    return pd.DataFrame(rows)
+
+
+def _coverage(
+    name: str, sizes: Array, known: pd.DataFrame, exponent: float, trials: int, asked: float
+) -> list[dict[str, Any]]:
     generator = np.random.default_rng(0)
-    designs = (4, 8, 12, 16, 20, 24)
+    designs = (4, 6, 12, 16, 20, 24)
     hits: dict[str, list[bool]] = {**{f"{n} rule draws": [] for n in designs[:3]}, "stopped": []}
     used = []
     for trial in range(trials):
-        whole = _power_law(generator, sizes, max(designs))
+        chosen = generator.choice(len(known), max(designs), replace=False)
+        scatter = np.exp(0.15 * generator.standard_normal((max(designs), len(sizes))))
+        whole = known.iloc[chosen] * scatter
         stopped = False
         for draws in designs:
             _, low, high = fit_with_interval(sizes, whole.iloc[:draws], seed=trial)
-            holds = low <= 1.0 <= high
+            holds = low <= exponent <= high
             if f"{draws} rule draws" in hits:
                 hits[f"{draws} rule draws"].append(holds)
             if not stopped and ((high - low) / 2 <= asked or draws == max(designs)):
@@ -133,23 +154,53 @@ def coverage(trials: int = 300, asked: float = 0.15) -> pd.DataFrame:
                 stopped = True
             if stopped and draws >= 12:
                 break
-    return pd.DataFrame(
+    return [
         {
-            "design": [
-                f"{name}, {np.mean(used):.1f}" if name == "stopped" else name for name in hits
-            ],
+            "curves": name,
+            "design": f"{design}, {np.mean(used):.1f}" if design == "stopped" else design,
             "trials": trials,
-            "coverage": [float(np.mean(found)) for found in hits.values()],
+            "coverage": float(np.mean(found)),
         }
-    )
+        for design, found in hits.items()
+    ]
+
+
+def _populations(draws: int = 200) -> Iterator[tuple[str, Array, pd.DataFrame]]:
+    """Name, sizes and curves of many rule draws."""
+    sizes: Array = 256.0 * 2.0 ** np.arange(5, dtype=np.float64)
+    yield "power laws", sizes, _power_law(np.random.default_rng(0), sizes, draws)
+    for m, L in ((2, 4), (3, 3)):
+        solved = [
+            solve(draw_grammar(v=8, L=L, m=m, rule_seed=draw), "last_token").quantities
+            for draw in range(draws)
+        ]
+        for learner in ("cnn", "transformer"):
+            entropies, thresholds = (
+                np.array([_values(rows, quantity, learner) for rows in solved])
+                for quantity in ("entropy", "threshold")
+            )
+            learnt = 4.0 * thresholds  # as networks do
+            first, last = np.exp(np.log(learnt).mean(axis=0))[[0, -1]]
+            sizes = np.geomspace(first, last, 6)
+            curves = [predicted_excess(p, h, sizes) for p, h in zip(learnt, entropies)]
+            yield f"v8 m{m} L{L}, {learner}", sizes, _indexed(np.array(curves), sizes)
+
+
+def _values(rows: pd.DataFrame, quantity: str, learner: str) -> list[float]:
+    mine = rows[(rows["quantity"] == quantity) & rows["learner"].fillna(learner).eq(learner)]
+    return mine.sort_values("level")["value"].to_list()
 
 
 def _power_law(generator: np.random.Generator, sizes: Array, draws: int) -> pd.DataFrame:
-    """Replicas of a power law of exponent 1: draws differ in height and slope, points scatter."""
+    """Replicas of a power law of exponent 1: draws differ in height and slope."""
     heights = np.exp(0.3 * generator.standard_normal((draws, 1)))
     slopes = 1.0 + 0.1 * generator.standard_normal((draws, 1))
-    scatter = np.exp(0.1 * generator.standard_normal((draws, len(sizes))))
+    return _indexed(heights * (sizes / 1024) ** -slopes, sizes)
+
+
+def _indexed(curves: Array, sizes: Array) -> pd.DataFrame:
+    """Curves as replicas, one of each rule draw."""
     index = pd.MultiIndex.from_product(
-        [range(draws), [0], [0]], names=["rule_seed", "sample_seed", "init_seed"]
+        [range(len(curves)), [0], [0]], names=["rule_seed", "sample_seed", "init_seed"]
     )
-    return pd.DataFrame(heights * (sizes / 1024) ** -slopes * scatter, index=index, columns=sizes)
+    return pd.DataFrame(curves, index=index, columns=sizes)

@@ -307,3 +307,29 @@ def test_what_is_said_of_the_coverage_of_intervals_is_the_reference() -> None:
     fixed, stopped = found[False, False], found[False, True]
     told = f"hold the exponent of {min(fixed):.0f} to {max(fixed):.0f} %, those of the design that "
     assert told + f"stops of {min(stopped):.0f} to {max(stopped):.0f} %" in text
+
+
+def test_what_is_said_of_the_stop_by_training_loss_is_the_reference() -> None:
+    runs = reference("zipf-stopping/runs")
+    key = ["grammar", "train_size", "rule_seed"]
+    both = runs.pivot(index=key, columns="architecture", values=["best_step", "test_error"])
+    steps, errors = both["best_step"], both["test_error"]
+    same = (steps["cnn"] == steps["patient"]).groupby("grammar").all()
+    zipf = same[same.index.str.startswith("zipf")]
+    assert [*zipf.index[~zipf]] == ["zipf-L2-zipf1_2", "zipf-L3-zipf1_2"]
+    smaller = 1 - errors.groupby(["grammar", "train_size"]).mean().pipe(
+        lambda means: means["patient"] / means["cnn"]
+    )
+    two, three = (100 * smaller[f"zipf-L{L}-zipf1_2"].sort_index() for L in (2, 3))
+    told = "{:.0f} and {:.0f} % smaller on 65,536 (`L = 2`) and 131,072 (`L = 3`) sentences, and "
+    told += "{:.0f} and {:.0f} % on 262,144 and 524,288."
+    assert told.format(two.iloc[1], three.iloc[1], two.iloc[2], three.iloc[2]) in prose(
+        "docs/stopping.md"
+    )
+    fits = reference("zipf-stopping/fits").pivot(
+        index="grammar", columns="architecture", values="exponent"
+    )
+    told = "is {patient:.2f} instead of {cnn:.2f} at `L = 2` and "
+    told = told.format(**fits.loc["zipf-L2-zipf1_2"])
+    told += "{patient:.2f} instead of {cnn:.2f} at `L = 3`".format(**fits.loc["zipf-L3-zipf1_2"])
+    assert told in prose("docs/claims.md")

@@ -34,7 +34,7 @@ def test_what_is_said_of_the_claims_is_the_reference() -> None:
     times = (levels["crossed_at"] / levels["threshold"]).to_list()
     told = f"Level 3 comes at {times[2]:.0f} times its threshold, level 2 at {times[1]:.0f} times,"
     assert told in prose("docs/claims.md")
-    both = pd.concat([both, attending])
+    both = pd.concat([both, attending, reference("claims/finer")])
     known |= {f"{r.estimate:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in both.itertuples()}
     growths = pd.concat([reference("b1-night/thresholds"), reference("b5-night/thresholds")])
     known |= {
@@ -144,17 +144,35 @@ def test_zipf_rules_change_the_first_step_by_a_fifth_at_most() -> None:
     assert np.exp(widths[["low", "high"]].abs().to_numpy().max()) - 1 <= 0.2
 
 
-def test_thresholds_of_classification_grow_less_with_depth_than_with_m() -> None:
-    table = reference("a1-night/crossings")
+def shares_of_growth(study: str) -> list[float]:
+    """Of the predicted growth of the size, as a logarithm: with m at L = 3 and 4, with L."""
+    table = reference(f"{study}/crossings")
     mean = np.log(table[["crossed_at", "threshold"]]).groupby(table["grammar"]).mean()
     steps = [("L3-m4", "L3-m8"), ("L4-m4", "L4-m8"), ("L3-m4", "L4-m4"), ("L3-m8", "L4-m8")]
-    with_m, deep_with_m, *with_depth = (
-        grown["crossed_at"] / grown["threshold"]
-        for grown in (mean.loc[after] - mean.loc[before] for before, after in steps)
-    )
+    grown = [mean.loc[after] - mean.loc[before] for before, after in steps]
+    return [step["crossed_at"] / step["threshold"] for step in grown]
+
+
+def test_thresholds_of_classification_grow_less_with_depth_than_with_m() -> None:
+    with_m, deep_with_m, *with_depth = shares_of_growth("a1-night")
     told = f"in `m` ({deep_with_m:.2f} to {with_m:.2f} of the predicted logarithm) than in depth "
     told += "({:.2f} and {:.2f}); only `m` and `L` were varied".format(*with_depth)
     assert told in prose("docs/claims.md")
+
+
+def test_what_more_sizes_change_is_the_reference() -> None:
+    text, both = prose("docs/claims.md"), []
+    for scale in ("night", "finer"):
+        table = reference(f"claims/{scale}").set_index(["claim", "criterion"])
+        both.append(table.loc[["A1", "A2", "A3"]])
+    night, finer = both
+    assert (night["claim_verdict"] == finer["claim_verdict"]).all()
+    grown = finer.loc[("A3", "the constant grows with depth"), "prediction"]
+    assert "the predicted growth is {:.2f} and {:.2f},".format(*grown) in text
+    moved = (finer["estimate"] - night["estimate"]).loc["A2"].abs().max()
+    assert moved < 0.01 and "the slopes of A2 change by less than 0.01." in text
+    with_depth = shares_of_growth("a1-finer")[2:]
+    assert "the shares of depth are {:.2f} and {:.2f}.".format(*with_depth) in text
 
 
 def test_what_is_said_of_transformers_layers_is_the_reference() -> None:

@@ -85,3 +85,28 @@ def test_the_rates_of_the_claims_are_near_the_best_of_the_list() -> None:
     assert lowest["architecture"].unique() == "lcn" and lowest["train_size"].unique() == 512
     losses = lowest["val_loss"].dropna()
     assert len(losses) == 7 and 1.03 < losses.max() / losses.min() < 1.04
+
+
+def test_twice_the_online_rate_makes_transformers_learn_level_3_later() -> None:
+    key = ["rule_seed", "level"]
+    faster, curve = (
+        table.query("protocol == 'online' & architecture == @name & grammar == @grammar")
+        .set_index(key)["crossed_at"]
+        .unstack()
+        for table, name, grammar in (
+            (reference("attending-rates/crossings"), "faster", "b1"),
+            (reference("b1-night/crossings"), "transformer", "deep-m3"),
+        )
+    )
+    ratios = sorted((faster / curve.loc[faster.index])[3])
+    assert len(ratios) == 3 and np.isinf(ratios[2])
+    controls = reference("claims/controls-night")
+    half = controls.query(
+        "study == 'b1-night' & architecture == 'transformer' & protocol == 'online' & "
+        "grammar == 'deep-m3' & control == 'rate /2' & level == 3"
+    )
+    told = (
+        "at twice the rate level 3 takes {:.2f} and {:.2f} times the sentences on two draws, and "
+    )
+    told += "is not learnt in 12,288 steps on the third; at half the rate it takes {:.2f} times;"
+    assert told.format(*ratios[:2], 2 ** half["log2_ratio"].item()) in prose("docs/claims.md")

@@ -317,6 +317,16 @@ def test_what_is_said_of_the_stop_by_training_loss_is_the_reference() -> None:
     same = (steps["cnn"] == steps["patient"]).groupby("grammar").all()
     zipf = same[same.index.str.startswith("zipf")]
     assert [*zipf.index[~zipf]] == ["zipf-L2-zipf1_2", "zipf-L3-zipf1_2"]
+    few = both.xs("few-L3")
+    chosen = (few["best_step"]["cnn"] == few["best_step"]["patient"]).groupby("train_size").all()
+    assert chosen.to_dict() == {8192: True, 16384: False}
+    after = few["test_error"].loc[16384].mean()
+    told = (
+        f"they become {after['patient'] / after['cnn']:.2f} times as large, and all six trainings "
+    )
+    assert told + "would go on beyond `max_steps`." in prose("docs/stopping.md")
+    ended = runs.query("architecture == 'patient' & grammar == 'few-L3' & train_size == 16384")
+    assert [*ended["stop_reason"]] == ["max_steps"] * 6
     smaller = 1 - errors.groupby(["grammar", "train_size"]).mean().pipe(
         lambda means: means["patient"] / means["cnn"]
     )

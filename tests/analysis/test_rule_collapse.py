@@ -75,6 +75,14 @@ def test_ranges_with_few_sentences_or_no_crossing_do_not_count() -> None:
     assert np.isnan(never["learnt_at"])
 
 
+def test_one_range_has_a_place_and_no_spread() -> None:
+    rows = of_zipf(1.0)
+    found = collapse(rows[rows["rank_low"] == 16])
+    assert found["bins"] == 1
+    assert found["learnt_at"] == pytest.approx(LEARNT_AT, rel=0.02)
+    assert np.isnan(found["spread"]) and np.isnan(found["shuffled"])
+
+
 def test_what_uniform_rules_predict_is_passed_where_it_is() -> None:
     def known(ratios: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.clip(1 + np.log10(ratios) / 2, 0, 1)  # half at a tenth of the threshold

@@ -128,3 +128,17 @@ def test_what_twice_the_width_would_change_of_exponents_is_the_reference() -> No
     ratios = 2 ** few.groupby("control")["log2_ratio"].first()
     told = f"they are {ratios['width x2']:.1f} times as large with twice the width and "
     assert told + f"{ratios['rate /2']:.1f} times with half the rate." in TEXT
+
+
+def test_what_is_said_of_zipf_rules_at_upper_levels_is_the_reference() -> None:
+    mine = NIGHT[(NIGHT["study"] == "a4-night") & (NIGHT["architecture"] == "cnn")]
+    upper = mine[mine["grammar"].str.startswith(("zipf-2", "zipf-3"))]
+    upper = upper.assign(ratio=2 ** upper["log2_ratio"])
+    wide, slow = (upper[upper["control"] == name] for name in ("width x2", "rate /2"))
+    better = wide[wide["finding"] == "better"]["ratio"]
+    told = f"from {better.min():.2f} to {better.max():.2f} times the sentences at {len(better)} of "
+    told += f"{len(wide)} points, and half the rate makes them take {slow['ratio'].min():.2f} to "
+    assert told + f"{slow['ratio'].max():.2f} times as many" in TEXT
+    judged = upper[upper["grammar"] == "zipf-2-zipf2_0.5"]
+    assert len(judged) == 8 and not (judged["finding"] == "better").any()
+    assert "No control is better than that CNN's curve." in TEXT

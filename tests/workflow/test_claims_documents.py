@@ -19,6 +19,16 @@ def judged() -> pd.DataFrame:
     return night[["claim", "claim_verdict", "rule_draws"]]
 
 
+def bracketed(table: pd.DataFrame) -> list[str]:
+    """Growths with their intervals; a dash where there is none."""
+    return [
+        f"{r.growth:.2f} [{r.growth_low:.2f}, {r.growth_high:.2f}]"
+        if np.isfinite(r.growth)
+        else "–"
+        for r in table.itertuples()
+    ]
+
+
 def test_what_is_said_of_the_claims_is_the_reference() -> None:
     text = text_of("docs/claims.md")
     both = pd.concat([reference("claims/laptop"), reference("claims/night")])
@@ -28,18 +38,14 @@ def test_what_is_said_of_the_claims_is_the_reference() -> None:
     assert told.format(*attending[columns].squeeze()) in prose("docs/claims.md")
     assert {*attending["claim_verdict"]} == {"undetermined"}
     levels = reference("b2-attention/thresholds").query("architecture == 'attention'")
-    known = {
-        f"{r.growth:.2f} [{r.growth_low:.2f}, {r.growth_high:.2f}]" for r in levels.itertuples()
-    }
+    known = {*bracketed(levels)}
     times = (levels["crossed_at"] / levels["threshold"]).to_list()
     told = f"Level 3 comes at {times[2]:.0f} times its threshold, level 2 at {times[1]:.0f} times,"
     assert told in prose("docs/claims.md")
     both = pd.concat([both, attending, reference("claims/finer")])
     known |= {f"{r.estimate:.2f} [{r.low:.2f}, {r.high:.2f}]" for r in both.itertuples()}
     growths = pd.concat([reference("b1-night/thresholds"), reference("b5-night/thresholds")])
-    known |= {
-        f"{r.growth:.2f} [{r.growth_low:.2f}, {r.growth_high:.2f}]" for r in growths.itertuples()
-    }
+    known |= {*bracketed(growths)}
     told = re.findall(r"-?[0-9.]+ \[-?[0-9.]+, -?[0-9.]+\]", text)
     assert len(told) >= 10 and {*told} <= known
     rows = re.findall(r"^\| ([AB]\d) \| (.*?) \| (\d+) \|", text, re.M)
@@ -83,23 +89,15 @@ def test_the_table_of_growths_is_the_reference() -> None:
     upper = both[both["level"] == 3].drop_duplicates(["architecture", "protocol", "grammar"])
     for (network, protocol), mine in upper.groupby(["architecture", "protocol"]):
         cells = mine.set_index("grammar").reindex([f"deep-m{m}" for m in (2, 3, 4)])
-        rows[f"{names.get(str(network), network)}, {protocol}"] = [
-            f"{r.growth:.2f} [{r.growth_low:.2f}, {r.growth_high:.2f}]"
-            if np.isfinite(r.growth)
-            else "–"
-            for r in cells.itertuples()
-        ]
+        rows[f"{names.get(str(network), network)}, {protocol}"] = bracketed(cells)
     known = upper[(upper["architecture"] == "cnn") & (upper["protocol"] == "online")]
     for name, kind in (("CNNs", "cnn"), ("all others", "transformer")):
         ordered = known.sort_values("grammar")[f"growth_predicted_{kind}"]
         rows[f"thresholds of {name}"] = [f"{growth:.1f}" for growth in ordered]
     text = text_of("docs/claims.md")
     assert len(rows) == 10  # and attention alone
-    (alone,) = (
-        reference("b2-attention/thresholds").query("architecture == 'attention' & level == 3").iloc
-    )
-    grown = f"{alone['growth']:.2f} [{alone['growth_low']:.2f}, {alone['growth_high']:.2f}]"
-    rows["attention, online"] = ["–", grown, "–"]
+    alone = reference("b2-attention/thresholds").query("architecture == 'attention' & level == 3")
+    rows["attention, online"] = ["–", *bracketed(alone), "–"]
     for name, cells in rows.items():
         assert f"| {name} | {' | '.join(cells)} |" in text
 

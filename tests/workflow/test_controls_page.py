@@ -118,6 +118,9 @@ def test_what_twice_the_width_would_change_of_exponents_is_the_reference() -> No
     others = max(map(abs, steeper.values()))
     told = f"exponents would change by {others:.2f} at most, but for `a` = 2 at `L = 3`, which "
     assert told + f"would be {-most:.2f} smaller" in TEXT
+
+
+def test_what_half_the_rate_and_few_rules_do_to_errors_is_the_reference() -> None:
     half = NIGHT[NIGHT["study"].isin(["a2-night", "a3-night"]) & (NIGHT["control"] == "rate /2")]
     zipf = half[half["grammar"].str.startswith("zipf")]
     most = (2 ** zipf["log2_ratio"]).groupby(zipf["depth"]).max()

@@ -122,12 +122,7 @@ def coverage(trials: int = 300, asked: float = 0.15) -> pd.DataFrame:
     the transformer's curve: steps at the thresholds of each draw, at four times their size, points
     with a scatter of 15 %. There the exponent to be held is that of all draws' mean curve.
     """
-    rows = []
-    for name, sizes, replicas in _populations():
-        exponent = 1.0
-        if name != "power laws":
-            exponent = fit_power_law(sizes, mean_curve(replicas)).exponent
-        rows += _coverage(name, sizes, replicas, exponent, trials, asked)
+    rows = [row for population in _populations() for row in _coverage(*population, trials, asked)]
     return pd.DataFrame(rows)
 
 
@@ -165,10 +160,10 @@ def _coverage(
     ]
 
 
-def _populations(draws: int = 200) -> Iterator[tuple[str, Array, pd.DataFrame]]:
-    """Name, sizes and curves of many rule draws."""
+def _populations(draws: int = 200) -> Iterator[tuple[str, Array, pd.DataFrame, float]]:
+    """Name, sizes and curves of many rule draws, and the exponent to be held."""
     sizes: Array = 256.0 * 2.0 ** np.arange(5, dtype=np.float64)
-    yield "power laws", sizes, _power_law(np.random.default_rng(0), sizes, draws)
+    yield "power laws", sizes, _power_law(np.random.default_rng(0), sizes, draws), 1.0
     for m, L in ((2, 4), (3, 3)):
         solved = [
             solve(draw_grammar(v=8, L=L, m=m, rule_seed=draw), "last_token").quantities
@@ -183,7 +178,9 @@ def _populations(draws: int = 200) -> Iterator[tuple[str, Array, pd.DataFrame]]:
             first, last = np.exp(np.log(learnt).mean(axis=0))[[0, -1]]
             sizes = np.geomspace(first, last, 6)
             curves = [predicted_excess(p, h, sizes) for p, h in zip(learnt, entropies)]
-            yield f"v8 m{m} L{L}, {learner}", sizes, _indexed(np.array(curves), sizes)
+            known = _indexed(np.array(curves), sizes)
+            exponent = fit_power_law(sizes, mean_curve(known)).exponent
+            yield f"v8 m{m} L{L}, {learner}", sizes, known, exponent
 
 
 def _values(rows: pd.DataFrame, quantity: str, learner: str) -> list[float]:

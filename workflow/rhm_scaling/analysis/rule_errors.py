@@ -118,21 +118,18 @@ def collapse(curves: pd.DataFrame) -> dict[str, float]:
         at = falls_to(sizes, errors, told["chance"].iloc[0] / 2)
         if np.isfinite(at) and np.isfinite(told["threshold"].iloc[0]):
             found.append((at, told["threshold"].iloc[0], told["probability"].iloc[0]))
-    counted = {"bins": len(found), "predicted_at": _predicted_at(curves.dropna(subset="predicted"))}
-    if not found:
-        return {**dict.fromkeys(COLLAPSE, np.nan), **counted}
-    at, thresholds, f = np.log(np.array(found)).T
-    counted["learnt_at"] = float(np.exp(np.median(at - thresholds)))
-    counted["learnt_at_f"] = float(np.exp(np.median(at + f)))
-    if len(found) < 2:
-        return {**dict.fromkeys(COLLAPSE, np.nan), **counted}
-    source = np.random.Generator(np.random.Philox(seed_from("shuffled ranks", len(found))))
-    shuffles = np.stack([source.permutation(thresholds) for _ in range(_SHUFFLES)])
-    return {
-        **counted,
-        "spread": float(_spread(at - thresholds)),
-        "shuffled": float(np.median(_spread(at - shuffles))),
-    }
+    result: dict[str, float] = {**dict.fromkeys(COLLAPSE, np.nan), "bins": len(found)}
+    result["predicted_at"] = _predicted_at(curves.dropna(subset="predicted"))
+    if found:
+        at, thresholds, f = np.log(np.array(found)).T
+        result["learnt_at"] = float(np.exp(np.median(at - thresholds)))
+        result["learnt_at_f"] = float(np.exp(np.median(at + f)))
+    if len(found) > 1:
+        source = np.random.Generator(np.random.Philox(seed_from("shuffled ranks", len(found))))
+        shuffles = np.stack([source.permutation(thresholds) for _ in range(_SHUFFLES)])
+        result["spread"] = float(_spread(at - thresholds))
+        result["shuffled"] = float(np.median(_spread(at - shuffles)))
+    return result
 
 
 def _predicted_at(curves: pd.DataFrame) -> float:
